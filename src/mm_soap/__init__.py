@@ -1,0 +1,1 @@
+"""Secure digital post over SOAP: address register, dispatcher and mailbox operator."""

@@ -1,0 +1,153 @@
+"""The exceptions of mm-soap, and the one table from a refusal to its error code.
+
+::
+
+    MmSoapError
+    ├── ConfigurationError   whoever runs this installation must change something
+    ├── Refused              a request was refused; carries the Refusal and becomes a fault
+    ├── TransportError       another party could not be reached or did not speak SOAP
+    └── RemoteFault          another party answered with a fault
+
+Exceptions of lxml, sqlalchemy, signxml and the standard library do not cross a party's public function.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+TECHNICAL_BELOW = 5000
+"""Error codes below this are technical: the same call may be repeated later. Source: the contract's error codes."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What a refusal tells the caller.
+
+    ``code`` is the contract's ErrorCode; ``text`` says in one sentence what is wrong and what to do. It never holds
+    anything that the caller sent.
+    """
+
+    code: int
+    text: str
+
+
+class Refusal(Enum):
+    """Why a request was refused. The member's value is what the caller is told."""
+
+    UNEXPECTED = Reason(4000, "A technical error occurred. Repeat the same call later.")
+    UNAVAILABLE = Reason(4000, "A system that is needed to answer is not available. Repeat the same call later.")
+
+    MALFORMED_XML = Reason(5001, "The request is not well-formed XML in a supported encoding.")
+    DOCTYPE = Reason(5001, "The request holds a document type declaration. Remove it.")
+    NOT_SOAP = Reason(5001, "The request is not a SOAP 1.1 envelope with one Body that holds one element.")
+    MUST_UNDERSTAND = Reason(5001, "The request has a SOAP header that must be understood and is not.")
+    UNKNOWN_OPERATION = Reason(5001, "The element in the Body is not an operation of this service.")
+    SCHEMA_VIOLATION = Reason(5001, "The request does not follow the schema.")
+    RULE_BROKEN = Reason(5001, "The message breaks a rule for messages.")
+    BAD_IDENTIFIER = Reason(5001, "An identifier is wrong: check its date and its check digit.")
+    BAD_CHECKSUM = Reason(5001, "The Checksum of an attachment is not the MD5 of its decoded bytes, in hexadecimal.")
+    ACTIVE_CONTENT = Reason(5001, "The HTML body has active or remote content. Remove it.")
+    NOT_IMPLEMENTED = Reason(5000, "This operation is not available in this release.")
+
+    NOT_AUTHORISED = Reason(5002, "The caller may not do this.")
+    SENDER_UNKNOWN = Reason(5002, "The sender is not connected. Register it before sending.")
+    SIGNER_NOT_LISTED = Reason(5002, "The signer is neither the sender nor a dispatcher listed for the sender.")
+    SEALER_NOT_DISPATCHER = Reason(5002, "The seal was made by an organisation that may not dispatch for the sender.")
+    CERTIFICATE_UNKNOWN_ISSUER = Reason(5002, "The certificate was issued by an authority that is not trusted here.")
+    CERTIFICATE_EXPIRED = Reason(5002, "The certificate has expired. Sign with a valid one.")
+    CERTIFICATE_NOT_YET_VALID = Reason(5002, "The certificate is not valid yet. Check its dates and the clock.")
+    CERTIFICATE_REVOKED = Reason(5002, "The certificate is revoked. Sign with another one.")
+    CERTIFICATE_WRONG_USAGE = Reason(5002, "The certificate's key may not be used for signatures (key usage).")
+    CERTIFICATE_NO_ORGANISATION = Reason(
+        5002, "The certificate names no organisation: the subject needs a serialNumber of 12 digits that begins with 16."
+    )
+    CERTIFICATE_UNREADABLE = Reason(5002, "The certificate cannot be read or its key is too weak.")
+
+    NOT_FOUND = Reason(5003, "No such record.")
+    NOT_FINISHED = Reason(5004, "The delivery is not unpacked yet. Ask again later.")
+    TOO_MANY = Reason(5005, "Too many identifiers in one call: at most 1000.")
+    MESSAGE_TOO_LARGE = Reason(5005, "The message with its attachments is larger than is accepted.")
+
+    SIGNATURE_MISSING = Reason(5006, "The XML signature is missing.")
+    SIGNATURE_INVALID = Reason(5006, "The XML signature does not verify: the signed content was changed or re-written.")
+    SIGNATURE_ALGORITHM = Reason(5006, "The XML signature uses an algorithm or a transform that is not accepted.")
+    SIGNATURE_REFERENCE = Reason(5006, "The XML signature must have one reference, to the whole signed element.")
+    SIGNATURE_NO_CERTIFICATE = Reason(5006, "The XML signature carries no certificate in KeyInfo/X509Data.")
+    SIGNATURE_AMBIGUOUS = Reason(5006, "There must be one signature, as the last child of the signed element.")
+
+    CONTENT_TYPE = Reason(5019, "The content type of a body or an attachment is not supported.")
+    CONTENT_MISMATCH = Reason(5019, "The bytes of an attachment are not what its ContentType says.")
+
+    @property
+    def code(self) -> int:
+        """The contract's ErrorCode."""
+        return self.value.code
+
+    # Two refusals may share a code and, in principle, a text; an Enum would make the second an alias of the first.
+    def __new__(cls, reason: Reason) -> Refusal:
+        """Make each member its own, also where two tell the caller the same."""
+        member = object.__new__(cls)
+        member._value_ = reason
+        return member
+
+
+class MmSoapError(Exception):
+    """The base of every exception that mm-soap raises on purpose."""
+
+
+class ConfigurationError(MmSoapError):
+    """The settings or files of this installation are wrong. The message says what to change."""
+
+
+class Refused(MmSoapError):
+    """A request was refused.
+
+    Args:
+        refusal: why; decides the error code.
+        where: the place in the contract's terms, such as ``Message/Header/Subject``. Never anything that was sent.
+    """
+
+    def __init__(self, refusal: Refusal, where: str = "") -> None:
+        super().__init__(refusal, where)
+        self.refusal = refusal
+        self.where = where
+
+    @property
+    def description(self) -> str:
+        """The sentence for the caller."""
+        return f"{self.refusal.value.text} ({self.where})" if self.where else self.refusal.value.text
+
+    def __str__(self) -> str:
+        return f"{self.refusal.name} {self.refusal.code}: {self.description}"
+
+
+class TransportError(MmSoapError):
+    """Another party could not be reached, or its answer was not SOAP. Always technical: the call may be repeated.
+
+    The message names the cause without any content of the exchange.
+    """
+
+
+class RemoteFault(MmSoapError):
+    """Another party answered with a SOAP fault.
+
+    Args:
+        code: the ErrorCode of its applicationFault, or None for a fault without one.
+        description: its Description, or the faultstring.
+        call_id: its CallId, for a question to that party.
+    """
+
+    def __init__(self, code: int | None, description: str, call_id: str | None) -> None:
+        super().__init__(code, description, call_id)
+        self.code = code
+        self.description = description
+        self.call_id = call_id
+
+    @property
+    def technical(self) -> bool:
+        """Whether the same call may be repeated later. A fault without a code counts as technical."""
+        return self.code is None or self.code < TECHNICAL_BELOW
+
+    def __str__(self) -> str:
+        return f"fault {self.code if self.code is not None else 'without code'} (CallId {self.call_id or 'none'})"
