@@ -48,11 +48,18 @@ class Refusal(Enum):
     BAD_IDENTIFIER = Reason(5001, "An identifier is wrong: check its date and its check digit.")
     BAD_CHECKSUM = Reason(5001, "The Checksum of an attachment is not the MD5 of its decoded bytes, in hexadecimal.")
     ACTIVE_CONTENT = Reason(5001, "The HTML body has active or remote content. Remove it.")
+    HTML_TOO_COMPLEX = Reason(5001, "The HTML body has too many tags, levels or attributes. Simplify it.")
+    BODY_NOT_UTF8 = Reason(5001, "The body is not UTF-8 before base64. Write it anew in UTF-8.")
+    TEXT_MISSING = Reason(5001, "A text that a message must have is empty.")
+    TEXT_TOO_LONG = Reason(5001, "A text is longer than the rules for messages allow. Shorten it.")
+    DUPLICATE_ID = Reason(5001, "Two messages of the delivery have the same Id. Give each its own.")
+    BAD_FILENAME = Reason(5001, "A Filename is empty or has control characters.")
     NOT_IMPLEMENTED = Reason(5000, "This operation is not available in this release.")
 
     NOT_AUTHORISED = Reason(5002, "The caller may not do this.")
     SENDER_UNKNOWN = Reason(5002, "The sender is not connected. Register it before sending.")
     SIGNER_NOT_LISTED = Reason(5002, "The signer is neither the sender nor a dispatcher listed for the sender.")
+    DISPATCHER_NOT_LISTED = Reason(5002, "This dispatcher is not listed in the register for the sender.")
     SEALER_NOT_DISPATCHER = Reason(5002, "The seal was made by an organisation that may not dispatch for the sender.")
     CERTIFICATE_UNKNOWN_ISSUER = Reason(5002, "The certificate was issued by an authority that is not trusted here.")
     CERTIFICATE_EXPIRED = Reason(5002, "The certificate has expired. Sign with a valid one.")
@@ -60,9 +67,16 @@ class Refusal(Enum):
     CERTIFICATE_REVOKED = Reason(5002, "The certificate is revoked. Sign with another one.")
     CERTIFICATE_WRONG_USAGE = Reason(5002, "The certificate's key may not be used for signatures (key usage).")
     CERTIFICATE_NO_ORGANISATION = Reason(
-        5002, "The certificate names no organisation: the subject needs a serialNumber of 12 digits that begins with 16."
+        5002, "The certificate names no organisation: the subject needs a serialNumber of 12 digits, beginning with 16."
     )
-    CERTIFICATE_UNREADABLE = Reason(5002, "The certificate cannot be read or its key is too weak.")
+    CERTIFICATE_UNREADABLE = Reason(5002, "The certificate cannot be read.")
+    CERTIFICATE_KEY_TYPE = Reason(5002, "The certificate's key is not an RSA key. Sign with an RSA key.")
+    CERTIFICATE_WEAK_KEY = Reason(5002, "The certificate's RSA key is too short. Sign with a key of 2048 bits or more.")
+    CERTIFICATE_PATH_INVALID = Reason(
+        5002,
+        "The path from the certificate to a trusted authority is not valid: an authority in it is out of its dates or "
+        "may not issue, or a signature in it does not verify or is too weak.",
+    )
 
     NOT_FOUND = Reason(5003, "No such record.")
     NOT_FINISHED = Reason(5004, "The delivery is not unpacked yet. Ask again later.")
@@ -75,6 +89,8 @@ class Refusal(Enum):
     SIGNATURE_REFERENCE = Reason(5006, "The XML signature must have one reference, to the whole signed element.")
     SIGNATURE_NO_CERTIFICATE = Reason(5006, "The XML signature carries no certificate in KeyInfo/X509Data.")
     SIGNATURE_AMBIGUOUS = Reason(5006, "There must be one signature, as the last child of the signed element.")
+
+    OBJECT_EXISTS = Reason(5007, "Such a record exists already.")
 
     CONTENT_TYPE = Reason(5019, "The content type of a body or an attachment is not supported.")
     CONTENT_MISMATCH = Reason(5019, "The bytes of an attachment are not what its ContentType says.")

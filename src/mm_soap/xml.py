@@ -32,8 +32,11 @@ XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 _local = threading.local()
 
 
-def _parser() -> etree.XMLParser:
-    # One parser for each thread: lxml serialises the use of a shared one.
+def hardened_parser() -> etree.XMLParser:
+    """Return this thread's parser: no DTD, no entities, no network, libxml2's limits on.
+
+    One parser for each thread, since lxml serialises the use of a shared one.
+    """
     parser: etree.XMLParser | None = getattr(_local, "parser", None)
     if parser is None:
         parser = _local.parser = etree.XMLParser(
@@ -64,7 +67,7 @@ def parse_untrusted(raw: bytes) -> etree._Element:
     if not raw or raw.isspace():
         raise Refused(Refusal.MALFORMED_XML)
     try:
-        root = etree.fromstring(raw, _parser())
+        root = etree.fromstring(raw, hardened_parser())
     except (etree.XMLSyntaxError, ValueError, LookupError):
         raise Refused(Refusal.MALFORMED_XML) from None
     if root.getroottree().docinfo.doctype:
@@ -75,3 +78,8 @@ def parse_untrusted(raw: bytes) -> etree._Element:
 def qname(namespace: str, name: str) -> str:
     """Return ``{namespace}name``, as lxml writes a qualified name."""
     return f"{{{namespace}}}{name}"
+
+
+def text_of(element: etree._Element | None) -> str:
+    """Return the whole text of an element, never only up to a first comment; empty for None."""
+    return "".join(str(part) for part in element.itertext()) if element is not None else ""

@@ -1,0 +1,291 @@
+"""The settings of an installation: a TOML file, overridden by MM_SOAP_* environment variables.
+
+A variable's name is the setting's in capitals, with two underscores between table and key: ``MM_SOAP_PORT``,
+``MM_SOAP_DISPATCHER__DATABASE``. Lists and tables of tables are written as JSON. What is not a setting is an error,
+in the file and in the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from mm_soap.config_production import check_production
+from mm_soap.config_report import Row, explain, rows, unknown_variable
+from mm_soap.errors import ConfigurationError
+
+ENVIRONMENT_PREFIX: Final = "MM_SOAP_"
+"""What the names of the environment variables begin with that override settings."""
+
+
+_folder: ContextVar[Path | None] = ContextVar("_folder", default=None)
+
+
+def _from_folder(path: Path) -> Path:
+    folder = _folder.get()
+    return path if folder is None else folder / path.expanduser()
+
+
+def _database(value: str) -> str:
+    return value if "://" in value else str(_from_folder(Path(value)))
+
+
+def _url(value: str) -> str:
+    if value and not re.match(r"https?://[^/?#]+[^?#]*$", value):
+        raise PydanticCustomError("url", "must be an address such as https://post.example.se")
+    return value.rstrip("/")
+
+
+def _organisation(value: str) -> str:
+    if not re.fullmatch(r"16[0-9]{10}", value):
+        raise PydanticCustomError("organisation", "must be 12 digits that begin with 16")
+    return value
+
+
+def _url_path(value: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", value):
+        raise PydanticCustomError("url_path", "must be empty or a path such as /brevlada-tva")
+    return value
+
+
+File = Annotated[Path, AfterValidator(_from_folder)]
+Database = Annotated[str, AfterValidator(_database)]
+Url = Annotated[str, AfterValidator(_url)]
+UrlPath = Annotated[str, AfterValidator(_url_path)]
+Organisation = Annotated[str, AfterValidator(_organisation)]
+
+_DATABASE: Final = "The party's own database: a file for SQLite, made when it is not there, or a URL."
+_ORGANISATION: Final = "The organisation number, 12 digits beginning with 16; the certificate must name the same."
+_CERTIFICATE: Final = "PEM file: the certificate that the party signs with, then those of its issuers."
+_KEY: Final = "PEM file: the certificate's private key, unencrypted, readable by its owner alone."
+_REGISTER: Final = "Where the register is: the URL before /Recipient/v3 and /Authority. Empty for this installation."
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class TrustSettings(_Table):
+    """[trust]: whose signatures are believed."""
+
+    anchors: tuple[File, ...] = Field(
+        default=(),
+        description="PEM files: the authorities, or single certificates, whose signatures are believed.",
+    )
+    allow_sha1_from: tuple[Organisation, ...] = Field(
+        default=(), description="Organisation numbers of the senders whose signatures may still use SHA-1."
+    )
+
+
+class RulesSettings(_Table):
+    """[rules]: what a message must look like."""
+
+    max_message_bytes: int = Field(
+        default=2_097_152,
+        gt=0,
+        description="The longest message, in bytes: bodies and attachments, decoded.",
+    )
+    check_digits: bool = Field(default=True, description="Whether the check digit of identifiers is checked.")
+
+
+class TlsSettings(_Table):
+    """[tls]: how this server identifies itself, and whom it lets in."""
+
+    certificate: File = Field(description="PEM file: the server's certificate, then those of its issuers.")
+    key: File = Field(description="PEM file: the server's private key, readable by its owner alone.")
+    client_anchors: tuple[File, ...] = Field(
+        default=(), description="PEM files: the authorities whose client certificates are let in. Empty asks for none."
+    )
+
+
+class EvidenceSettings(_Table):
+    """[evidence]: the exact bytes that came in and went out."""
+
+    keep_days: int = Field(default=365, gt=0, description="How long the bytes are kept, in days.")
+
+
+class FarSettings(_Table):
+    """[far]: the address register. Without this table, the register does not run here."""
+
+    database: Database = Field(default="data/far.sqlite3", repr=False, description=_DATABASE)
+
+
+class DispatcherSettings(_Table):
+    """[dispatcher]: the dispatcher. Without this table, none runs here."""
+
+    organisation: Organisation = Field(description=_ORGANISATION)
+    certificate: File = Field(description=_CERTIFICATE)
+    key: File = Field(description=_KEY)
+    database: Database = Field(default="data/dispatcher.sqlite3", repr=False, description=_DATABASE)
+    register_url: Url = Field(default="", description=_REGISTER)
+    look_up_batch: int = Field(
+        default=1000,
+        gt=0,
+        le=1000,
+        description="How many recipients are looked up in one call, at most.",
+    )
+    calls_per_operator: int = Field(
+        default=4, gt=0, description="How many deliveries are made to one mailbox operator at once, at most."
+    )
+    call_timeout: float = Field(default=30, gt=0, description="How long another party may take to answer, in seconds.")
+    retry_first: float = Field(
+        default=2,
+        gt=0,
+        description="The pause before the first retry, in seconds; it doubles from then on.",
+    )
+    retry_longest: float = Field(default=600, gt=0, description="The longest pause between two retries, in seconds.")
+    give_up_after: float = Field(
+        default=86_400, gt=0, description="How long a delivery is tried before it has failed, in seconds."
+    )
+    party_cache: float = Field(
+        default=60, ge=0, description="How long the register's senders and dispatchers are remembered, in seconds."
+    )
+
+
+class OperatorSettings(_Table):
+    """[[operator]]: a mailbox operator; one table for each that runs here."""
+
+    organisation: Organisation = Field(description=_ORGANISATION)
+    name: str = Field(min_length=1, description="The operator's name, as in the register.")
+    certificate: File = Field(description=_CERTIFICATE)
+    key: File = Field(description=_KEY)
+    database: Database = Field(repr=False, description=_DATABASE)
+    path: UrlPath = Field(
+        default="",
+        description="What stands before /Service/v3 in the operator's address, such as /brevlada-tva; empty for none.",
+    )
+    register_url: Url = Field(default="", description=_REGISTER)
+
+
+def _distinct(what: str, values: list[str]) -> None:
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("distinct", "{what} must be its own", {"what": what})
+
+
+class Settings(BaseSettings):
+    """All settings of an installation. `load` is the way to make one.
+
+    Paths are absolute: a relative one in the file, or in a variable, is taken from the folder of the file.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+    )
+
+    profile: Literal["demonstration", "production"] = Field(
+        default="production", description="Production refuses to start with what only a demonstration may have."
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
+    port: int = Field(default=8080, gt=0, lt=65_536, description="The TCP port to listen on.")
+    public_url: Url = Field(
+        default="",
+        description="The URL that others reach this server by; it stands in the WSDLs. Empty for host and port.",
+    )
+    threads: int = Field(default=8, gt=0, description="How many requests one worker process answers at once.")
+    workers: int = Field(default=1, gt=0, description="How many worker processes answer requests.")
+    body_limit: int = Field(default=8_388_608, gt=0, description="The longest request body that is read, in bytes.")
+    trust: TrustSettings = Field(default_factory=TrustSettings)
+    rules: RulesSettings = Field(default_factory=RulesSettings)
+    evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
+    tls: TlsSettings | None = None
+    far: FarSettings | None = None
+    dispatcher: DispatcherSettings | None = None
+    operator: tuple[OperatorSettings, ...] = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, and nothing else count."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _parties_apart(self) -> Self:
+        for what in ("organisation", "path"):
+            _distinct(f"the {what} of each [[operator]]", [getattr(o, what) for o in self.operator])
+        parties = [p for p in (self.far, self.dispatcher, *self.operator) if p]
+        _distinct("the database of each party", [p.database for p in parties])
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """The URL by which others reach this server, without a slash at its end."""
+        if self.public_url:
+            return self.public_url
+        # What listens on every address is reached at this one from the same machine.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"{'https' if self.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def register_url(self, party: DispatcherSettings | OperatorSettings) -> str:
+        """Return where a party finds the register: the URL before /Recipient/v3 and /Authority."""
+        return party.register_url or self.base_url
+
+
+def load(path: Path) -> Settings:
+    """Return the settings of a TOML file, overridden by the environment.
+
+    In the production profile the files that the settings name are looked at too, as `check_production` says.
+
+    Args:
+        path: the file. Relative paths in the settings are taken from its folder.
+
+    Raises:
+        ConfigurationError: one sentence that names the setting and says what to do. It never repeats a value, since
+            a value may be a secret.
+    """
+    content = _read(path)
+    unknown = unknown_variable(Settings, ENVIRONMENT_PREFIX, os.environ)
+    if unknown:
+        raise ConfigurationError(unknown)
+    token = _folder.set(path.absolute().parent)
+    try:
+        settings = Settings(**content)
+    except ValidationError as error:
+        raise ConfigurationError(explain(error, Settings, path, ENVIRONMENT_PREFIX, os.environ)) from None
+    except SettingsError:
+        raise ConfigurationError(
+            f"An environment variable {ENVIRONMENT_PREFIX}* that sets a list or a table must hold JSON, and does not."
+        ) from None
+    finally:
+        _folder.reset(token)
+    if settings.profile == "production":
+        check_production(settings)
+    return settings
+
+
+def reference() -> list[Row]:
+    """Return every setting, in the order of the documentation: its key, type, default and meaning."""
+    return list(rows(Settings))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"The settings file {path} does not exist: name another one, or make one with `mm-soap init DIR --demo`."
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"The settings file {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"The settings file {path} must be UTF-8, and is not.") from None
+    except tomllib.TOMLDecodeError as error:
+        # Its message says what and at which line, never the text of the line.
+        raise ConfigurationError(f"The settings file {path} is not valid TOML: {error}.") from None

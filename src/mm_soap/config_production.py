@@ -1,0 +1,65 @@
+"""What a production installation must not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mm_soap.errors import ConfigurationError
+from mm_soap.pki import is_test_certificate, read_certificates
+
+if TYPE_CHECKING:
+    from mm_soap.config import Settings
+
+
+def check_production(settings: Settings) -> None:
+    """Refuse what only a demonstration may have: plain HTTP, the test CA, private keys that others can read.
+
+    Raises:
+        ConfigurationError: one sentence that names the setting and says what to do.
+    """
+    _check_transport(settings)
+    _check_anchors("trust.anchors", settings.trust.anchors)
+    if settings.tls:
+        _check_anchors("tls.client_anchors", settings.tls.client_anchors)
+    for key, file in _private_keys(settings):
+        _check_private(key, file)
+
+
+def _check_transport(settings: Settings) -> None:
+    if settings.tls is None:
+        raise ConfigurationError("The production profile needs a table [tls] with certificate, key and client_anchors.")
+    if not settings.tls.client_anchors:
+        raise ConfigurationError("Set tls.client_anchors: in production, a caller is known by its client certificate.")
+    urls = [("public_url", settings.base_url)]
+    if settings.dispatcher:
+        urls.append(("dispatcher.register_url", settings.register_url(settings.dispatcher)))
+    urls += [("operator.register_url", settings.register_url(operator)) for operator in settings.operator]
+    for key, url in urls:
+        if not url.startswith("https://"):
+            raise ConfigurationError(f"{key} must begin with https:// in the production profile.")
+
+
+def _check_anchors(key: str, files: Iterable[Path]) -> None:
+    for file in files:
+        if any(is_test_certificate(certificate) for certificate in read_certificates(file)):
+            raise ConfigurationError(f"{key} names {file}, which holds the test CA: remove it, it proves nothing.")
+
+
+def _private_keys(settings: Settings) -> Iterable[tuple[str, Path]]:
+    if settings.tls:
+        yield "tls.key", settings.tls.key
+    if settings.dispatcher:
+        yield "dispatcher.key", settings.dispatcher.key
+    for operator in settings.operator:
+        yield "operator.key", operator.key
+
+
+def _check_private(key: str, file: Path) -> None:
+    try:
+        mode = file.stat().st_mode
+    except OSError as error:
+        raise ConfigurationError(f"{key} names {file}, which cannot be read: {error.strerror}.") from None
+    if mode & 0o077:
+        raise ConfigurationError(f"{key} names {file}, which others may read: run `chmod 600 {file}`.")

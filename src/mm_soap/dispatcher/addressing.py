@@ -1,0 +1,121 @@
+"""The step from accepted to addressed: ask the register where the recipient's mailbox is, and seal."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Engine
+
+from mm_soap.clock import Clock
+from mm_soap.dispatcher import store
+from mm_soap.dispatcher.model import Accepted, Outcome, RetryPolicy, State
+from mm_soap.dsig import seal_for
+from mm_soap.errors import RemoteFault, TransportError
+from mm_soap.pki import Identity
+from mm_soap.register_client import Reached
+from mm_soap.storage import reading
+
+NOT_REGISTERED = "The recipient has no mailbox in the register. Send the message on paper."
+DESELECTED = "The recipient does not take digital post from this sender. Print the message."
+GAVE_UP = "Given up: the register could not be asked in the time that is set for a delivery."
+
+
+class Register(Protocol):
+    """Where the dispatcher asks for recipients."""
+
+    def reachable(self, sender: str, recipients: Sequence[str]) -> list[Reached]:
+        """Return one answer for each recipient, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Addressing:
+    """Addresses and seals accepted deliveries.
+
+    Args:
+        database: the dispatcher's own.
+        register: asked for all recipients of a sender at once.
+        identity: seals.
+        retry: when the register is asked again after a technical error.
+        clock: the time.
+    """
+
+    database: Engine
+    register: Register
+    identity: Identity
+    retry: RetryPolicy
+    clock: Clock
+
+    def step(self, batch: Sequence[Accepted]) -> Iterator[Outcome]:
+        """Yield what becomes of each delivery in ``batch``."""
+        by_sender: dict[str, list[Accepted]] = defaultdict(list)
+        for delivery in batch:
+            by_sender[delivery.sender].append(delivery)
+        for sender, deliveries in by_sender.items():
+            yield from self._ask(sender, deliveries)
+
+    def _ask(self, sender: str, deliveries: Sequence[Accepted]) -> Iterator[Outcome]:
+        try:
+            answers = self.register.reachable(sender, [each.recipient for each in deliveries])
+        except RemoteFault as fault:
+            if fault.technical:
+                yield from self._later(deliveries, str(fault))
+            elif len(deliveries) > 1:
+                # One question was refused for all: ask for each alone, so that only the one that is wrong fails.
+                for each in deliveries:
+                    yield from self._ask(sender, [each])
+            else:
+                yield self._outcome(deliveries[0], State.FAILED, f"The register refused the question: {fault}.")
+            return
+        except TransportError as error:
+            yield from self._later(deliveries, str(error))
+            return
+        if [answer.recipient for answer in answers] != [each.recipient for each in deliveries]:
+            yield from self._later(deliveries, "the register's answer does not match the question")
+            return
+        for delivery, answer in zip(deliveries, answers, strict=True):
+            yield self._address(delivery, answer)
+
+    def _address(self, delivery: Accepted, answer: Reached) -> Outcome:
+        if not answer.registered or not answer.operator or not answer.address:
+            return self._outcome(delivery, State.NOT_REGISTERED, NOT_REGISTERED)
+        if not answer.sender_accepted:
+            return self._outcome(delivery, State.PAPER, DESELECTED)
+        with reading(self.database) as connection:
+            document = store.document_of(connection, delivery.id)
+        return Outcome(
+            delivery.id,
+            delivery.distribution_id,
+            delivery.sender,
+            State.SEALED,
+            "The recipient has a mailbox. The message is on its way to the operator.",
+            next_attempt=self.clock(),
+            operator=answer.operator,
+            address=answer.address,
+            seal=seal_for(document, self.identity, delivery.received.date()),
+            detail={"operator": answer.operator, "sealed_by": self.identity.organisation},
+        )
+
+    def _later(self, deliveries: Sequence[Accepted], cause: str) -> Iterator[Outcome]:
+        now = self.clock()
+        for delivery in deliveries:
+            attempts = delivery.attempts + 1
+            again = self.retry.next_attempt(now, delivery.received, attempts)
+            if again is None:
+                yield self._outcome(delivery, State.FAILED, GAVE_UP)
+            else:
+                yield Outcome(
+                    delivery.id,
+                    delivery.distribution_id,
+                    delivery.sender,
+                    State.ACCEPTED,
+                    f"The register could not be asked ({cause}). It is asked again.",
+                    attempts,
+                    again,
+                )
+
+    def _outcome(self, delivery: Accepted, state: State, reason: str) -> Outcome:
+        return Outcome(delivery.id, delivery.distribution_id, delivery.sender, state, reason, delivery.attempts + 1)

@@ -1,0 +1,34 @@
+"""The operations of Message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lxml import etree
+
+from mm_soap.dispatcher import wire
+from mm_soap.dispatcher.service import MessageService, Origin
+from mm_soap.dsig import Trust, verify_delivery
+from mm_soap.soap import Call, Handler, Precheck
+
+PRECHECKS: Mapping[str, Precheck] = {"distributeSecure": wire.require_signature}
+
+
+def message_handlers(service: MessageService, trust: Trust) -> Mapping[str, Handler]:
+    """Return the handlers of the Message port.
+
+    Args:
+        service: the use cases.
+        trust: whose signatures hold.
+    """
+
+    def distribute_secure(call: Call) -> bytes:
+        verified = verify_delivery(call.raw, call.payload[0], trust)
+        origin = Origin(call.call_id, call.raw, call.caller.organisation)
+        return wire.distribute_secure_response(service.distribute_secure(verified, origin))
+
+    def check_distribution_status(call: Call) -> etree._Element | bytes:
+        sender, distribution_id = wire.read_status_request(call.payload)
+        return wire.status_response(service.check_distribution_status(sender, distribution_id))
+
+    return {"distributeSecure": distribute_secure, "checkDistributionStatus": check_distribution_status}

@@ -1,0 +1,253 @@
+"""The embedded engine: threads in the serving process over rows in the database.
+
+The state of a delivery is in the database; the engine only decides when its next step runs. One thread addresses, one
+hands out the calls to operators and writes down their results, several at a time; a pool of threads makes the calls.
+After a crash the rows are as they were before the step that was cut off, and that step runs again: it sends the same
+bytes, and an operator that has them already answers as it did before.
+
+One engine works on a database at a time: it holds a lock on a file beside it, which the operating system frees however
+the process ends. Other processes wait for it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from sqlalchemy import Engine as Database
+
+from mm_soap.clock import Clock
+from mm_soap.dispatcher import store
+from mm_soap.dispatcher.addressing import Addressing
+from mm_soap.dispatcher.handover import Handover
+from mm_soap.dispatcher.lanes import Lanes
+from mm_soap.dispatcher.model import Outcome, Sealed, State
+from mm_soap.errors import MmSoapError
+from mm_soap.storage import Event, reading, record_event, writing
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_WAIT: Final = 1.0
+"""Seconds after which a thread looks at the database though nobody woke it."""
+_WRITTEN_TOGETHER: Final = 32
+"""Sealed deliveries that are written down in one transaction; they go on their way after it."""
+
+
+@dataclass(frozen=True)
+class _Result:
+    delivery: Sealed
+    outcome: Outcome
+    technical_error: bool
+
+
+class EmbeddedEngine:
+    """Runs the steps of all deliveries of one database.
+
+    Args:
+        database: the dispatcher's own.
+        lock: the path of the lock file; None where no other process can run an engine on this database.
+        addressing, handover: the steps.
+        clock: the time.
+        look_up_batch: deliveries addressed together, at most 1000.
+        calls_per_operator: calls to one operator at once.
+        threads: calls to all operators at once.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        lock: Path | None,
+        addressing: Addressing,
+        handover: Handover,
+        clock: Clock,
+        *,
+        look_up_batch: int = 1000,
+        calls_per_operator: int = 4,
+        threads: int = 16,
+    ) -> None:
+        self._database = database
+        self._lock = lock
+        self._addressing = addressing
+        self._handover = handover
+        self._clock = clock
+        self._look_up_batch = look_up_batch
+        self._lanes = Lanes(calls_per_operator)
+        self._threads = threads
+        self._stopping = threading.Event()
+        self._accepted = threading.Event()
+        self._inbox: SimpleQueue[_Result | None] = SimpleQueue()
+        self._busy: dict[int, Sealed] = {}
+        self._unwritten: list[_Result] = []
+        self._running: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start the threads. Work begins as soon as no other engine holds the database."""
+        self._running = [threading.Thread(target=self._run, name="engine", daemon=True)]
+        self._running[0].start()
+
+    def wake(self) -> None:
+        """Tell that a delivery was accepted."""
+        self._accepted.set()
+
+    def stop(self) -> None:
+        """Let the calls that are under way end, write their results down, and stop."""
+        self._stopping.set()
+        self._accepted.set()
+        self._inbox.put(None)
+        for thread in self._running:
+            thread.join()
+
+    def _run(self) -> None:
+        with _hold(self._lock, self._stopping) as held:
+            if not held:
+                return
+            addresser = threading.Thread(target=self._guarded, args=(self._address,), name="addresser", daemon=True)
+            addresser.start()
+            with ThreadPoolExecutor(self._threads, "handover") as pool:
+                self._pool = pool
+                self._guarded(self._hand_over)
+            self._collect(0)
+            self._write_results()
+            addresser.join()
+
+    def _guarded(self, turn: Callable[[], None]) -> None:
+        """Repeat ``turn`` until the engine stops. No error ends a thread: its rows are still in the database."""
+        while not self._stopping.is_set():
+            try:
+                turn()
+            except MmSoapError as error:
+                _log.error("The engine waits: %s", error)
+                self._stopping.wait(_LONGEST_WAIT)
+            except Exception as error:
+                frames = "".join(traceback.format_tb(error.__traceback__))
+                _log.error("The engine waits after %s\n%s", type(error).__name__, frames)
+                self._stopping.wait(_LONGEST_WAIT)
+
+    # Addressing
+
+    def _address(self) -> None:
+        self._accepted.clear()
+        now = self._clock()
+        with reading(self._database) as connection:
+            batch = store.due_for_look_up(connection, now, self._look_up_batch)
+            next_due = None if batch else store.next_due(connection, State.ACCEPTED, now)
+        if not batch:
+            self._accepted.wait(self._seconds_until(next_due))
+            return
+        steps = self._addressing.step(batch)
+        while not self._stopping.is_set() and (outcomes := list(islice(steps, _WRITTEN_TOGETHER))):
+            self._write("look-up", outcomes)
+            self._inbox.put(None)
+
+    # Handing over
+
+    def _hand_over(self) -> None:
+        now = self._clock()
+        room = self._threads - len(self._busy)
+        due: list[Sealed] = []
+        next_due = None
+        with reading(self._database) as connection:
+            if room > 0:
+                due = list(store.due_for_delivery(connection, now, room, self._busy, self._lanes.full(now)))
+            if not due:
+                next_due = store.next_due(connection, State.SEALED, now)
+        begun = 0
+        for delivery in due:
+            lane = self._lanes.of(delivery.operator)
+            if lane.room(now) > 0:
+                lane.begin()
+                self._busy[delivery.id] = delivery
+                self._pool.submit(self._attempt, delivery)
+                begun += 1
+        if begun == 0 or len(self._busy) >= self._threads:
+            self._collect(self._seconds_until(next_due))
+        else:
+            self._collect(0)
+        self._write_results()
+
+    def _attempt(self, delivery: Sealed) -> None:
+        try:
+            outcome, technical_error = self._handover.step(delivery)
+        except Exception as error:
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("An attempt ended in %s\n%s", type(error).__name__, frames)
+            outcome, technical_error = self._handover.unexpected(delivery, error), True
+        self._inbox.put(_Result(delivery, outcome, technical_error))
+
+    def _collect(self, seconds: float) -> None:
+        """Wait for a result or a call to wake, then take all that are there."""
+        try:
+            message = self._inbox.get(timeout=seconds) if seconds > 0 else self._inbox.get_nowait()
+            while True:
+                if message is not None:
+                    self._unwritten.append(message)
+                message = self._inbox.get_nowait()
+        except Empty:
+            pass
+
+    def _write_results(self) -> None:
+        if not self._unwritten:
+            return
+        # A delivery stays busy until its result is on disk: were the write to fail, it would be handed over again.
+        self._write("hand-over", [result.outcome for result in self._unwritten])
+        now = self._clock()
+        for result in self._unwritten:
+            del self._busy[result.delivery.id]
+            self._lanes.of(result.delivery.operator).end(result.technical_error, now)
+        self._unwritten.clear()
+
+    def _write(self, kind: str, outcomes: Iterable[Outcome]) -> None:
+        outcomes = list(outcomes)
+        now = self._clock()
+        with writing(self._database) as connection:
+            store.write_outcomes(connection, outcomes)
+            record_event(connection, *(_event(now, kind, outcome) for outcome in outcomes))
+        for outcome in outcomes:
+            _log.info("%s %s: %s", kind, outcome.distribution_id, outcome.state.value)
+
+    def _seconds_until(self, moment: datetime | None) -> float:
+        if moment is None:
+            return _LONGEST_WAIT
+        return min(_LONGEST_WAIT, max(0.01, (moment - self._clock()).total_seconds()))
+
+
+def _event(now: datetime, kind: str, outcome: Outcome) -> Event:
+    retried = outcome.next_attempt is not None and outcome.attempts > 0
+    return Event(
+        now,
+        kind,
+        "retry" if retried else outcome.state.value,
+        outcome.distribution_id,
+        trans_id=outcome.trans_id,
+        sender=outcome.sender,
+        detail={"reason": outcome.reason, "attempt": outcome.attempts, **(outcome.detail or {})},
+    )
+
+
+@contextmanager
+def _hold(path: Path | None, stopping: threading.Event) -> Iterator[bool]:
+    """Hold the lock on a file, waiting for it; False if the engine was stopped before it got the lock."""
+    if path is None:
+        yield True
+        return
+    with path.open("a") as file:
+        while not stopping.is_set():
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                stopping.wait(0.5)
+            else:
+                yield True
+                return
+        yield False

@@ -1,0 +1,115 @@
+"""The step from sealed to delivered: hand the same bytes to the operator until it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from lxml import etree
+from sqlalchemy import Engine
+
+from mm_soap.clock import Clock
+from mm_soap.dispatcher import store
+from mm_soap.dispatcher.model import Outcome, RetryPolicy, Sealed, State
+from mm_soap.dispatcher.wire import DELIVER_SECURE_RESPONSE, deliver_secure_request, read_delivery_result
+from mm_soap.errors import RemoteFault, TransportError
+from mm_soap.storage import reading
+
+DELIVERED = "The operator has put the message into the mailbox."
+NOT_TAKEN = "The operator answered that it has no such mailbox, or that the recipient does not take this sender's post."
+GAVE_UP = "Given up: the operator did not take the message in the time that is set for a delivery."
+
+
+class Operators(Protocol):
+    """Carries calls to mailbox operators by their address."""
+
+    def call(self, address: str, body: bytes, *, expected: str) -> etree._Element:
+        """Send the operation element to a Service and return the validated answer."""
+        ...
+
+
+@dataclass(frozen=True)
+class Handover:
+    """Hands sealed deliveries to their operators.
+
+    Args:
+        database: the dispatcher's own.
+        operators: carries the calls.
+        retry: when a technical error is tried again. Refusals are final.
+        clock: the time.
+    """
+
+    database: Engine
+    operators: Operators
+    retry: RetryPolicy
+    clock: Clock
+
+    def step(self, delivery: Sealed) -> tuple[Outcome, bool]:
+        """Make one attempt.
+
+        Returns:
+            What became of the delivery, and whether the operator had a technical error.
+        """
+        with reading(self.database) as connection:
+            document, seal = store.sealed_parts(connection, delivery.id)
+        try:
+            answer = self.operators.call(
+                delivery.address, deliver_secure_request(document, seal), expected=DELIVER_SECURE_RESPONSE
+            )
+        except RemoteFault as fault:
+            if fault.technical:
+                return self._later(delivery, str(fault)), True
+            detail: dict[str, object] = {
+                "code": fault.code,
+                "description": fault.description,
+                "operator_call_id": fault.call_id,
+            }
+            reason = f"The operator refused the message: {fault}."
+            return self._outcome(delivery, State.FAILED, reason, detail=detail), False
+        except TransportError as error:
+            return self._later(delivery, str(error)), True
+        trans_id, delivered = read_delivery_result(answer, delivery.recipient)
+        if delivered is None:
+            return self._later(delivery, "the operator's answer does not name the recipient"), True
+        if delivered:
+            return self._outcome(delivery, State.DELIVERED, DELIVERED, trans_id), False
+        return self._outcome(delivery, State.FAILED, NOT_TAKEN, trans_id), False
+
+    def unexpected(self, delivery: Sealed, cause: BaseException) -> Outcome:
+        """Return the outcome of an attempt that ended in an error of our own: try again."""
+        return self._later(delivery, f"an error of the dispatcher's own, {type(cause).__name__}")
+
+    def _later(self, delivery: Sealed, cause: str) -> Outcome:
+        attempts = delivery.attempts + 1
+        again = self.retry.next_attempt(self.clock(), delivery.received, attempts)
+        if again is None:
+            return self._outcome(delivery, State.FAILED, GAVE_UP, detail={"last_error": cause})
+        return Outcome(
+            delivery.id,
+            delivery.distribution_id,
+            delivery.sender,
+            State.SEALED,
+            f"The operator could not take the message ({cause}). It is tried again.",
+            attempts,
+            again,
+            detail={"operator": delivery.operator},
+        )
+
+    def _outcome(
+        self,
+        delivery: Sealed,
+        state: State,
+        reason: str,
+        trans_id: str | None = None,
+        detail: dict[str, object] | None = None,
+    ) -> Outcome:
+        return Outcome(
+            delivery.id,
+            delivery.distribution_id,
+            delivery.sender,
+            state,
+            reason,
+            delivery.attempts + 1,
+            trans_id=trans_id or None,
+            detail={"operator": delivery.operator, **(detail or {})},
+        )

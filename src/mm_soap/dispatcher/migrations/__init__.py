@@ -1,0 +1,1 @@
+"""The migrations of the dispatcher's database."""

@@ -1,0 +1,207 @@
+"""The dispatcher's tables and queries."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from mm_soap.dispatcher.model import Accepted, NewDelivery, Outcome, Sealed, State
+from mm_soap.storage import NAMING, UtcDateTime, add_ledger, big_key
+
+metadata: Final = MetaData(naming_convention=NAMING)
+add_ledger(metadata)
+
+_delivery: Final = Table(
+    "delivery",
+    metadata,
+    Column("id", big_key(), primary_key=True),
+    Column("distribution_id", String(50), nullable=False, unique=True),
+    Column("sender", String(12), nullable=False),
+    Column("recipient", String(12), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("received", UtcDateTime, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt", UtcDateTime),
+    Column("operator", String(12)),
+    Column("address", String),
+    Column("trans_id", String(50)),
+    Column("reason", String),
+    Index("uq_delivery_sender_digest", "sender", "digest", unique=True),
+    # NULL in next_attempt: nothing is left to do. What is due is found without looking at what is done.
+    Index("ix_delivery_due", "state", "next_attempt"),
+)
+
+_document: Final = Table(
+    "document",
+    metadata,
+    Column("delivery", ForeignKey("delivery.id"), primary_key=True),
+    Column("signed", LargeBinary, nullable=False),
+)
+"""The large bytes, apart from the row that changes: SQLite writes a changed row anew, with all of it."""
+
+_seal: Final = Table(
+    "seal",
+    metadata,
+    Column("delivery", ForeignKey("delivery.id"), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+_add_delivery: Final = insert(_delivery)
+_add_document: Final = insert(_document)
+_add_seal: Final = insert(_seal)
+_known: Final = select(_delivery.c.distribution_id).where(
+    _delivery.c.sender == bindparam("wanted_sender"), _delivery.c.digest == bindparam("wanted_digest")
+)
+_state: Final = select(_delivery.c.recipient, _delivery.c.state, _delivery.c.reason).where(
+    _delivery.c.distribution_id == bindparam("wanted"), _delivery.c.sender == bindparam("wanted_sender")
+)
+_due: Final = (
+    select(_delivery)
+    .where(_delivery.c.state == bindparam("wanted"), _delivery.c.next_attempt <= bindparam("now"))
+    .order_by(_delivery.c.next_attempt)
+    .limit(bindparam("most"))
+)
+_next_due: Final = select(func.min(_delivery.c.next_attempt)).where(
+    _delivery.c.state == bindparam("wanted"), _delivery.c.next_attempt > bindparam("now")
+)
+_documents: Final = select(_document.c.signed).where(_document.c.delivery == bindparam("wanted"))
+_sealed_parts: Final = (
+    select(_document.c.signed, _seal.c.content)
+    .join(_seal, _seal.c.delivery == _document.c.delivery)
+    .where(_document.c.delivery == bindparam("wanted"))
+)
+_advance: Final = (
+    update(_delivery)
+    .where(_delivery.c.id == bindparam("row"))
+    .values(
+        state=bindparam("new_state"),
+        attempts=bindparam("new_attempts"),
+        next_attempt=bindparam("new_next_attempt"),
+        operator=func.coalesce(bindparam("new_operator"), _delivery.c.operator),
+        address=func.coalesce(bindparam("new_address"), _delivery.c.address),
+        trans_id=func.coalesce(bindparam("new_trans_id"), _delivery.c.trans_id),
+        reason=bindparam("new_reason"),
+    )
+)
+_count: Final = select(_delivery.c.state, func.count()).group_by(_delivery.c.state)
+
+
+def distribution_of(connection: Connection, sender: str, digest: str) -> str | None:
+    """Return the distribution id that the same signed bytes from this sender got before, or None."""
+    return connection.execute(_known, {"wanted_sender": sender, "wanted_digest": digest}).scalar()
+
+
+def add_delivery(connection: Connection, new: NewDelivery) -> None:
+    """Store an accepted delivery, due for its look-up at once.
+
+    Raises:
+        Conflict: the same signed bytes are there already (from :func:`mm_soap.storage.writing`).
+    """
+    row = connection.execute(
+        _add_delivery,
+        {
+            "distribution_id": new.distribution_id,
+            "sender": new.sender,
+            "recipient": new.recipient,
+            "digest": new.digest,
+            "received": new.received,
+            "state": State.ACCEPTED.value,
+            "attempts": 0,
+            "next_attempt": new.received,
+        },
+    )
+    assert row.inserted_primary_key is not None
+    connection.execute(_add_document, {"delivery": row.inserted_primary_key[0], "signed": new.document})
+
+
+def state_of(connection: Connection, sender: str, distribution_id: str) -> tuple[str, State, str | None] | None:
+    """Return recipient, state and reason of a sender's delivery, or None."""
+    row = connection.execute(_state, {"wanted": distribution_id, "wanted_sender": sender}).first()
+    return (row.recipient, State(row.state), row.reason) if row else None
+
+
+def due_for_look_up(connection: Connection, now: datetime, most: int) -> Sequence[Accepted]:
+    """Return deliveries whose recipient is to be looked up now, the longest waiting first."""
+    rows = connection.execute(_due, {"wanted": State.ACCEPTED.value, "now": now, "most": most})
+    return [Accepted(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts) for r in rows]
+
+
+def due_for_delivery(
+    connection: Connection, now: datetime, most: int, busy: Collection[int], full: Collection[str]
+) -> Sequence[Sealed]:
+    """Return sealed deliveries that are due, without the ``busy`` and those to the operators that are ``full``."""
+    statement = _due.where(_delivery.c.operator.not_in(sorted(full))) if full else _due
+    rows = connection.execute(statement, {"wanted": State.SEALED.value, "now": now, "most": most + len(busy)})
+    found = (
+        Sealed(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, r.operator, r.address)
+        for r in rows
+        if r.id not in busy
+    )
+    return list(found)[:most]
+
+
+def next_due(connection: Connection, state: State, now: datetime) -> datetime | None:
+    """Return when the next delivery in ``state`` becomes due after ``now``, or None."""
+    return connection.execute(_next_due, {"wanted": state.value, "now": now}).scalar()
+
+
+def document_of(connection: Connection, delivery: int) -> bytes:
+    """Return the verified SignedDelivery of a delivery."""
+    found: bytes = connection.execute(_documents, {"wanted": delivery}).scalar_one()
+    return found
+
+
+def sealed_parts(connection: Connection, delivery: int) -> tuple[bytes, bytes]:
+    """Return the SignedDelivery and the seal of a delivery, which make the same sealed bytes at every attempt."""
+    row = connection.execute(_sealed_parts, {"wanted": delivery}).one()
+    return row.signed, row.content
+
+
+def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:
+    """Write down what became of deliveries."""
+    outcomes = list(outcomes)
+    if not outcomes:
+        return
+    seals = [{"delivery": one.id, "content": one.seal} for one in outcomes if one.seal is not None]
+    if seals:
+        connection.execute(_add_seal, seals)
+    connection.execute(
+        _advance,
+        [
+            {
+                "row": one.id,
+                "new_state": one.state.value,
+                "new_attempts": one.attempts,
+                "new_next_attempt": one.next_attempt,
+                "new_operator": one.operator,
+                "new_address": one.address,
+                "new_trans_id": one.trans_id,
+                "new_reason": one.reason,
+            }
+            for one in outcomes
+        ],
+    )
+
+
+def count_by_state(connection: Connection) -> dict[State, int]:
+    """Return how many deliveries stand in each state."""
+    return {State(state): number for state, number in connection.execute(_count)}

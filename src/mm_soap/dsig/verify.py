@@ -1,0 +1,179 @@
+"""Verifying deliveries. What these functions return is the only way into business code.
+
+Source of the rules: the contract's signing rules, "The digest input" and "What a signature does not prove".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from lxml import etree
+
+from mm_soap.clock import Clock
+from mm_soap.dsig.forms import Form, candidates
+from mm_soap.dsig.policy import SIGNED_DELIVERY, SignaturePolicy
+from mm_soap.dsig.signature import certificates_of, check_structure, signature_of, verifies
+from mm_soap.errors import Refusal, Refused
+from mm_soap.pki import OrganisationCertificate, TrustStore, load_certificate
+from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, parse_untrusted, qname
+
+_SEAL: Final = qname(MESSAGE_V3, "Seal")
+_RECEIVED: Final = qname(MESSAGE_V1, "ReceivedTime")
+_SIGNATURES_OK: Final = qname(MESSAGE_V1, "SignaturesOK")
+
+
+@dataclass(frozen=True)
+class VerifiedDocument:
+    """A document whose signature holds."""
+
+    root: etree._Element
+    """The tree that was canonicalised and hashed: no comments, and without the signature itself. Read this alone."""
+    document: bytes
+    """The document with its signature, standing alone, in the form that verified."""
+    signer: OrganisationCertificate
+    """Whose key signed it; the certificate was trusted when it was checked."""
+    form: Form
+    """Which form of what came was signed."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of ``document``, in hexadecimal: the same signed bytes have the same digest."""
+        return hashlib.sha256(self.document).hexdigest()
+
+
+@dataclass(frozen=True)
+class VerifiedDelivery(VerifiedDocument):
+    """A SignedDelivery whose sender's signature holds."""
+
+
+@dataclass(frozen=True)
+class VerifiedSeal(VerifiedDocument):
+    """A SealedDelivery of which the seal and the sender's signature hold."""
+
+    received: date
+    """Seal/ReceivedTime: the day on which the dispatcher got the delivery."""
+    signatures_ok: bool
+    """Seal/SignaturesOK: what the dispatcher says of the sender's signature."""
+    delivery: VerifiedDelivery
+    """The delivery inside, verified by its own signature."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What a party needs to verify: whom it trusts, what it accepts, and the time."""
+
+    store: TrustStore
+    sender: SignaturePolicy
+    seal: SignaturePolicy
+    clock: Clock
+
+
+def verify_delivery(raw: bytes, element: etree._Element, trust: Trust) -> VerifiedDelivery:
+    """Verify a SignedDelivery.
+
+    Args:
+        raw: the bytes that the tree of ``element`` was parsed from, UTF-8.
+        element: SignedDelivery, by whatever name it travels.
+        trust: anchors and policies.
+
+    Raises:
+        Refused: ``SIGNATURE_*`` or ``CERTIFICATE_*``. Whether the signer may sign for the sender is not checked here.
+    """
+    found = _verify(raw, element, trust.sender, trust)
+    return VerifiedDelivery(found.root, found.document, found.signer, found.form)
+
+
+def verify_sealed(raw: bytes, element: etree._Element, trust: Trust) -> VerifiedSeal:
+    """Verify a SealedDelivery: first the seal, then the sender's signature inside what the seal covers.
+
+    Args:
+        raw: the bytes that the tree of ``element`` was parsed from, UTF-8.
+        element: SealedDelivery, by whatever name it travels.
+        trust: anchors and policies.
+
+    Raises:
+        Refused: ``SIGNATURE_*`` or ``CERTIFICATE_*``, or ``SCHEMA_VIOLATION`` if a part is missing.
+    """
+    outer = _verify(raw, element, trust.seal, trust)
+    signed = outer.root.findall(SIGNED_DELIVERY)
+    received = outer.root.findtext(f"{_SEAL}/{_RECEIVED}")
+    signatures_ok = outer.root.findtext(f"{_SEAL}/{_SIGNATURES_OK}")
+    if len(signed) != 1 or received is None or signatures_ok is None:
+        raise Refused(Refusal.SCHEMA_VIOLATION, "SealedDelivery")
+    # The inner document is cut from the bytes that the seal was verified on, not from what came.
+    sealed = parse_untrusted(outer.document)
+    inner = next(sealed.iterchildren(SIGNED_DELIVERY))
+    return VerifiedSeal(
+        outer.root,
+        outer.document,
+        outer.signer,
+        outer.form,
+        _date(received),
+        signatures_ok.strip() in ("true", "1"),
+        verify_delivery(outer.document, inner, trust),
+    )
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text.strip()[:10])
+    except ValueError:
+        raise Refused(Refusal.SCHEMA_VIOLATION, "Seal/ReceivedTime") from None
+
+
+def _verify(raw: bytes, element: etree._Element, policy: SignaturePolicy, trust: Trust) -> VerifiedDocument:
+    signature = signature_of(element)
+    signer = _signer(signature, trust)
+    policy = policy.for_signer(signer.organisation)
+    check_structure(signature, element, policy)
+    for form, document in candidates(raw, element, policy.root):
+        root = _holds(document, signer, policy, trust.clock)
+        if root is not None:
+            if b"<!--" in document:
+                document = _without_comments(document)
+            return VerifiedDocument(root, document, signer, form)
+    raise Refused(Refusal.SIGNATURE_INVALID)
+
+
+def _signer(signature: etree._Element, trust: Trust) -> OrganisationCertificate:
+    leaf, *others = (load_certificate(der) for der in certificates_of(signature))
+    return trust.store.check(leaf, others)
+
+
+def _holds(
+    document: bytes, signer: OrganisationCertificate, policy: SignaturePolicy, clock: Clock
+) -> etree._Element | None:
+    try:
+        root = parse_untrusted(document)
+    except Refused:
+        return None  # a prefix that only an ancestor declared: another form will do
+    etree.strip_tags(root, etree.Comment)
+    signature = signature_of(root)
+    canonicalization = check_structure(signature, root, policy)
+    # Two documents from one parse would cost as much as the digest: take the signature out, keeping the text after it.
+    bytes_of_signature = etree.tostring(signature, with_tail=False)
+    _remove(signature)
+    text = canonicalization.text(root)
+    return root if verifies(parse_untrusted(bytes_of_signature), text, signer.certificate, policy, clock) else None
+
+
+def _remove(element: etree._Element) -> None:
+    """Take ``element`` out of its tree and leave the text that follows it."""
+    parent = element.getparent()
+    assert parent is not None
+    before = element.getprevious()
+    if element.tail:
+        if before is not None:
+            before.tail = (before.tail or "") + element.tail
+        else:
+            parent.text = (parent.text or "") + element.tail
+    parent.remove(element)
+
+
+def _without_comments(document: bytes) -> bytes:
+    root = parse_untrusted(document)
+    etree.strip_tags(root, etree.Comment)
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=False)

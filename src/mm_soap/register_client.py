@@ -1,0 +1,134 @@
+"""Asking the register, as any party does: over the wire alone.
+
+Answers of Authority change seldom and are needed for every message, so they are kept for a stated time. Reachability is
+asked anew for every delivery.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+from xml.sax.saxutils import escape
+
+from lxml import etree
+
+from mm_soap.clock import Clock
+from mm_soap.xml import AUTHORITY, DISPATCHER, RECIPIENT_V1, RECIPIENT_V3, SENDER, qname, text_of
+
+
+class Port(Protocol):
+    """What carries a call: :class:`mm_soap.soap.SoapClient`, or a fake."""
+
+    def call(self, body: bytes, *, expected: str) -> etree._Element:
+        """Send the operation element and return the validated answer element."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What the register says of one recipient for one sender."""
+
+    recipient: str
+    registered: bool
+    """There is an account and it is not pending."""
+    sender_accepted: bool
+    operator: str | None
+    """Organisation number of the recipient's operator."""
+    address: str | None
+    """The address of that operator's Service."""
+
+
+@dataclass(frozen=True)
+class _Parties:
+    senders: frozenset[str]
+    dispatchers: Mapping[str, frozenset[str]]
+    asked: datetime
+
+
+class RegisterClient:
+    """The register as a dispatcher or an operator sees it. Safe for threads.
+
+    Args:
+        recipient: carries calls to the Recipient service.
+        authority: carries calls to the Authority service.
+        max_age: how long the lists of senders and dispatchers are used before they are asked again.
+        clock: the time.
+    """
+
+    def __init__(self, recipient: Port, authority: Port, *, max_age: timedelta, clock: Clock) -> None:
+        self._recipient = recipient
+        self._authority = authority
+        self._max_age = max_age
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: _Parties | None = None
+
+    def reachable(self, sender: str, recipients: Sequence[str]) -> list[Reached]:
+        """Ask isReachable for at most 1000 recipients; the answers are in the order of the question.
+
+        Raises:
+            RemoteFault, TransportError: the register refused, or could not be asked.
+        """
+        ids = "".join(f"<recipientId>{escape(each)}</recipientId>" for each in recipients)
+        body = f'<isReachable xmlns="{RECIPIENT_V3}"><senderOrgNr>{escape(sender)}</senderOrgNr>{ids}</isReachable>'
+        answer = self._recipient.call(body.encode(), expected=_IS_REACHABLE)
+        return [_reached(row) for row in answer]
+
+    def sender_connected(self, organisation: str) -> bool:
+        """Tell whether an organisation is a connected sender, from an answer not older than ``max_age``."""
+        return organisation in self._parties().senders
+
+    def may_dispatch(self, dispatcher: str, sender: str) -> bool:
+        """Tell whether a dispatcher is listed for a sender, from an answer not older than ``max_age``."""
+        return sender in self._parties().dispatchers.get(dispatcher, frozenset())
+
+    def _parties(self) -> _Parties:
+        known = self._known
+        if known is not None and self._clock() - known.asked < self._max_age:
+            return known
+        with self._lock:  # one thread asks, the others wait for its answer
+            known = self._known
+            if known is None or self._clock() - known.asked >= self._max_age:
+                known = self._known = self._ask()
+        return known
+
+    def _ask(self) -> _Parties:
+        asked = self._clock()
+        senders = self._authority.call(f'<getSenders xmlns="{AUTHORITY}"/>'.encode(), expected=_GET_SENDERS)
+        dispatchers = self._authority.call(f'<getDispatchers xmlns="{AUTHORITY}"/>'.encode(), expected=_GET_DISPATCHERS)
+        return _Parties(
+            frozenset(_text(row, SENDER, "Id") for row in senders),
+            {
+                _text(row, DISPATCHER, "Id"): frozenset(
+                    text_of(each).strip() for each in row.iterfind(qname(DISPATCHER, "Senders"))
+                )
+                for row in dispatchers
+            },
+            asked,
+        )
+
+
+_IS_REACHABLE: Final = qname(RECIPIENT_V3, "isReachableResponse")
+_GET_SENDERS: Final = qname(AUTHORITY, "getSendersResponse")
+_GET_DISPATCHERS: Final = qname(AUTHORITY, "getDispatchersResponse")
+
+
+def _text(element: etree._Element, namespace: str, name: str) -> str:
+    return (element.findtext(qname(namespace, name)) or "").strip()
+
+
+def _reached(row: etree._Element) -> Reached:
+    status = row[0]
+    supplier = status.find(qname(RECIPIENT_V1, "ServiceSupplier"))
+    return Reached(
+        recipient=_text(status, RECIPIENT_V1, "RecipientId"),
+        registered=_text(status, RECIPIENT_V1, "Type") != "Not"
+        and _text(status, RECIPIENT_V1, "Pending") in ("false", "0")
+        and supplier is not None,
+        sender_accepted=_text(row, RECIPIENT_V1, "SenderAccepted") in ("true", "1"),
+        operator=_text(supplier, RECIPIENT_V1, "Id") if supplier is not None else None,
+        address=_text(supplier, RECIPIENT_V1, "ServiceAdress") if supplier is not None else None,
+    )
