@@ -68,6 +68,9 @@ _CERTIFICATE: Final = "PEM file: the certificate that the party signs with, then
 _KEY: Final = "PEM file: the certificate's private key, unencrypted, readable by its owner alone."
 _REGISTER: Final = "Where the register is: the URL before /Recipient/v3 and /Authority. Empty for this installation."
 
+_CALL_TIMEOUT: Final = "How long another party may take to answer, in seconds."
+_PARTY_CACHE: Final = "How long the register's senders and dispatchers are remembered, in seconds."
+
 
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -135,19 +138,15 @@ class DispatcherSettings(_Table):
     calls_per_operator: int = Field(
         default=4, gt=0, description="How many deliveries are made to one mailbox operator at once, at most."
     )
-    call_timeout: float = Field(default=30, gt=0, description="How long another party may take to answer, in seconds.")
+    call_timeout: float = Field(default=30, gt=0, description=_CALL_TIMEOUT)
     retry_first: float = Field(
-        default=2,
-        gt=0,
-        description="The pause before the first retry, in seconds; it doubles from then on.",
+        default=1, gt=0, description="The longest wait before the second attempt, in seconds; it doubles from then on."
     )
-    retry_longest: float = Field(default=600, gt=0, description="The longest pause between two retries, in seconds.")
+    retry_longest: float = Field(default=900, gt=0, description="The longest wait between two attempts, in seconds.")
     give_up_after: float = Field(
         default=86_400, gt=0, description="How long a delivery is tried before it has failed, in seconds."
     )
-    party_cache: float = Field(
-        default=60, ge=0, description="How long the register's senders and dispatchers are remembered, in seconds."
-    )
+    party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
 
 
 class OperatorSettings(_Table):
@@ -163,6 +162,20 @@ class OperatorSettings(_Table):
         description="What stands before /Service/v3 in the operator's address, such as /brevlada-tva; empty for none.",
     )
     register_url: Url = Field(default="", description=_REGISTER)
+    call_timeout: float = Field(default=30, gt=0, description=_CALL_TIMEOUT)
+    party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
+
+
+class SenderSettings(_Table):
+    """[[sender]]: a sender that `mm-soap send` may sign for; one table for each."""
+
+    organisation: Organisation = Field(description=_ORGANISATION)
+    name: str = Field(min_length=2, max_length=256, description="The sender's name, as its messages show it.")
+    certificate: File = Field(description=_CERTIFICATE)
+    key: File = Field(description=_KEY)
+    dispatcher_url: Url = Field(
+        default="", description="Where its dispatcher is: the URL before /Message/v3. Empty for this installation."
+    )
 
 
 def _distinct(what: str, values: list[str]) -> None:
@@ -203,6 +216,7 @@ class Settings(BaseSettings):
     far: FarSettings | None = None
     dispatcher: DispatcherSettings | None = None
     operator: tuple[OperatorSettings, ...] = ()
+    sender: tuple[SenderSettings, ...] = ()
 
     @classmethod
     def settings_customise_sources(
@@ -220,6 +234,7 @@ class Settings(BaseSettings):
     def _parties_apart(self) -> Self:
         for what in ("organisation", "path"):
             _distinct(f"the {what} of each [[operator]]", [getattr(o, what) for o in self.operator])
+        _distinct("the organisation of each [[sender]]", [sender.organisation for sender in self.sender])
         parties = [p for p in (self.far, self.dispatcher, *self.operator) if p]
         _distinct("the database of each party", [p.database for p in parties])
         return self

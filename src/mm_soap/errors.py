@@ -41,6 +41,7 @@ class Refusal(Enum):
     MALFORMED_XML = Reason(5001, "The request is not well-formed XML in a supported encoding.")
     DOCTYPE = Reason(5001, "The request holds a document type declaration. Remove it.")
     NOT_SOAP = Reason(5001, "The request is not a SOAP 1.1 envelope with one Body that holds one element.")
+    VERSION_MISMATCH = Reason(5001, "The envelope is not in the namespace of SOAP 1.1.")
     MUST_UNDERSTAND = Reason(5001, "The request has a SOAP header that must be understood and is not.")
     UNKNOWN_OPERATION = Reason(5001, "The element in the Body is not an operation of this service.")
     SCHEMA_VIOLATION = Reason(5001, "The request does not follow the schema.")
@@ -81,6 +82,7 @@ class Refusal(Enum):
     NOT_FOUND = Reason(5003, "No such record.")
     NOT_FINISHED = Reason(5004, "The delivery is not unpacked yet. Ask again later.")
     TOO_MANY = Reason(5005, "Too many identifiers in one call: at most 1000.")
+    TOO_COMPLEX = Reason(5005, "The request has too many elements or attributes.")
     MESSAGE_TOO_LARGE = Reason(5005, "The message with its attachments is larger than is accepted.")
 
     SIGNATURE_MISSING = Reason(5006, "The XML signature is missing.")

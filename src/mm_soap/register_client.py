@@ -6,6 +6,7 @@ asked anew for every delivery.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,10 @@ from xml.sax.saxutils import escape
 from lxml import etree
 
 from mm_soap.clock import Clock
+from mm_soap.errors import Refusal, Refused, RemoteFault, TransportError
 from mm_soap.xml import AUTHORITY, DISPATCHER, RECIPIENT_V1, RECIPIENT_V3, SENDER, qname, text_of
+
+_log = logging.getLogger(__name__)
 
 
 class Port(Protocol):
@@ -78,11 +82,19 @@ class RegisterClient:
         return [_reached(row) for row in answer]
 
     def sender_connected(self, organisation: str) -> bool:
-        """Tell whether an organisation is a connected sender, from an answer not older than ``max_age``."""
+        """Tell whether an organisation is a connected sender, from an answer not older than ``max_age``.
+
+        Raises:
+            Refused: ``UNAVAILABLE`` if the register is away and no such answer is there.
+        """
         return organisation in self._parties().senders
 
     def may_dispatch(self, dispatcher: str, sender: str) -> bool:
-        """Tell whether a dispatcher is listed for a sender, from an answer not older than ``max_age``."""
+        """Tell whether a dispatcher is listed for a sender, from an answer not older than ``max_age``.
+
+        Raises:
+            Refused: ``UNAVAILABLE`` if the register is away and no such answer is there.
+        """
         return sender in self._parties().dispatchers.get(dispatcher, frozenset())
 
     def _parties(self) -> _Parties:
@@ -92,7 +104,11 @@ class RegisterClient:
         with self._lock:  # one thread asks, the others wait for its answer
             known = self._known
             if known is None or self._clock() - known.asked >= self._max_age:
-                known = self._known = self._ask()
+                try:
+                    known = self._known = self._ask()
+                except (RemoteFault, TransportError) as error:
+                    _log.error("The register could not be asked for senders and dispatchers: %s", error)
+                    raise Refused(Refusal.UNAVAILABLE) from None
         return known
 
     def _ask(self) -> _Parties:

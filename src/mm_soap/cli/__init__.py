@@ -1,1 +1,5 @@
-"""."""
+"""The mm-soap command."""
+
+from mm_soap.cli.app import main
+
+__all__ = ["main"]

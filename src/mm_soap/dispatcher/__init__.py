@@ -1,1 +1,21 @@
-"""."""
+"""The dispatcher: takes signed deliveries from senders and hands them, sealed, to the recipients' operators."""
+
+from mm_soap.dispatcher.addressing import Addressing
+from mm_soap.dispatcher.endpoint import PRECHECKS, message_handlers
+from mm_soap.dispatcher.engine import EmbeddedEngine
+from mm_soap.dispatcher.handover import Handover
+from mm_soap.dispatcher.model import RetryPolicy, State, Status
+from mm_soap.dispatcher.service import MessageService, Origin
+
+__all__ = [
+    "PRECHECKS",
+    "Addressing",
+    "EmbeddedEngine",
+    "Handover",
+    "MessageService",
+    "Origin",
+    "RetryPolicy",
+    "State",
+    "Status",
+    "message_handlers",
+]

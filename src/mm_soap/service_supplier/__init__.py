@@ -1,1 +1,23 @@
-"""."""
+"""The mailbox operator (service supplier): receives sealed deliveries into the mailboxes of its recipients."""
+
+from mm_soap.service_supplier.endpoint import PRECHECKS, keep_refusals, service_handlers
+from mm_soap.service_supplier.model import (
+    DeliveryOutcome,
+    Fate,
+    MessageSummary,
+    StoredAttachment,
+    StoredMessage,
+)
+from mm_soap.service_supplier.service import MailboxService
+
+__all__ = [
+    "PRECHECKS",
+    "DeliveryOutcome",
+    "Fate",
+    "MailboxService",
+    "MessageSummary",
+    "StoredAttachment",
+    "StoredMessage",
+    "keep_refusals",
+    "service_handlers",
+]

@@ -1,1 +1,25 @@
-"""."""
+"""The SOAP shell: ports of the contract as WSGI applications, the client side, and the server that runs them."""
+
+from __future__ import annotations
+
+from mm_soap.soap.client import SoapClient
+from mm_soap.soap.compose import compose
+from mm_soap.soap.metrics import Metrics
+from mm_soap.soap.model import Call, Caller, Handler, Precheck, RefusedHook, Wsgi
+from mm_soap.soap.server import ServerSettings, serve
+from mm_soap.soap.shell import soap_application
+
+__all__ = [
+    "Call",
+    "Caller",
+    "Handler",
+    "Metrics",
+    "Precheck",
+    "RefusedHook",
+    "ServerSettings",
+    "SoapClient",
+    "Wsgi",
+    "compose",
+    "serve",
+    "soap_application",
+]

@@ -1,0 +1,149 @@
+"""The commands of mm-soap and their options. What they do stands in the modules beside this one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mm_soap.cli import demo as demo_command
+from mm_soap.cli import mailboxes, sending, serving, setting_up, tracing, verifying
+from mm_soap.cli.output import WRONG_USE, fail
+from mm_soap.errors import ConfigurationError, MmSoapError, Refused, RemoteFault
+from mm_soap.version import __version__
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Secure digital post over SOAP: address register, dispatcher and mailbox operator.",
+)
+mailbox_app = typer.Typer(no_args_is_help=True, help="Look into the mailboxes of the operators in the settings.")
+app.add_typer(mailbox_app, name="mailbox")
+
+Config = Annotated[Path, typer.Option("--config", help="The settings file, mm-soap.toml.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(help="A folder to make: settings, data and certificates.")],
+    demo: Annotated[bool, typer.Option("--demo", help="With demonstration organisations and a test CA.")] = False,
+    json: Json = False,
+) -> None:
+    """Make the settings, databases and test certificates of a demonstration."""
+    if not demo:
+        fail("Add --demo: a production installation is set up by hand, see docs/how-to/run-one-party.md.", WRONG_USE)
+    setting_up.init(directory, json)
+
+
+@app.command()
+def serve(
+    config: Config,
+    party: Annotated[
+        list[str] | None,
+        typer.Option(help="far, dispatcher, operator or operator:NUMBER; may stand several times. All without it."),
+    ] = None,
+) -> None:
+    """Serve until stopped. Prints "ready URL" once calls are accepted."""
+    serving.serve(config, party or [])
+
+
+@app.command()
+def send(
+    config: Config,
+    sender: Annotated[str, typer.Option(help="The sender's organisation number, 12 digits.")],
+    recipient: Annotated[str, typer.Option(help="The recipient's identifier, 12 digits.")],
+    subject: Annotated[str, typer.Option(help="At most 255 characters.")],
+    body: Annotated[Path, typer.Option(help="A file with the text: .txt, or .html.")],
+    attach: Annotated[list[Path] | None, typer.Option(help="A file to attach; may stand several times.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is delivered or has failed.")] = False,
+    timeout: Annotated[float, typer.Option(help="How long to wait, in seconds.")] = 60.0,
+    json: Json = False,
+) -> None:
+    """Sign a message and hand it to the dispatcher."""
+    letter = sending.Letter(sender, recipient, subject, body, tuple(attach or ()))
+    sending.send(config, letter, timeout if wait else None, json)
+
+
+@app.command()
+def status(
+    distribution_id: Annotated[str, typer.Argument(help="What send printed.", metavar="ID")],
+    config: Config,
+    sender: Annotated[str | None, typer.Option(help="Whose it is; each sender in the settings without it.")] = None,
+    json: Json = False,
+) -> None:
+    """Ask the dispatcher how far a message came."""
+    sending.status(config, distribution_id, sender, json)
+
+
+@app.command()
+def trace(
+    any_id: Annotated[str, typer.Argument(help="A distribution id, message id, TransId or CallId.", metavar="ID")],
+    config: Config,
+    json: Json = False,
+) -> None:
+    """Show which way a message went, step by step, as the parties in the settings wrote it down."""
+    tracing.trace(config, any_id, json)
+
+
+@mailbox_app.command("list")
+def mailbox_list(
+    recipient: Annotated[str, typer.Argument(help="The recipient's identifier, 12 digits.")],
+    config: Config,
+    json: Json = False,
+) -> None:
+    """List the messages in a recipient's mailbox, newest first."""
+    mailboxes.list_messages(config, recipient, json)
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="A signed or sealed delivery, alone or in its SOAP envelope.")],
+    trust: Annotated[list[Path] | None, typer.Option(help="PEM file: a CA, or the signer's own certificate.")] = None,
+    allow_sha1: Annotated[bool, typer.Option("--allow-sha1", help="Accept SHA-1 in the sender's signature.")] = False,
+    json: Json = False,
+) -> None:
+    """Check the signatures of a file, and say what is wrong with it."""
+    verifying.verify(file, tuple(trust or ()), allow_sha1, json)
+
+
+@app.command()
+def demo(
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="Keep the demonstration in this folder; a temporary one without it.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Start all parties, send a message with a PDF from Kommun A, and show the way it took."""
+    demo_command.demo(directory, json)
+
+
+def main() -> None:
+    """Run the command. Every error of mm-soap ends in one sentence and a status, never in a traceback."""
+    try:
+        app()
+    except ConfigurationError as error:
+        _end(str(error), WRONG_USE)
+    except RemoteFault as fault:
+        _end(f"The call was refused with code {fault.code}: {fault.description} (CallId {fault.call_id})")
+    except Refused as refused:
+        _end(f"{refused.description} (code {refused.refusal.code})")
+    except MmSoapError as error:
+        _end(str(error))
+
+
+def _end(sentence: str, status: int = 1) -> None:
+    try:
+        fail(sentence, status)
+    except typer.Exit as end:
+        sys.exit(end.exit_code)

@@ -1,0 +1,77 @@
+"""mm-soap trace: the way of a message, from what each party in the settings wrote down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from mm_soap.bootstrap import databases
+from mm_soap.cli.output import fail, print_json, print_table
+from mm_soap.config import load
+from mm_soap.storage import Event, events_of, reading
+
+_IDS = ("distribution_id", "message_id", "trans_id", "call_id")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One event and the party that wrote it."""
+
+    party: str
+    event: Event
+
+
+def trace(config: Path, any_id: str, as_json: bool) -> None:
+    """Print every step that belongs to an id of any kind."""
+    steps = find_steps(databases(load(config)), any_id)
+    if not steps:
+        fail("No party in the settings knows this id: check it, or ask the party that gave it.")
+    if as_json:
+        print_json([_document(step) for step in steps])
+        return
+    rows = [(_time(step), step.party, step.event.kind, step.event.outcome, _why(step.event)) for step in steps]
+    print_table("The way of the message", ("Time", "Party", "Step", "Outcome", "Why"), rows)
+
+
+def find_steps(parties: dict[str, Engine], any_id: str) -> list[Step]:
+    """Return the steps of a message, oldest first.
+
+    One id leads to others: a distribution id to its message ids and to the operator's TransId, and those to what the
+    operator wrote.
+    """
+    found: dict[tuple[str, Any], Step] = {}
+    asked: set[tuple[str, str]] = set()
+    to_ask = {(kind, any_id) for kind in _IDS}
+    while to_ask:
+        kind, wanted = to_ask.pop()
+        asked.add((kind, wanted))
+        for party, database in parties.items():
+            with reading(database) as connection:
+                events = events_of(connection, **{kind: wanted})
+            for event in events:
+                found.setdefault((party, repr(event)), Step(party, event))
+                # A CallId is followed no further: a call of many messages would lead to all of them.
+                ids = {(name, getattr(event, name)) for name in _IDS[:3] if getattr(event, name)}
+                to_ask |= ids - asked
+    return sorted(found.values(), key=lambda step: step.event.at)
+
+
+def _document(step: Step) -> dict[str, Any]:
+    event = step.event
+    ids = {name: getattr(event, name) for name in _IDS if getattr(event, name)}
+    head = {"at": event.at.isoformat(), "party": step.party, "kind": event.kind, "outcome": event.outcome}
+    return {**head, **ids, "sender": event.sender, "detail": dict(event.detail)}
+
+
+def _time(step: Step) -> str:
+    return step.event.at.astimezone().strftime("%H:%M:%S.%f")[:-3]
+
+
+def _why(event: Event) -> str:
+    detail = dict(event.detail)
+    reason = str(detail.pop("reason", ""))
+    rest = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in detail.items() if value is not None)
+    return f"{reason} ({rest})" if reason and rest else reason or rest

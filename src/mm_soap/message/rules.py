@@ -1,0 +1,176 @@
+"""The rules that a delivery must follow, each with its error code. Source: the contract's messages and error codes.
+
+The first rule that is broken refuses the whole delivery. ``Refused.where`` names the place, such as
+``Message[2]/Attachment[1]/Checksum``; numbers begin with one. It never holds anything that was sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from mm_soap.errors import Refusal, Refused
+from mm_soap.message import identifiers
+from mm_soap.message.attachments import attachment_type, bytes_match, is_filename, media_type
+from mm_soap.message.html import Finding, find_active_content
+from mm_soap.message.model import Attachment, Message, OfficialMatter, SecureDelivery, SupportInfo
+from mm_soap.message.references import is_link
+
+MAX_MESSAGE_BYTES: Final = 2_097_152
+"""The contract's limit for one message with its attachments, in decoded bytes."""
+
+_LONGEST_NAME: Final = 256
+_LONGEST_REFERENCE: Final = 50
+_LONGEST_ID: Final = 255
+_LONGEST_SUBJECT: Final = 255
+_LONGEST_FILENAME: Final = 255
+_LONGEST_SUPPORT_TEXT: Final = 1024
+_LONGEST_SUPPORT_LINE: Final = 255
+_LONGEST_MATTER_ID: Final = 255
+_LONGEST_MATTER_TEXT: Final = 2000
+
+_EMAIL_ADDRESS: Final = re.compile(r"(?=.{5,256}\Z).+@.+\..+", re.DOTALL)
+_LANGUAGE: Final = re.compile(r"[a-zA-Z]{1,8}(?:-[a-zA-Z0-9]{1,8})*")
+_CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]*)", re.IGNORECASE)
+_UTF8_NAMES: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})  # ASCII is a part of UTF-8
+_MATTER_STATUSES: Final = frozenset({"senderinitiative", "recipientinitiative", "closed"})
+_REPLIES: Final = frozenset({"ACCEPTED", "NOT_ALLOWED", "REQUESTED"})
+_RECEIPTS: Final = frozenset({"NOT", "SIGNED", "SIMPLE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an installation sets.
+
+    Args:
+        max_bytes: the largest message, its body and attachments together, in decoded bytes.
+        check_digits: whether the check digits of sender and recipient must be right. Test identities exist that fail.
+    """
+
+    max_bytes: int = MAX_MESSAGE_BYTES
+    check_digits: bool = True
+
+
+def check_delivery(delivery: SecureDelivery, limits: Limits) -> None:
+    """Check every rule for messages.
+
+    Args:
+        delivery: as read from the verified element.
+        limits: this installation's settings.
+
+    Raises:
+        Refused: ``BAD_IDENTIFIER``, ``TEXT_MISSING``, ``TEXT_TOO_LONG``, ``DUPLICATE_ID``, ``RULE_BROKEN``,
+            ``MESSAGE_TOO_LARGE``, ``CONTENT_TYPE``, ``BODY_NOT_UTF8``, ``ACTIVE_CONTENT``, ``HTML_TOO_COMPLEX``,
+            ``BAD_FILENAME``, ``CONTENT_MISMATCH`` or ``BAD_CHECKSUM``.
+    """
+    _check_identifier(delivery.sender.id, "Header/Sender/Id", limits, organisation=True)
+    _check_identifier(delivery.recipient, "Header/Recipient", limits, organisation=False)
+    _at_most(_LONGEST_NAME, delivery.sender.name, "Header/Sender/Name")
+    _at_most(_LONGEST_REFERENCE, delivery.reference, "Header/Reference")
+    seen: set[str] = set()
+    # What costs nothing first, for all messages: a refusal should not have to wait for digests and parsing.
+    for number, message in enumerate(delivery.messages, start=1):
+        where = f"Message[{number}]"
+        _check_size(message, where, limits.max_bytes)
+        _check_header(message, f"{where}/Header")
+        if message.id in seen:
+            raise Refused(Refusal.DUPLICATE_ID, f"{where}/Header/Id")
+        seen.add(message.id)
+    for number, message in enumerate(delivery.messages, start=1):
+        where = f"Message[{number}]"
+        _check_body(message, f"{where}/Body")
+        for position, attachment in enumerate(message.attachments, start=1):
+            _check_attachment(attachment, f"{where}/Attachment[{position}]")
+
+
+def _check_identifier(identifier: str, where: str, limits: Limits, *, organisation: bool) -> None:
+    form = identifiers.is_organisation if organisation else identifiers.is_identifier
+    if not form(identifier) or (limits.check_digits and not identifiers.valid_check_digit(identifier)):
+        raise Refused(Refusal.BAD_IDENTIFIER, where)
+
+
+def _at_most(longest: int, text: str | None, where: str) -> None:
+    if text is not None and len(text) > longest:
+        raise Refused(Refusal.TEXT_TOO_LONG, where)
+
+
+def _present(text: str, where: str) -> None:
+    if not text.strip():
+        raise Refused(Refusal.TEXT_MISSING, where)
+
+
+def _one_of(allowed: frozenset[str], value: str | None, where: str) -> None:
+    if value is not None and value not in allowed:
+        raise Refused(Refusal.RULE_BROKEN, where)
+
+
+def _check_size(message: Message, where: str, most: int) -> None:
+    if len(message.body) + sum(len(attachment.body) for attachment in message.attachments) > most:
+        raise Refused(Refusal.MESSAGE_TOO_LARGE, where)
+
+
+def _check_header(message: Message, where: str) -> None:
+    _present(message.id, f"{where}/Id")
+    _at_most(_LONGEST_ID, message.id, f"{where}/Id")
+    _at_most(_LONGEST_SUBJECT, message.subject, f"{where}/Subject")
+    _check_support(message.support, f"{where}/Supportinfo")
+    if _LANGUAGE.fullmatch(message.language) is None:
+        raise Refused(Refusal.RULE_BROKEN, f"{where}/Language")
+    _one_of(_REPLIES, message.reply, f"{where}/Reply")
+    _one_of(_RECEIPTS, message.receipt_request, f"{where}/ReceiptRequest")
+    if message.official_matter is not None:
+        _check_matter(message.official_matter, f"{where}/OfficialMatter")
+
+
+def _check_support(support: SupportInfo, where: str) -> None:
+    _at_most(_LONGEST_SUPPORT_TEXT, support.text, f"{where}/Text")
+    _at_most(_LONGEST_SUPPORT_LINE, support.url, f"{where}/URL")
+    _at_most(_LONGEST_SUPPORT_LINE, support.phone_number, f"{where}/PhoneNumber")
+    # The mailbox shows this as a link, so it must be one that is harmless to follow.
+    if support.url is not None and not is_link(support.url):
+        raise Refused(Refusal.RULE_BROKEN, f"{where}/URL")
+    if support.email_address is not None and _EMAIL_ADDRESS.fullmatch(support.email_address) is None:
+        raise Refused(Refusal.RULE_BROKEN, f"{where}/EmailAdress")
+
+
+def _check_matter(matter: OfficialMatter, where: str) -> None:
+    _at_most(_LONGEST_MATTER_ID, matter.event_id, f"{where}/Identity/EventId")
+    _at_most(_LONGEST_MATTER_ID, matter.official_matter_id, f"{where}/Identity/OfficialMatterId")
+    _at_most(_LONGEST_MATTER_ID, matter.preceding_event_id, f"{where}/Identity/PrecedingEventId")
+    _at_most(_LONGEST_MATTER_TEXT, matter.matter_subject, f"{where}/MatterSubject")
+    _at_most(_LONGEST_MATTER_TEXT, matter.event_type, f"{where}/EventType")
+    _one_of(_MATTER_STATUSES, matter.matter_status, f"{where}/MatterStatus")
+
+
+def _check_body(message: Message, where: str) -> None:
+    kind = media_type(message.content_type)
+    charset = _CHARSET.search(message.content_type)
+    if kind not in ("text/plain", "text/html") or (charset and charset.group(1).lower() not in _UTF8_NAMES):
+        raise Refused(Refusal.CONTENT_TYPE, f"{where}/ContentType")
+    try:
+        text = message.body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused(Refusal.BODY_NOT_UTF8, f"{where}/Body") from None
+    if kind == "text/html":
+        finding = find_active_content(text)
+        if finding is Finding.TOO_COMPLEX:
+            raise Refused(Refusal.HTML_TOO_COMPLEX, f"{where}/Body")
+        if finding is not None:
+            # The kind of finding is a phrase of this project, so it may be told.
+            raise Refused(Refusal.ACTIVE_CONTENT, f"{where}/Body: {finding.value}")
+
+
+def _check_attachment(attachment: Attachment, where: str) -> None:
+    kind = attachment_type(attachment.content_type)
+    if kind is None:
+        raise Refused(Refusal.CONTENT_TYPE, f"{where}/ContentType")
+    _present(attachment.filename, f"{where}/Filename")
+    _at_most(_LONGEST_FILENAME, attachment.filename, f"{where}/Filename")
+    if not is_filename(attachment.filename):
+        raise Refused(Refusal.BAD_FILENAME, f"{where}/Filename")
+    if not bytes_match(kind, attachment.body):
+        raise Refused(Refusal.CONTENT_MISMATCH, f"{where}/Body")
+    if hashlib.md5(attachment.body, usedforsecurity=False).hexdigest() != attachment.checksum.lower():
+        raise Refused(Refusal.BAD_CHECKSUM, f"{where}/Checksum")

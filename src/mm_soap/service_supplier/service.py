@@ -1,0 +1,252 @@
+"""The use cases of a mailbox operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from sqlalchemy import Connection, Engine
+
+from mm_soap.clock import Clock, system_clock
+from mm_soap.directory import Directory
+from mm_soap.dsig import VerifiedSeal
+from mm_soap.errors import Refusal, Refused
+from mm_soap.message import Limits, SecureDelivery, check_delivery, read_delivery
+from mm_soap.service_supplier import store
+from mm_soap.service_supplier.model import (
+    DeliveryOutcome,
+    Fate,
+    MessageSummary,
+    NewDelivery,
+    StoredMessage,
+)
+from mm_soap.storage import (
+    RETENTION,
+    Conflict,
+    Event,
+    Evidence,
+    reading,
+    record_event,
+    record_evidence,
+    record_refusal,
+    writing,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A verified delivery on its way into the database."""
+
+    verified: VerifiedSeal
+    content: SecureDelivery
+    document_digest: str
+    sealed_digest: str
+    raw: bytes
+    call_id: str
+    caller: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxService:
+    """A mailbox operator.
+
+    Args:
+        database: its own, migrated.
+        directory: who is connected and who may sign for whom, from the register.
+        limits: the rules for messages as this installation sets them.
+        retention: how long evidence is kept.
+        clock: the time.
+
+    Every method raises ``Refused`` with ``UNAVAILABLE`` when the database is away or busy.
+    """
+
+    database: Engine
+    directory: Directory
+    limits: Limits
+    retention: timedelta = RETENTION
+    clock: Clock = system_clock
+
+    def deliver_secure(self, verified: VerifiedSeal, raw: bytes, call_id: str, caller: str | None) -> DeliveryOutcome:
+        """Put a delivery into its recipient's mailbox; it is on disk when this returns.
+
+        No mailbox here, or a recipient who deselected the sender, is a normal answer: of such a delivery only the
+        evidence is kept. The same signed delivery again is answered as the first time, whatever changed since. Source:
+        contract, services, deliverSecure; contract, signing, "Who signs what".
+
+        Args:
+            verified: the delivery and its seal.
+            raw: the whole request as it came.
+            call_id: the id of this call.
+            caller: organisation number from the client certificate; None without one.
+
+        Raises:
+            Refused: the seal says that the signature is wrong, the sender is not connected, a signer may not sign for
+                it, or the message breaks a rule.
+        """
+        arrival = _Arrival(
+            verified,
+            read_delivery(verified.delivery.root),
+            verified.delivery.digest,
+            verified.digest,
+            raw,
+            call_id,
+            caller,
+            self.clock(),
+        )
+        try:
+            self._check(arrival)
+        except Refused:
+            # A dispatcher that missed the answer may ask again after the register changed, or while it is away.
+            outcome = self._answered_before(arrival)
+            if outcome is None:
+                raise
+            return outcome
+        try:
+            return self._store(arrival)
+        except Conflict:
+            # The same delivery was stored between our look and our write: the second look finds it.
+            return self._store(arrival)
+
+    def _check(self, arrival: _Arrival) -> None:
+        sender = arrival.content.sender.id
+        signer, sealer = arrival.verified.delivery.signer.organisation, arrival.verified.signer.organisation
+        if not arrival.verified.signatures_ok:
+            raise Refused(Refusal.RULE_BROKEN, "SealedDelivery/Seal/SignaturesOK must be true")
+        if not self.directory.sender_connected(sender):
+            raise Refused(Refusal.SENDER_UNKNOWN)
+        if signer != sender and not self.directory.may_dispatch(signer, sender):
+            raise Refused(Refusal.SIGNER_NOT_LISTED)
+        if not self.directory.may_dispatch(sealer, sender):
+            raise Refused(Refusal.SEALER_NOT_DISPATCHER)
+        check_delivery(arrival.content, self.limits)
+
+    def _answered_before(self, arrival: _Arrival) -> DeliveryOutcome | None:
+        content = arrival.content
+        with reading(self.database) as connection:
+            known = store.what_is_known(connection, arrival.document_digest, content.recipient, content.sender.id)
+        if known.trans_id is None or known.sealed_digest != arrival.sealed_digest:
+            return None
+        return self._store(arrival)
+
+    def _store(self, arrival: _Arrival) -> DeliveryOutcome:
+        content = arrival.content
+        with writing(self.database) as connection:
+            known = store.what_is_known(connection, arrival.document_digest, content.recipient, content.sender.id)
+            if known.trans_id is not None:
+                fate, trans_id, delivered = Fate.REPEATED, known.trans_id, bool(known.delivered)
+            else:
+                fate, trans_id = _fate(known), str(uuid4())
+                delivered = fate is Fate.STORED
+                key = store.add_delivery(connection, _new_delivery(arrival, trans_id, delivered))
+                if delivered:
+                    store.add_messages(connection, key, content, arrival.at)
+            self._record(connection, arrival, trans_id, fate)
+        return DeliveryOutcome(trans_id, ((content.recipient, delivered),))
+
+    def _record(self, connection: Connection, arrival: _Arrival, trans_id: str, fate: Fate) -> None:
+        at, content = arrival.at, arrival.content
+        detail = {
+            "signer": arrival.verified.delivery.signer.organisation,
+            "sealer": arrival.verified.signer.organisation,
+            "caller": arrival.caller,
+            "bytes": len(arrival.raw),
+            "messages": len(content.messages),
+        }
+        events = [
+            Event(at, "delivery", fate.value, None, message.id, trans_id, arrival.call_id, content.sender.id, detail)
+            for message in content.messages
+        ]
+        record_event(connection, *events)
+        evidence = Evidence(
+            at,
+            "in",
+            arrival.call_id,
+            "deliverSecure",
+            "accepted",
+            arrival.caller,
+            arrival.raw,
+            keep_until=at + self.retention,
+        )
+        record_evidence(connection, evidence)
+
+    def record_refusal(
+        self, call_id: str, operation: str | None, caller: str | None, raw: bytes, refused: Refused
+    ) -> None:
+        """Keep the event and the evidence of a call that was refused. ``caller``: organisation number or address."""
+        with writing(self.database) as connection:
+            record_refusal(
+                connection,
+                at=self.clock(),
+                call_id=call_id,
+                operation=operation,
+                caller=caller,
+                raw=raw,
+                refused=refused,
+                retention=self.retention,
+            )
+
+    def list_messages(self, recipient: str) -> Sequence[MessageSummary]:
+        """Return the messages in a mailbox, newest first.
+
+        Raises:
+            Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
+        """
+        with reading(self.database) as connection:
+            if store.find_mailbox(connection, recipient) is None:
+                raise Refused(Refusal.NOT_FOUND, "mailbox")
+            return store.find_messages(connection, recipient)
+
+    def get_message(self, recipient: str, message_id: str) -> StoredMessage:
+        """Return one message with its attachments.
+
+        Raises:
+            Refused: ``NOT_FOUND`` when the recipient's mailbox has no such message.
+        """
+        with reading(self.database) as connection:
+            found = store.find_message(connection, recipient, message_id)
+        if found is None:
+            raise Refused(Refusal.NOT_FOUND, "message")
+        return found
+
+    def open_mailboxes(self, recipients: Iterable[str]) -> None:
+        """Open mailboxes; one that is open already stays as it is."""
+        with writing(self.database) as connection:
+            store.save_mailboxes(connection, recipients, self.clock())
+
+    def open_mailbox(self, recipient: str) -> None:
+        """Open one mailbox; see `open_mailboxes`."""
+        self.open_mailboxes([recipient])
+
+    def deselect(self, recipient: str, sender: str) -> None:
+        """Write that a recipient does not accept a sender."""
+        with writing(self.database) as connection:
+            store.save_choice(connection, recipient, sender, accepted=False)
+
+    def select(self, recipient: str, sender: str) -> None:
+        """Write that a recipient accepts a sender again."""
+        with writing(self.database) as connection:
+            store.save_choice(connection, recipient, sender, accepted=True)
+
+
+def _fate(known: store.Known) -> Fate:
+    if not known.mailbox:
+        return Fate.NO_MAILBOX
+    return Fate.DESELECTED if known.deselected else Fate.STORED
+
+
+def _new_delivery(arrival: _Arrival, trans_id: str, delivered: bool) -> NewDelivery:
+    return NewDelivery(
+        trans_id=trans_id,
+        document_digest=arrival.document_digest,
+        sealed_digest=arrival.sealed_digest,
+        call_id=arrival.call_id,
+        sender=arrival.content.sender.id,
+        signer=arrival.verified.delivery.signer.organisation,
+        sealer=arrival.verified.signer.organisation,
+        sealed_on=arrival.verified.received,
+        received=arrival.at,
+        delivered=delivered,
+    )

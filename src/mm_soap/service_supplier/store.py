@@ -1,0 +1,253 @@
+"""The tables and queries of a mailbox operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    select,
+)
+
+from mm_soap.message import SecureDelivery
+from mm_soap.service_supplier.model import Mailbox, MessageSummary, NewDelivery, StoredAttachment, StoredMessage
+from mm_soap.storage import NAMING, PreparedInsert, UtcDateTime, add_ledger, big_key, insert_new
+
+metadata = MetaData(naming_convention=NAMING)
+
+mailbox = Table(
+    "mailbox",
+    metadata,
+    Column("recipient", String(12), primary_key=True),
+    Column("opened", UtcDateTime, nullable=False),
+)
+
+deselected = Table(
+    "deselected",
+    metadata,
+    Column("recipient", String(12), primary_key=True),
+    Column("sender", String(12), primary_key=True),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", big_key(), primary_key=True),
+    Column("trans_id", String(50), nullable=False),
+    Column("document_digest", String(64), nullable=False, unique=True),
+    Column("sealed_digest", String(64), nullable=False),
+    Column("call_id", String(50), nullable=False),
+    Column("sender", String(12), nullable=False),
+    Column("signer", String(12), nullable=False),
+    Column("sealer", String(12), nullable=False),
+    Column("sealed_on", Date, nullable=False),
+    Column("received", UtcDateTime, nullable=False),
+    Column("delivered", Boolean, nullable=False),
+)
+
+# Bodies stand last: SQLite reads a row from its beginning, and a list of messages needs no body.
+message = Table(
+    "message",
+    metadata,
+    Column("delivery", ForeignKey(delivery.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("recipient", ForeignKey(mailbox.c.recipient), nullable=False),
+    Column("received", UtcDateTime, nullable=False),
+    Column("read", UtcDateTime),
+    Column("message_id", String, nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("sender", String(12), nullable=False),
+    Column("sender_name", String, nullable=False),
+    Column("language", String, nullable=False),
+    Column("content_type", String(255), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index(None, "recipient", "received"),
+)
+
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("delivery", big_key(), primary_key=True),
+    Column("message", Integer, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("filename", String, nullable=False),
+    Column("content_type", String(255), nullable=False),
+    Column("checksum", String(255), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["delivery", "message"], [message.c.delivery, message.c.position], ondelete="CASCADE"),
+)
+
+add_ledger(metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database knows when a delivery comes.
+
+    Args:
+        trans_id: the answer that this signed delivery got before, if it did.
+        delivered: whether it was delivered then.
+        sealed_digest: the sealed delivery that brought it then.
+        mailbox: whether the recipient has a mailbox here.
+        deselected: whether the recipient deselected the sender.
+    """
+
+    trans_id: str | None
+    delivered: bool | None
+    sealed_digest: str | None
+    mailbox: bool
+    deselected: bool
+
+
+_same = delivery.c.document_digest == bindparam("digest", type_=String)
+_known = select(
+    select(delivery.c.trans_id).where(_same).scalar_subquery(),
+    select(delivery.c.delivered).where(_same).scalar_subquery(),
+    select(delivery.c.sealed_digest).where(_same).scalar_subquery(),
+    exists().where(mailbox.c.recipient == bindparam("recipient", type_=String)),
+    exists().where(
+        deselected.c.recipient == bindparam("recipient", type_=String),
+        deselected.c.sender == bindparam("sender", type_=String),
+    ),
+)
+_add_delivery = insert(delivery)
+_add_message = PreparedInsert(message, left_out=["read"])
+_add_attachment = PreparedInsert(attachment)
+_summary = (
+    message.c.message_id,
+    message.c.subject,
+    message.c.sender,
+    message.c.sender_name,
+    message.c.received,
+    message.c.read,
+)
+_newest_first = (message.c.received.desc(), message.c.delivery.desc(), message.c.position)
+_messages = select(*_summary).where(message.c.recipient == bindparam("recipient")).order_by(*_newest_first)
+_message = (
+    select(
+        message.c.delivery,
+        message.c.position,
+        delivery.c.trans_id,
+        message.c.language,
+        message.c.content_type,
+        message.c.body,
+        *_summary,
+    )
+    .join(delivery, delivery.c.id == message.c.delivery)
+    .where(message.c.recipient == bindparam("recipient"), message.c.message_id == bindparam("message_id"))
+    .order_by(*_newest_first)
+    .limit(1)
+)
+_attachments = (
+    select(attachment.c.filename, attachment.c.content_type, attachment.c.checksum, attachment.c.body)
+    .where(attachment.c.delivery == bindparam("delivery"), attachment.c.message == bindparam("message"))
+    .order_by(attachment.c.position)
+)
+_mailbox = select(mailbox).where(mailbox.c.recipient == bindparam("recipient"))
+_select_again = delete(deselected).where(
+    deselected.c.recipient == bindparam("recipient"), deselected.c.sender == bindparam("sender")
+)
+
+
+def what_is_known(connection: Connection, digest: str, recipient: str, sender: str) -> Known:
+    """Return what the database knows about a delivery that came: one query."""
+    row = connection.execute(_known, {"digest": digest, "recipient": recipient, "sender": sender}).one()
+    return Known(row[0], row[1], row[2], bool(row[3]), bool(row[4]))
+
+
+def add_delivery(connection: Connection, new: NewDelivery) -> int:
+    """Store a delivery without its messages and return its key.
+
+    Raises:
+        Conflict: the same signed delivery is stored already (from `mm_soap.storage.writing`).
+    """
+    row = {name: getattr(new, name) for name in NewDelivery.__slots__}
+    key: int = connection.execute(_add_delivery, row).inserted_primary_key[0]  # type: ignore[index]
+    return key
+
+
+def add_messages(connection: Connection, key: int, content: SecureDelivery, received: datetime) -> None:
+    """Store the messages of a delivery with their attachments in the recipient's mailbox."""
+    messages = [
+        {
+            "delivery": key,
+            "position": position,
+            "recipient": content.recipient,
+            "received": received,
+            "message_id": one.id,
+            "subject": one.subject,
+            "sender": content.sender.id,
+            "sender_name": content.sender.name,
+            "language": one.language,
+            "content_type": one.content_type,
+            "body": one.body,
+        }
+        for position, one in enumerate(content.messages)
+    ]
+    attachments = [
+        {
+            "delivery": key,
+            "message": number,
+            "position": position,
+            "filename": one.filename,
+            "content_type": one.content_type,
+            "checksum": one.checksum,
+            "body": one.body,
+        }
+        for number, holder in enumerate(content.messages)
+        for position, one in enumerate(holder.attachments)
+    ]
+    _add_message.execute(connection, messages)
+    _add_attachment.execute(connection, attachments)
+
+
+def find_messages(connection: Connection, recipient: str) -> Sequence[MessageSummary]:
+    """Return the messages in a mailbox, newest first."""
+    return [MessageSummary(*row) for row in connection.execute(_messages, {"recipient": recipient})]
+
+
+def find_message(connection: Connection, recipient: str, message_id: str) -> StoredMessage | None:
+    """Return one message with its attachments; the newest, should a sender have used an id twice."""
+    row = connection.execute(_message, {"recipient": recipient, "message_id": message_id}).first()
+    if row is None:
+        return None
+    key, position, trans_id, language, content_type, body, *summary = row
+    files = connection.execute(_attachments, {"delivery": key, "message": position})
+    attachments = tuple(StoredAttachment(*file) for file in files)
+    return StoredMessage(MessageSummary(*summary), trans_id, language, content_type, body, attachments)
+
+
+def find_mailbox(connection: Connection, recipient: str) -> Mailbox | None:
+    """Return a recipient's mailbox, if it is here."""
+    row = connection.execute(_mailbox, {"recipient": recipient}).first()
+    return None if row is None else Mailbox(*row)
+
+
+def save_mailboxes(connection: Connection, recipients: Iterable[str], opened: datetime) -> None:
+    """Open mailboxes; one that is open already stays as it is."""
+    rows = [{"recipient": recipient, "opened": opened} for recipient in dict.fromkeys(recipients)]
+    if rows:
+        connection.execute(insert_new(mailbox, connection.dialect.name), rows)
+
+
+def save_choice(connection: Connection, recipient: str, sender: str, accepted: bool) -> None:
+    """Write whether a recipient accepts a sender."""
+    row = {"recipient": recipient, "sender": sender}
+    connection.execute(_select_again if accepted else insert_new(deselected, connection.dialect.name), row)

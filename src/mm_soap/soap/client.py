@@ -1,0 +1,145 @@
+"""The client side: one operation's element goes out, the answer's element comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import urllib3
+from lxml import etree
+
+from mm_soap.contract import validate
+from mm_soap.errors import Refused, RemoteFault, TransportError
+from mm_soap.soap._spyne import silence_libraries
+from mm_soap.soap.envelope import payload_of, wrap
+from mm_soap.soap.request import check_markup
+from mm_soap.xml import SOAP_ENVELOPE, parse_untrusted
+
+_HEADERS: Final = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""', "Accept": "text/xml"}
+_FAULT: Final = f"{{{SOAP_ENVELOPE}}}Fault"
+_MOST_BYTES: Final = 10 * 1024 * 1024
+# A register with ten thousand senders answers with less.
+_MOST_MARKUP: Final = 100_000
+_MOST_DESCRIPTION: Final = 300
+
+
+class SoapClient:
+    """Calls one service of another party. Safe for threads; connections are kept and used again.
+
+    It repeats nothing and follows no redirect: whether a call may be repeated is for its caller to know.
+
+    Args:
+        url: the service's address.
+        timeout: in seconds, for each wait for bytes of the answer.
+        connect_timeout: in seconds, for the connection; ``timeout`` if that is shorter.
+        pool: how many connections are kept.
+        ca: a file with the certificates to trust for TLS; the system's without it.
+        cert: the client certificate's file.
+        key: its key's file.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        connect_timeout: float = 5.0,
+        pool: int = 8,
+        ca: Path | None = None,
+        cert: Path | None = None,
+        key: Path | None = None,
+    ) -> None:
+        silence_libraries()
+        self.url = url
+        self._timeout = urllib3.Timeout(connect=min(connect_timeout, timeout), read=timeout)
+        self._pool = urllib3.PoolManager(
+            num_pools=2,
+            maxsize=pool,
+            block=False,
+            ca_certs=str(ca) if ca else None,
+            cert_file=str(cert) if cert else None,
+            key_file=str(key) if key else None,
+        )
+
+    def call(self, body: bytes | etree._Element, *, expected: str) -> etree._Element:
+        """Send one request and return the element in the answer's Body, which follows the schema.
+
+        Args:
+            body: the operation's element. Bytes go out as they are, so a signature in them survives: UTF-8, without a
+                declaration.
+            expected: the qualified name of the answer's element.
+
+        Raises:
+            TransportError: no answer, an answer that is not SOAP 1.1, or one that breaks the contract.
+            RemoteFault: the other party answered with a fault, whatever the HTTP status.
+        """
+        status, raw = self._exchange(wrap(body))
+        try:
+            check_markup(raw, _MOST_MARKUP)
+            payload = payload_of(parse_untrusted(raw))
+        except Refused as refused:
+            raise TransportError(f"HTTP {status}, and the answer is not SOAP ({refused.refusal.name})") from None
+        if payload.tag == _FAULT:
+            raise _remote_fault(payload)
+        if status != 200:
+            raise TransportError(f"HTTP {status} with an answer that is no fault")
+        if payload.tag != expected:
+            raise TransportError("the answer is another element than the contract says")
+        try:
+            validate(payload)
+        except Refused as refused:
+            raise TransportError(f"the answer breaks the schema: {refused.where}") from None
+        return payload
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._pool.clear()
+
+    def _exchange(self, body: bytes) -> tuple[int, bytes]:
+        try:
+            response = self._pool.request(
+                "POST",
+                self.url,
+                body=body,
+                headers=_HEADERS,
+                timeout=self._timeout,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            try:
+                raw = response.read(_MOST_BYTES + 1)
+                if len(raw) > _MOST_BYTES:
+                    response.close()
+                    raise TransportError("the answer is too large")
+            finally:
+                response.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            # The text of these may hold the address with what is in it; the class says what happened.
+            raise TransportError(f"no answer: {type(error).__name__}") from None
+        kind = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        if kind not in ("text/xml", "application/xml", "application/soap+xml"):
+            raise TransportError(f"HTTP {response.status} without SOAP")
+        return response.status, raw
+
+
+def _remote_fault(fault: etree._Element) -> RemoteFault:
+    # Foreign software differs in namespaces, prefixes and what it leaves out: local names are enough here.
+    faultstring = _text(fault, "faultstring") or "The answer is a fault without a description."
+    detail = next((child for child in fault.iterchildren("*") if etree.QName(child).localname == "detail"), None)
+    information = next(iter(detail.iterchildren("*")), None) if detail is not None else None
+    if information is None:
+        return RemoteFault(None, faultstring[:_MOST_DESCRIPTION], None)
+    code = _text(information, "ErrorCode")
+    known = int(code) if code.isascii() and code.isdigit() and len(code) < 6 else None
+    description = _text(information, "Description") or faultstring
+    call_id = _text(information, "CallId")
+    return RemoteFault(known, description[:_MOST_DESCRIPTION], call_id[:50] or None)
+
+
+def _text(parent: etree._Element, name: str) -> str:
+    for child in parent.iterchildren("*"):
+        if etree.QName(child).localname == name:
+            return (child.text or "").strip()
+    return ""

@@ -1,0 +1,183 @@
+"""gunicorn, with threads, quiet, and with an end to requests that do not arrive."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+
+from mm_soap.contract import prepare
+from mm_soap.errors import MmSoapError
+from mm_soap.soap.model import StartResponse, Wsgi
+
+_log = logging.getLogger(__name__)
+_ARRIVAL_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """How gunicorn serves.
+
+    ``host`` and ``port`` are where it listens; port 0 takes a free one. ``url`` is what the ready line shows, by
+    default the address. ``graceful_seconds`` is how long calls under way may take after SIGTERM;
+    ``keepalive_seconds`` how long an idle connection is kept; ``arrival_seconds`` how long a request may take to
+    arrive, headers and body.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    url: str = ""
+    threads: int = 8
+    workers: int = 1
+    graceful_seconds: int = 30
+    keepalive_seconds: int = 75
+    arrival_seconds: float = _ARRIVAL_SECONDS
+
+
+def serve(
+    app_factory: Callable[[], Wsgi],
+    settings: ServerSettings,
+    *,
+    start: Callable[[], None] | None = None,
+    stop: Callable[[], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then leave through SystemExit when the calls under way are answered.
+
+    Prints ``ready URL`` on standard output once a call gets an answer. Nothing else is printed.
+
+    Args:
+        app_factory: makes the application, in each worker process, after the fork.
+        settings: how to serve.
+        start: called in each worker process after the application is made and before the first call; for the threads
+            that work beside the calls.
+        stop: called in each worker process after the last call.
+    """
+    _Gunicorn(app_factory, settings, start, stop).run()
+
+
+class _Gunicorn(BaseApplication):  # type: ignore[misc]
+    def __init__(
+        self,
+        app_factory: Callable[[], Wsgi],
+        settings: ServerSettings,
+        start: Callable[[], None] | None,
+        stop: Callable[[], None] | None,
+    ) -> None:
+        self.app_factory = app_factory
+        self.settings = settings
+        self.start = start
+        self.stop = stop
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self.settings
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        chosen = {
+            "bind": f"{host}:{settings.port}",
+            "workers": settings.workers,
+            "worker_class": ArrivalWorker,
+            "threads": settings.threads,
+            "timeout": 60,
+            "graceful_timeout": settings.graceful_seconds,
+            "keepalive": settings.keepalive_seconds,
+            # Its log lines hold paths, header values and texts of exceptions; ours say what happened without them.
+            "loglevel": "critical",
+            "accesslog": None,
+            "control_socket_disable": True,
+            "post_worker_init": self.worker_ready,
+            "worker_exit": self.worker_exit,
+        }
+        for name, value in chosen.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Wsgi:
+        try:
+            return self.app_factory()
+        except MmSoapError as error:
+            _log.critical("cannot start: %s", error)
+            raise
+
+    def worker_ready(self, worker: Any) -> None:
+        worker.arrival_seconds = self.settings.arrival_seconds
+        if self.start is not None:
+            self.start()
+        if worker.age == 1:
+            # The socket listens since before the fork, so a call that is made on this line waits in its queue at most
+            # until the worker's loop begins.
+            print(f"ready {self.settings.url or _address(worker.sockets[0])}", flush=True)
+
+    def worker_exit(self, server: Any, worker: Any) -> None:
+        if self.stop is not None and worker.booted:
+            self.stop()
+
+
+def _address(listener: Any) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's threaded worker, which by itself waits without end for a request that arrives in drips.
+
+    A request under way is noted with its deadline. The main loop passes once a second and shuts the reading side of a
+    connection whose request is late; the thread that waits for it then reads an end.
+    """
+
+    arrival_seconds = _ARRIVAL_SECONDS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.arriving: dict[int, tuple[float, Any]] = {}
+        self.arriving_lock = threading.Lock()
+
+    def get_thread_pool(self) -> Any:
+        """Return the threads; each compiles its schema before its first call."""
+        return ThreadPoolExecutor(max_workers=self.cfg.threads, initializer=prepare)
+
+    def load_wsgi(self) -> None:
+        """Load the application, and let it tell when it has read a request."""
+        super().load_wsgi()
+        loaded: Wsgi = self.wsgi
+        self.wsgi: Wsgi = self._with_arrival(loaded)
+
+    def _with_arrival(self, application: Wsgi) -> Wsgi:
+        def noted(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+            environ["mm_soap.received"] = self._arrived
+            return application(environ, start_response)
+
+        return noted
+
+    def handle(self, conn: Any) -> Any:
+        """Handle one request, with a deadline for its arrival."""
+        me = threading.get_ident()
+        with self.arriving_lock:
+            self.arriving[me] = (time.monotonic() + self.arrival_seconds, conn)
+        try:
+            return super().handle(conn)
+        finally:
+            self._arrived()
+
+    def _arrived(self) -> None:
+        with self.arriving_lock:
+            self.arriving.pop(threading.get_ident(), None)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close what is idle for too long, and end requests that are late. The main loop calls this every second."""
+        super().murder_keepalived(force)
+        now = time.monotonic()
+        with self.arriving_lock:
+            for deadline, conn in self.arriving.values():
+                if now > deadline:
+                    try:
+                        conn.sock.shutdown(socket.SHUT_RD)
+                    except OSError:
+                        continue

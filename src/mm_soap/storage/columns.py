@@ -1,0 +1,81 @@
+"""Columns and statements that SQLite and PostgreSQL write differently, said once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import ARRAY, BigInteger, DateTime, Dialect, Integer, String, Table, any_, bindparam, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import Insert
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+NAMING: Final = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""The naming convention for a party's ``MetaData``: constraints with names can be changed by later migrations."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment: takes a datetime with a time zone and gives it back in UTC, on both databases."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return what is stored: UTC, without its zone in SQLite, which has no type for one."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return what was stored, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def big_key() -> TypeEngine[int]:
+    """Return the type for a 64-bit integer key; in SQLite the one that names the row itself."""
+    return BigInteger().with_variant(Integer(), "sqlite")
+
+
+def among(column: ColumnElement[Any], parameter: str, dialect: str) -> ColumnElement[bool]:
+    """Return the condition that an integer column is one of many values, given as one parameter.
+
+    The text of the statement stays the same for any number of values, so both SQLAlchemy and the database prepare it
+    once. Give the values by `id_list`.
+    """
+    if dialect == "sqlite":
+        values = func.json_each(bindparam(parameter, type_=String)).table_valued("value")
+        return column.in_(select(values.c.value))
+    return column == any_(bindparam(parameter, type_=ARRAY(BigInteger)))
+
+
+def id_list(values: Iterable[int], dialect: str) -> str | list[int]:
+    """Return the values for the parameter of `among`, each once and in order, which spares the database seeks."""
+    once = sorted(set(values))
+    return f"[{','.join(map(str, once))}]" if dialect == "sqlite" else once
+
+
+def insert_new(table: Table, dialect: str) -> Insert:
+    """Return an insert that leaves a row as it is where the primary key is there already."""
+    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    return statement.on_conflict_do_nothing(index_elements=[column.name for column in table.primary_key.columns])
+
+
+def upsert(table: Table, dialect: str) -> Insert:
+    """Return an insert that, where the primary key is there already, writes the other columns anew."""
+    keys = [column.name for column in table.primary_key.columns]
+    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=others)

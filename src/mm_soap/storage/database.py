@@ -1,0 +1,181 @@
+"""Open a database, and the two kinds of transaction: one that reads and one that writes."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import exc as sql_errors
+from sqlalchemy.pool import QueuePool
+
+from mm_soap.errors import ConfigurationError, MmSoapError, Refusal, Refused
+
+BUSY_SECONDS: Final = 10
+"""How long a transaction waits for a lock or for a free connection before it is given up as technical, in seconds."""
+
+_POOL_SIZE: Final = 10
+_POOL_OVERFLOW: Final = 30
+_WRITE_LOCK: Final = "mm_soap_write_lock"
+
+_log = logging.getLogger(__name__)
+
+
+class Conflict(MmSoapError):
+    """A write broke a unique or foreign key; nothing of its transaction is stored.
+
+    The use case decides what it means: often that another transaction was first, and its result is to be read.
+    """
+
+
+def open_database(target: Path | str) -> Engine:
+    """Return an engine for a database; connects on first use.
+
+    Args:
+        target: the path of an SQLite file, or a URL: ``sqlite:///PATH`` or ``postgresql://USER@HOST/NAME``. The folder
+            of an SQLite file is made if it is missing.
+
+    SQLite runs in WAL mode with ``synchronous=FULL``: what is committed survives a crash of process and machine.
+
+    Raises:
+        ConfigurationError: the URL cannot be read, names another kind of database, or its driver is not installed.
+    """
+    url = _url_of(target)
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return _open_sqlite(url)
+    if backend == "postgresql":
+        return _open_postgresql(url)
+    raise ConfigurationError("The database must be an SQLite file or a postgresql:// URL.")
+
+
+def _url_of(target: Path | str) -> URL:
+    if isinstance(target, Path) or "://" not in target:
+        return URL.create("sqlite", database=str(target))
+    try:
+        return make_url(target)
+    except (sql_errors.ArgumentError, ValueError):
+        # The text of the error repeats the URL, which may hold a password.
+        raise ConfigurationError("The database URL cannot be read. Write it as postgresql://USER@HOST/NAME.") from None
+
+
+def _open_sqlite(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise ConfigurationError("The database must be a file: write sqlite:///PATH or a path.")
+    try:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"The folder of the database cannot be made: {error.strerror}.") from error
+    engine = create_engine(
+        url.set(drivername="sqlite+pysqlite"),
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        poolclass=QueuePool,
+        pool_size=_POOL_SIZE,
+        max_overflow=_POOL_OVERFLOW,
+        pool_timeout=BUSY_SECONDS,
+        hide_parameters=True,
+        # SQLite lets one transaction write at a time, and one that finds another writing sleeps and polls. The threads
+        # of one process queue here instead; its own lock is then waited for only across processes.
+        execution_options={_WRITE_LOCK: threading.Lock()},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    # Whoever goes past `writing` gets at least this: the driver begins a transaction before the first change.
+    connection.isolation_level = "IMMEDIATE"
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _open_postgresql(url: URL) -> Engine:
+    try:
+        return create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            pool_size=_POOL_SIZE,
+            max_overflow=_POOL_OVERFLOW,
+            pool_timeout=BUSY_SECONDS,
+            pool_pre_ping=True,
+            hide_parameters=True,
+        )
+    except ModuleNotFoundError:
+        raise ConfigurationError("A PostgreSQL database needs the Python package psycopg. Install it.") from None
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Run a block in a transaction that only reads. It never waits for a writer.
+
+    Raises:
+        Refused: ``UNAVAILABLE`` when the database is away or busy, ``UNEXPECTED`` for any other error of it.
+    """
+    with _translated(), engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execution_options(postgresql_readonly=True)
+        with connection.begin():
+            _begin(connection, "BEGIN")
+            yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Run a block in one write transaction: all of it is stored, durably, or nothing when the block raises.
+
+    Keep the block short and without calls to others: with SQLite one transaction writes at a time.
+
+    Raises:
+        Conflict: a unique or foreign key was broken.
+        Refused: ``UNAVAILABLE`` when the database is away or busy, ``UNEXPECTED`` for any other error of it.
+    """
+    lock: threading.Lock | None = engine.get_execution_options().get(_WRITE_LOCK)
+    if lock is not None and not lock.acquire(timeout=BUSY_SECONDS):
+        raise Refused(Refusal.UNAVAILABLE)
+    try:
+        with _translated(), engine.begin() as connection:
+            _begin(connection, "BEGIN IMMEDIATE")
+            yield connection
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _begin(connection: Connection, how: str) -> None:
+    # Left alone, the sqlite3 module begins a transaction at its first change. One that read before can then fail at
+    # once with "database is locked", whatever the time limit; so one that writes takes the write lock as it begins.
+    # SQLAlchemy's event for this would cost every later statement of the engine a tenth of its time.
+    if connection.dialect.name == "sqlite":
+        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        driver.execute(how).close()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    # Errors of the database are named in the log by class and code alone: PostgreSQL puts values into its texts.
+    try:
+        yield
+    except sql_errors.IntegrityError:
+        raise Conflict("a key of the database was broken") from None
+    except (
+        sqlite3.OperationalError,
+        sql_errors.OperationalError,
+        sql_errors.InterfaceError,
+        sql_errors.TimeoutError,
+        sql_errors.DisconnectionError,
+    ) as error:
+        _log.error("The database is not available: %s", _name(error))
+        raise Refused(Refusal.UNAVAILABLE) from None
+    except sql_errors.SQLAlchemyError as error:
+        _log.error("The database refused a statement: %s", _name(error))
+        raise Refused(Refusal.UNEXPECTED) from None
+
+
+def _name(error: Exception) -> str:
+    cause = error.orig if isinstance(error, sql_errors.DBAPIError) and error.orig is not None else error
+    code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or ""
+    return f"{type(cause).__name__} {code}".rstrip()

@@ -1,0 +1,235 @@
+"""The ledger of a party: what happened (events), and the exact bytes that came in and went out (evidence).
+
+Events hold no personal numbers and no content. Evidence holds the bytes of whole requests and answers and is kept for
+a limited time. Both are written in the transaction of the use case that they tell of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final, Literal
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    delete,
+    select,
+)
+
+from mm_soap.errors import Refused
+from mm_soap.storage.columns import NAMING, UtcDateTime, big_key
+from mm_soap.storage.prepared import PreparedInsert
+
+RETENTION: Final = timedelta(days=365)
+"""How long evidence is kept where the settings say nothing else."""
+
+# A sender may make its ids as long as it likes; an index cannot. What is longer is cut, here and when it is asked for.
+_ID_LENGTH: Final = 255
+
+_own = MetaData(naming_convention=NAMING)
+
+_event = Table(
+    "event",
+    _own,
+    Column("id", big_key(), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("outcome", String(60), nullable=False),
+    Column("distribution_id", String(50), index=True),
+    Column("message_id", String(_ID_LENGTH), index=True),
+    Column("trans_id", String(50), index=True),
+    Column("call_id", String(50), index=True),
+    Column("sender", String(12)),
+    Column("detail", JSON(none_as_null=True)),
+)
+
+_evidence = Table(
+    "evidence",
+    _own,
+    Column("id", big_key(), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("direction", String(3), nullable=False),
+    Column("call_id", String(50), nullable=False, index=True),
+    Column("operation", String(60)),
+    Column("verdict", String(60), nullable=False),
+    Column("caller", String(200)),
+    Column("digest", String(64), nullable=False),
+    Column("keep_until", UtcDateTime, nullable=False, index=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened.
+
+    Args:
+        at: when, with a time zone.
+        kind: what was done, at most 40 characters.
+        outcome: how it ended, at most 60 characters.
+        distribution_id: the dispatcher's id of the distribution.
+        message_id: the sender's MessageHeader.Id.
+        trans_id: the mailbox operator's id of the delivery.
+        call_id: the id of the call in which it happened.
+        sender: the organisation number of the sender.
+        detail: more to know, as JSON. No personal numbers, no content.
+    """
+
+    at: datetime
+    kind: str
+    outcome: str
+    distribution_id: str | None = None
+    message_id: str | None = None
+    trans_id: str | None = None
+    call_id: str | None = None
+    sender: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The exact bytes of one request or answer.
+
+    Args:
+        at: when they came or went, with a time zone.
+        direction: ``in`` for what came, ``out`` for what went.
+        call_id: the id of the call.
+        operation: the operation, where it is known.
+        verdict: what became of it: ``accepted``, or why not.
+        caller: the other party: its organisation number, else its address.
+        content: the bytes.
+        keep_until: when they may be forgotten.
+    """
+
+    at: datetime
+    direction: Literal["in", "out"]
+    call_id: str
+    operation: str | None
+    verdict: str
+    caller: str | None
+    content: bytes
+    keep_until: datetime
+
+
+_insert_event = PreparedInsert(_event, left_out=["id"])
+_insert_evidence = PreparedInsert(_evidence, left_out=["id"])
+_events = select(*(column for column in _event.columns if column.name != "id")).order_by(_event.c.at, _event.c.id)
+_events_of = {
+    name: _events.where(_event.c[name] == bindparam("wanted"))
+    for name in ("distribution_id", "message_id", "trans_id", "call_id")
+}
+_evidence_of = (
+    select(*(column for column in _evidence.columns if column.name not in ("id", "digest")))
+    .where(_evidence.c.call_id == bindparam("wanted"))
+    .order_by(_evidence.c.id)
+)
+_forget = delete(_evidence).where(_evidence.c.keep_until < bindparam("now"))
+
+
+def add_ledger(metadata: MetaData) -> None:
+    """Add the tables ``event`` and ``evidence`` to a party's metadata."""
+    for table in (_event, _evidence):
+        table.to_metadata(metadata)
+
+
+def record_event(connection: Connection, *events: Event) -> None:
+    """Write events, in one statement."""
+    if events:
+        _insert_event.execute(
+            connection,
+            [
+                {
+                    "at": one.at,
+                    "kind": one.kind,
+                    "outcome": one.outcome,
+                    "distribution_id": one.distribution_id,
+                    "message_id": one.message_id[:_ID_LENGTH] if one.message_id else None,
+                    "trans_id": one.trans_id,
+                    "call_id": one.call_id,
+                    "sender": one.sender,
+                    "detail": one.detail or None,
+                }
+                for one in events
+            ],
+        )
+
+
+def record_evidence(connection: Connection, *evidence: Evidence) -> None:
+    """Write evidence, in one statement, each with its SHA-256."""
+    if evidence:
+        _insert_evidence.execute(
+            connection,
+            [
+                {
+                    "at": one.at,
+                    "direction": one.direction,
+                    "call_id": one.call_id,
+                    "operation": one.operation,
+                    "verdict": one.verdict,
+                    "caller": one.caller,
+                    "digest": sha256(one.content).hexdigest(),
+                    "keep_until": one.keep_until,
+                    "content": one.content,
+                }
+                for one in evidence
+            ],
+        )
+
+
+def record_refusal(
+    connection: Connection,
+    *,
+    at: datetime,
+    call_id: str,
+    operation: str | None,
+    caller: str | None,
+    raw: bytes,
+    refused: Refused,
+    retention: timedelta = RETENTION,
+) -> None:
+    """Write the event and the evidence of a request that was refused."""
+    reason = refused.refusal
+    detail = {"code": reason.code, "where": refused.where, "operation": operation, "caller": caller}
+    record_event(connection, Event(at, "refusal", reason.name, call_id=call_id, detail=detail))
+    record_evidence(
+        connection, Evidence(at, "in", call_id, operation, reason.name, caller, raw, keep_until=at + retention)
+    )
+
+
+def events_of(
+    connection: Connection,
+    *,
+    distribution_id: str | None = None,
+    message_id: str | None = None,
+    trans_id: str | None = None,
+    call_id: str | None = None,
+) -> Sequence[Event]:
+    """Return the events of one distribution, message, delivery or call, oldest first. Give one of the ids."""
+    ids = {
+        "distribution_id": distribution_id,
+        "message_id": message_id[:_ID_LENGTH] if message_id else None,
+        "trans_id": trans_id,
+        "call_id": call_id,
+    }
+    name, wanted = next(((name, value) for name, value in ids.items() if value is not None), ("call_id", None))
+    rows = connection.execute(_events_of[name], {"wanted": wanted}).mappings()
+    return [Event(**{**row, "detail": row["detail"] or {}}) for row in rows]
+
+
+def evidence_of(connection: Connection, call_id: str) -> Sequence[Evidence]:
+    """Return the evidence of one call, in the order in which it was written."""
+    return [Evidence(**row) for row in connection.execute(_evidence_of, {"wanted": call_id}).mappings()]
+
+
+def forget_evidence(connection: Connection, now: datetime) -> int:
+    """Delete the evidence whose time is over and return how many there were."""
+    return connection.execute(_forget, {"now": now}).rowcount

@@ -1,0 +1,43 @@
+"""Fresh databases for tests, of each kind that mm-soap runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import Engine, make_url
+from sqlalchemy.schema import CreateSchema, DropSchema
+
+from mm_soap.storage import open_database
+
+
+@contextmanager
+def fresh_database(folder: Path, postgresql: str | None = None) -> Iterator[Engine]:
+    """Open an empty database that is gone afterwards.
+
+    Args:
+        folder: where the SQLite file goes.
+        postgresql: the URL of a PostgreSQL database. With it, the fresh database is a schema of its own there.
+    """
+    if postgresql is None:
+        engine = open_database(folder / f"{uuid4().hex}.sqlite3")
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+        return
+    name = f"test_{uuid4().hex}"
+    outer = open_database(postgresql)
+    with outer.begin() as connection:
+        connection.execute(CreateSchema(name))
+    inside = make_url(postgresql).update_query_dict({"options": f"-csearch_path={name}"})
+    engine = open_database(inside.render_as_string(hide_password=False))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+        with outer.begin() as connection:
+            connection.execute(DropSchema(name, cascade=True))
+        outer.dispose()

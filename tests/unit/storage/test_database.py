@@ -1,0 +1,134 @@
+"""Opening a database, and what its transactions promise."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from mm_soap.errors import ConfigurationError, Refusal, Refused
+from mm_soap.storage import Conflict, open_database, reading, writing
+
+
+@pytest.fixture
+def table(engine: Engine) -> Engine:
+    with writing(engine) as connection:
+        connection.execute(text("CREATE TABLE thing (name VARCHAR(20) PRIMARY KEY)"))
+    return engine
+
+
+def names(engine: Engine) -> list[str]:
+    with reading(engine) as connection:
+        return list(connection.execute(text("SELECT name FROM thing ORDER BY name")).scalars())
+
+
+def add(engine: Engine, *things: str) -> None:
+    with writing(engine) as connection:
+        for thing in things:
+            connection.execute(text("INSERT INTO thing VALUES (:name)"), {"name": thing})
+
+
+def test_sqlite_is_durable_and_strict(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "new folder" / "party.sqlite3")
+    with reading(engine) as connection:
+        settings = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    engine.dispose()
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
+
+
+def test_a_path_and_a_url_name_the_same_file(tmp_path: Path) -> None:
+    by_path = open_database(tmp_path / "a.sqlite3")
+    add_table = text("CREATE TABLE thing (name VARCHAR(20))")
+    with writing(by_path) as connection:
+        connection.execute(add_table)
+    for target in (str(tmp_path / "a.sqlite3"), f"sqlite:///{tmp_path / 'a.sqlite3'}"):
+        other = open_database(target)
+        assert names(other) == []
+        other.dispose()
+    by_path.dispose()
+
+
+@pytest.mark.parametrize("target", ["mysql://host/name", "sqlite://", "sqlite:///:memory:", "nonsense://secret@:::"])
+def test_other_databases_are_refused_without_repeating_the_url(target: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        open_database(target)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_block_that_raises_stores_nothing(table: Engine) -> None:
+    with pytest.raises(Refused), writing(table) as connection:
+        connection.execute(text("INSERT INTO thing VALUES ('half')"))
+        raise Refused(Refusal.NOT_FOUND)
+    assert names(table) == []
+
+
+def test_a_broken_key_is_a_conflict_and_stores_nothing(table: Engine) -> None:
+    add(table, "first")
+    with pytest.raises(Conflict):
+        add(table, "second", "first")
+    assert names(table) == ["first"]
+
+
+def test_a_reader_does_not_wait_for_a_writer(table: Engine) -> None:
+    with writing(table) as connection:
+        connection.execute(text("INSERT INTO thing VALUES ('unseen')"))
+        assert names(table) == []
+    assert names(table) == ["unseen"]
+
+
+def test_threads_that_read_and_then_write_never_collide(table: Engine) -> None:
+    add(table, "0")
+
+    def count_up() -> None:
+        for _ in range(10):
+            with writing(table) as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text("LOCK TABLE thing IN EXCLUSIVE MODE"))
+                value = int(str(connection.execute(text("SELECT name FROM thing")).scalar()))
+                connection.execute(text("UPDATE thing SET name = :name"), {"name": str(value + 1)})
+
+    threads = [threading.Thread(target=count_up) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert names(table) == ["40"]
+
+
+def test_a_database_that_is_away_is_refused_as_technical(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    engine = open_database(tmp_path / "folder")
+    with pytest.raises(Refused) as caught, reading(engine):
+        pass
+    assert caught.value.refusal is Refusal.UNAVAILABLE
+    engine.dispose()
+
+
+def test_errors_hold_no_values(table: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG), pytest.raises(Refused) as caught, writing(table) as connection:
+        connection.execute(text("INSERT INTO missing VALUES (:name)"), {"name": "192705178354"})
+    assert caught.value.refusal in (Refusal.UNAVAILABLE, Refusal.UNEXPECTED)
+    assert caught.value.__suppress_context__
+    assert "192705178354" not in str(caught.value) + caplog.text
+
+
+def test_another_process_that_holds_the_lock_is_waited_for(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "a.sqlite3")
+    with writing(engine) as connection:
+        connection.execute(text("CREATE TABLE thing (name VARCHAR(20))"))
+    other = sqlite3.connect(tmp_path / "a.sqlite3", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.2, lambda: other.execute("COMMIT"))
+    release.start()
+    add(engine, "later")
+    assert names(engine) == ["later"]
+    release.join()
+    other.close()
+    engine.dispose()

@@ -1,0 +1,119 @@
+"""Events and evidence: written together, found by any id, forgotten in time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
+
+import pytest
+from sqlalchemy import Engine, text
+
+from mm_soap.errors import Refusal, Refused
+from mm_soap.storage import (
+    Event,
+    Evidence,
+    events_of,
+    evidence_of,
+    forget_evidence,
+    migrate,
+    reading,
+    record_event,
+    record_evidence,
+    record_refusal,
+    writing,
+)
+
+NOW = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
+EVENT = Event(NOW, "delivery", "stored", "d-1", "m-1", "t-1", "c-1", "162021004748", {"bytes": 7})
+EVIDENCE = Evidence(NOW, "in", "c-1", "deliverSecure", "accepted", "162021004748", b"\x00<x/>", NOW + timedelta(days=1))
+
+
+@pytest.fixture
+def ledger(engine: Engine) -> Engine:
+    migrate(engine, "far")
+    return engine
+
+
+@pytest.mark.parametrize(
+    "ids", [{"distribution_id": "d-1"}, {"message_id": "m-1"}, {"trans_id": "t-1"}, {"call_id": "c-1"}]
+)
+def test_events_are_found_by_each_id_oldest_first(ledger: Engine, ids: dict[str, str]) -> None:
+    later = replace(EVENT, at=NOW + timedelta(seconds=1), outcome="answered", detail={})
+    other = Event(NOW, "delivery", "stored", "d-2", "m-2", "t-2", "c-2")
+    with writing(ledger) as connection:
+        record_event(connection, later, EVENT, other)
+    with reading(ledger) as connection:
+        assert events_of(connection, **ids) == [EVENT, later]
+
+
+def test_an_id_of_any_length_is_kept_and_found(ledger: Engine) -> None:
+    long = "x" * 5000
+    with writing(ledger) as connection:
+        record_event(connection, replace(EVENT, message_id=long))
+    with reading(ledger) as connection:
+        assert [event.trans_id for event in events_of(connection, message_id=long)] == ["t-1"]
+
+
+def test_no_id_finds_nothing(ledger: Engine) -> None:
+    with writing(ledger) as connection:
+        record_event(connection, Event(NOW, "start", "done"))
+    with reading(ledger) as connection:
+        assert events_of(connection) == []
+
+
+def test_a_moment_keeps_its_place_in_time(ledger: Engine) -> None:
+    stockholm = timezone(timedelta(hours=2))
+    with writing(ledger) as connection:
+        record_event(connection, replace(EVENT, at=NOW.astimezone(stockholm)))
+    with reading(ledger) as connection:
+        (event,) = events_of(connection, call_id="c-1")
+    assert event.at == NOW
+    assert event.at.utcoffset() == timedelta(0)
+
+
+def test_a_moment_without_a_zone_is_refused(ledger: Engine) -> None:
+    with pytest.raises(ValueError, match="time zone"), writing(ledger) as connection:
+        record_event(connection, replace(EVENT, at=NOW.replace(tzinfo=None)))
+
+
+def test_evidence_keeps_the_exact_bytes_and_their_digest(ledger: Engine) -> None:
+    with writing(ledger) as connection:
+        record_evidence(connection, EVIDENCE, replace(EVIDENCE, direction="out", content=b"answer"))
+    with reading(ledger) as connection:
+        found: Sequence[Evidence] = evidence_of(connection, "c-1")
+        digests = connection.execute(text("SELECT digest FROM evidence ORDER BY id")).scalars().all()
+    assert found == [EVIDENCE, replace(EVIDENCE, direction="out", content=b"answer")]
+    assert digests == [sha256(one.content).hexdigest() for one in found]
+
+
+def test_evidence_is_forgotten_when_its_time_is_over(ledger: Engine) -> None:
+    with writing(ledger) as connection:
+        record_evidence(connection, EVIDENCE, replace(EVIDENCE, keep_until=NOW + timedelta(days=9)))
+        assert forget_evidence(connection, NOW + timedelta(days=2)) == 1
+    with reading(ledger) as connection:
+        assert [one.keep_until for one in evidence_of(connection, "c-1")] == [NOW + timedelta(days=9)]
+
+
+def test_a_refusal_leaves_an_event_and_the_bytes(ledger: Engine) -> None:
+    refused = Refused(Refusal.BAD_CHECKSUM, "Message/Attachment/Checksum")
+    with writing(ledger) as connection:
+        record_refusal(
+            connection,
+            at=NOW,
+            call_id="c-9",
+            operation="deliverSecure",
+            caller="127.0.0.1",
+            raw=b"sent",
+            refused=refused,
+            retention=timedelta(days=30),
+        )
+    with reading(ledger) as connection:
+        (event,) = events_of(connection, call_id="c-9")
+        (evidence,) = evidence_of(connection, "c-9")
+    assert (event.kind, event.outcome) == ("refusal", "BAD_CHECKSUM")
+    assert event.detail["code"] == 5001
+    assert event.detail["where"] == "Message/Attachment/Checksum"
+    assert (evidence.content, evidence.verdict) == (b"sent", "BAD_CHECKSUM")
+    assert evidence.keep_until == NOW + timedelta(days=30)

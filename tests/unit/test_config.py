@@ -1,0 +1,291 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from mm_soap.config import Settings, load, reference
+from mm_soap.errors import ConfigurationError
+from mm_soap.pki import read_certificates
+from mm_soap.testing import FrozenClock, TestPki
+
+DEMONSTRATION = 'profile = "demonstration"\n'
+DISPATCHER = '[dispatcher]\norganisation = "165599999900"\ncertificate = "pki/d.pem"\nkey = "pki/d.key"\n'
+OPERATOR = """[[operator]]
+organisation = "{0}"
+name = "{0}"
+certificate = "o.pem"
+key = "o.key"
+database = "data/{0}.sqlite3"
+path = "{1}"
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("MM_SOAP_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "mm-soap.toml"
+
+
+def read(file: Path, content: str) -> Settings:
+    file.write_text(DEMONSTRATION + content)
+    return load(file)
+
+
+def sentence(file: Path, content: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        read(file, content)
+    text = str(caught.value)
+    assert text.endswith(".")
+    assert "\n" not in text
+    return text.removeprefix(f"{file}: ")
+
+
+class TestReading:
+    def test_defaults(self, file: Path) -> None:
+        settings = read(file, "")
+        assert (settings.host, settings.port, settings.base_url) == ("127.0.0.1", 8080, "http://127.0.0.1:8080")
+        assert settings.rules.check_digits
+        assert settings.rules.max_message_bytes == 2_097_152
+        assert (settings.far, settings.dispatcher, settings.operator, settings.tls) == (None, None, (), None)
+
+    def test_production_is_the_default_profile(self) -> None:
+        assert Settings().profile == "production"
+
+    def test_relative_paths_are_taken_from_the_folder_of_the_file(
+        self, file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir("/")
+        settings = read(file, '[trust]\nanchors = ["pki/ca.pem", "/etc/ca.pem"]\n[far]\n' + DISPATCHER)
+        assert settings.trust.anchors == (file.parent / "pki/ca.pem", Path("/etc/ca.pem"))
+        assert settings.far
+        assert settings.far.database == str(file.parent / "data/far.sqlite3")
+        assert settings.dispatcher
+        assert settings.dispatcher.key == file.parent / "pki/d.key"
+
+    def test_paths_are_absolute_also_when_the_file_is_named_relatively(
+        self, file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file.write_text(DEMONSTRATION + "[far]\n")
+        monkeypatch.chdir(file.parent)
+        settings = load(Path("mm-soap.toml"))
+        assert settings.far
+        assert settings.far.database == str(file.parent / "data/far.sqlite3")
+
+    def test_a_database_may_be_a_url(self, file: Path) -> None:
+        settings = read(file, '[far]\ndatabase = "postgresql://far@db/far"\n')
+        assert settings.far
+        assert settings.far.database == "postgresql://far@db/far"
+
+    @pytest.mark.parametrize(
+        ("content", "url"),
+        [
+            ('host = "::1"\n', "http://[::1]:8080"),
+            ('host = "0.0.0.0"\nport = 9000\n', "http://127.0.0.1:9000"),
+            ('public_url = "https://post.example.se/"\n', "https://post.example.se"),
+            ('[tls]\ncertificate = "a"\nkey = "b"\n', "https://127.0.0.1:8080"),
+        ],
+    )
+    def test_base_url(self, file: Path, content: str, url: str) -> None:
+        assert read(file, content).base_url == url
+
+    def test_the_register_is_here_unless_said(self, file: Path) -> None:
+        settings = read(file, DISPATCHER + OPERATOR.format("165599999918", "") + 'register_url = "http://far:1/"')
+        assert settings.dispatcher
+        assert settings.register_url(settings.dispatcher) == "http://127.0.0.1:8080"
+        assert settings.register_url(settings.operator[0]) == "http://far:1"
+
+
+class TestEnvironment:
+    def test_wins_over_the_file(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MM_SOAP_PORT", "9001")
+        monkeypatch.setenv("MM_SOAP_DISPATCHER__DATABASE", "other/d.sqlite3")
+        monkeypatch.setenv("MM_SOAP_TRUST__ANCHORS", '["x.pem"]')
+        settings = read(file, 'port = 9000\nhost = "localhost"\n' + DISPATCHER)
+        assert (settings.host, settings.port) == ("localhost", 9001)
+        assert settings.dispatcher
+        assert settings.dispatcher.organisation == "165599999900"
+        assert settings.dispatcher.database == str(file.parent / "other/d.sqlite3")
+        assert settings.trust.anchors == (file.parent / "x.pem",)
+
+    def test_can_add_a_table(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MM_SOAP_FAR__DATABASE", "f.sqlite3")
+        settings = read(file, "")
+        assert settings.far
+        assert settings.far.database == str(file.parent / "f.sqlite3")
+
+    @pytest.mark.parametrize(
+        ("name", "value", "expected"),
+        [
+            ("MM_SOAP_PROT", "1", "The environment variable MM_SOAP_PROT is not a setting; write port if"),
+            ("MM_SOAP_PORT", "many", "The environment variable MM_SOAP_PORT must be a valid integer."),
+            ("MM_SOAP_RULES__CHECK", "1", "The environment variable MM_SOAP_RULES__CHECK is not a setting; "),
+            ("MM_SOAP_OPERATOR", "x", "An environment variable MM_SOAP_* that sets a list or a table must hold JSON"),
+            ("MM_SOAP_OPERATOR", "[{}]", "MM_SOAP_OPERATOR: operator.organisation (number 1) is missing; add it"),
+        ],
+    )
+    def test_says_which_variable_is_wrong(
+        self, file: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str
+    ) -> None:
+        monkeypatch.setenv(name, value)
+        assert sentence(file, "").startswith(expected)
+
+    def test_other_variables_of_the_project_are_left_alone(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MM_SOAP_CONFIG", "x")
+        monkeypatch.setenv("MM_SOAP_TEST_DATABASE", "x")
+        read(file, "")
+
+
+class TestWrongFile:
+    @pytest.mark.parametrize(
+        ("content", "expected"),
+        [
+            ("prot = 1", "prot is not a setting; write port if that is meant, or remove it."),
+            ("[wholly]\nunknown = 1", "wholly is not a setting; remove it, or correct its name."),
+            (DISPATCHER + "look_up_bach = 1", "dispatcher.look_up_bach is not a setting; write look_up_batch if"),
+            (DISPATCHER + "look_up_batch = 1001", "dispatcher.look_up_batch must be less than or equal to 1000."),
+            ("port = 0", "port must be greater than 0."),
+            ("port = 'x'", "port must be a valid integer."),
+            ("far = 1", "far must be a table."),
+            ("[trust]\nanchors = 'a'", "trust.anchors must be a list."),
+            ("[trust]\nallow_sha1_from = ['1']", "trust.allow_sha1_from (number 1) must be 12 digits that begin with"),
+            (OPERATOR.format("1655", ""), "operator.organisation (number 1) must be 12 digits that begin with 16."),
+            (OPERATOR.format("165599999918", "b"), "operator.path (number 1) must be empty or a path such as"),
+            ("public_url = 'post.example.se'", "public_url must be an address such as https://post.example.se."),
+            ("[dispatcher]\norganisation = '165599999900'\nkey = 'k'", "dispatcher.certificate is missing; add it."),
+            ("[dispatcher]\norganisation = '165599999900'", "dispatcher.certificate is missing; add it (1 more"),
+            (
+                OPERATOR.format("165599999918", "") + OPERATOR.format("165599999926", ""),
+                "the path of each [[operator]] must be its own.",
+            ),
+            (
+                DISPATCHER + "database = 'a'\n[far]\ndatabase = 'a'\n",
+                "the database of each party must be its own.",
+            ),
+        ],
+    )
+    def test_says_which_setting_and_what_to_do(self, file: Path, content: str, expected: str) -> None:
+        assert sentence(file, content).startswith(expected)
+
+    def test_the_profile_is_one_of_two(self, file: Path) -> None:
+        file.write_text('profile = "test"')
+        with pytest.raises(ConfigurationError, match="profile must be 'demonstration' or 'production'"):
+            load(file)
+
+    def test_never_repeats_a_value(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "hunter2" not in sentence(file, '[far]\ndatabase = ["postgresql://far:hunter2@db/far"]\n')
+        assert "hunter2" not in sentence(file, "[far]\ndatabase = postgresql://far:hunter2@db/far\n")
+        monkeypatch.setenv("MM_SOAP_OPERATOR", "hunter2")
+        assert "hunter2" not in sentence(file, "")
+
+    def test_a_database_is_not_in_the_text_of_the_settings(self, file: Path) -> None:
+        assert "hunter2" not in repr(read(file, "[far]\ndatabase = 'postgresql://far:hunter2@db/far'\n"))
+
+    def test_no_file(self, file: Path) -> None:
+        with pytest.raises(ConfigurationError, match=r"does not exist: .* `mm-soap init DIR --demo`\.$"):
+            load(file)
+
+    def test_a_folder_is_no_file(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
+            load(tmp_path)
+
+    def test_not_toml(self, file: Path) -> None:
+        assert "is not valid TOML" in sentence(file, "port: 8080")
+
+    def test_not_utf_8(self, file: Path) -> None:
+        file.write_bytes(b"# \xe5\n")
+        with pytest.raises(ConfigurationError, match="must be UTF-8"):
+            load(file)
+
+
+PRODUCTION = """
+public_url = "https://post.example.se"
+[trust]
+anchors = ["real.pem"]
+[tls]
+certificate = "real.pem"
+key = "tls.key"
+client_anchors = ["real.pem"]
+[dispatcher]
+organisation = "165599999900"
+certificate = "real.pem"
+key = "d.key"
+register_url = "https://far.example.se"
+"""
+
+
+class TestProduction:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        pki = TestPki(FrozenClock())
+        pki.write(tmp_path)
+        pinned = pki.organisation("165599999900", "Real", self_signed=True)
+        pki.write(tmp_path / "pinned", [pinned])
+        (tmp_path / "pinned/165599999900.pem").rename(tmp_path / "real.pem")
+        assert read_certificates(tmp_path / "real.pem") == (pinned.certificate,)
+        for name in ("tls.key", "d.key"):
+            (tmp_path / name).touch(mode=0o600)
+        return tmp_path
+
+    def check(self, folder: Path, content: str) -> Settings:
+        file = folder / "mm-soap.toml"
+        file.write_text(content)
+        return load(file)
+
+    def test_accepts_what_is_safe(self, folder: Path) -> None:
+        assert self.check(folder, PRODUCTION).profile == "production"
+
+    @pytest.mark.parametrize(
+        ("old", "new", "expected"),
+        [
+            (PRODUCTION, "", r"The production profile needs a table \[tls\]"),
+            ('client_anchors = ["real.pem"]', "", "Set tls.client_anchors"),
+            ("https://post", "http://post", "public_url must begin with https://"),
+            ("https://far", "http://far", "dispatcher.register_url must begin with https://"),
+            (
+                '\nanchors = ["real.pem"]',
+                '\nanchors = ["ca.pem"]',
+                "trust.anchors names .*ca.pem, which holds the test",
+            ),
+            ('client_anchors = ["real.pem"]', 'client_anchors = ["issuing-ca.pem"]', "tls.client_anchors names"),
+            ('\nanchors = ["real.pem"]', '\nanchors = ["none.pem"]', "none.pem cannot be read"),
+            ('key = "d.key"', 'key = "none.key"', "dispatcher.key names .*none.key, which cannot be read"),
+        ],
+    )
+    def test_refuses_what_only_a_demonstration_may_have(self, folder: Path, old: str, new: str, expected: str) -> None:
+        assert old in PRODUCTION
+        with pytest.raises(ConfigurationError, match=expected):
+            self.check(folder, PRODUCTION.replace(old, new))
+
+    @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+    @pytest.mark.parametrize("name", ["tls", "d"])
+    def test_refuses_keys_that_others_can_read(self, folder: Path, name: str, mode: int) -> None:
+        (folder / f"{name}.key").chmod(mode)
+        with pytest.raises(ConfigurationError, match=rf"which others may read: run `chmod 600 .*{name}\.key`\."):
+            self.check(folder, PRODUCTION)
+
+    def test_a_demonstration_may_have_all_that(self, folder: Path) -> None:
+        self.check(folder, DEMONSTRATION + '[trust]\nanchors = ["ca.pem"]\n')
+
+
+class TestReference:
+    def test_has_every_setting_with_its_meaning(self) -> None:
+        rows = {row.key: row for row in reference()}
+        assert rows["port"][1:3] == ("integer", "8080")
+        assert rows["profile"].type == '"demonstration" or "production"'
+        assert rows["trust.anchors"][1:3] == ("list of file", "[]")
+        assert rows["tls.key"][1:3] == ("file", "required")
+        assert rows["rules.check_digits"][1:3] == ("true or false", "true")
+        assert rows["operator[].path"][1:3] == ("text", '""')
+        assert [row.key for row in rows.values() if not row.meaning.endswith(".")] == []
+
+    def test_every_number_says_its_unit(self) -> None:
+        units = ("bytes", "seconds", "days", "how many", "port")
+        numbers = [row for row in reference() if row.type in ("integer", "number")]
+        assert len(numbers) > 10
+        assert [row.key for row in numbers if not any(unit in row.meaning.lower() for unit in units)] == []
