@@ -1,15 +1,40 @@
+# Everything that people and CI run. A fresh machine needs Python 3.11, 3.12 or 3.13, and make.
+
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PYTEST_OPTIONS ?=
 
-.PHONY: venv test
-venv: $(BIN)/.installed
+.PHONY: help venv demo test lint types check bench clean
+
+help:  ## Show what there is.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+venv: $(BIN)/.installed  ## Make the virtual environment.
 
 $(BIN)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-test: venv
-	$(BIN)/pytest
+demo: venv  ## Send a real message through all parties and show the way it took.
+	$(BIN)/mm-soap demo
+
+test: venv  ## Run the tests; those that need a program that is missing are skipped.
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+lint: venv  ## Check style, docstrings of public names, and the layout.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv  ## Check the types, strictly.
+	$(BIN)/mypy
+
+check: lint types test  ## All of it, as CI does.
+
+bench: venv  ## Measure the chain beside the least work it could cost.
+	$(BIN)/python -m benchmarks
+
+clean:  ## Remove what was built.
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

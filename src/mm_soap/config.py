@@ -8,59 +8,21 @@ in the file and in the environment.
 from __future__ import annotations
 
 import os
-import re
 import tomllib
-from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from mm_soap.config_production import check_production
 from mm_soap.config_report import Row, explain, rows, unknown_variable
+from mm_soap.config_types import Database, File, Organisation, Url, UrlPath, paths_from
 from mm_soap.errors import ConfigurationError
 
 ENVIRONMENT_PREFIX: Final = "MM_SOAP_"
 """What the names of the environment variables begin with that override settings."""
-
-
-_folder: ContextVar[Path | None] = ContextVar("_folder", default=None)
-
-
-def _from_folder(path: Path) -> Path:
-    folder = _folder.get()
-    return path if folder is None else folder / path.expanduser()
-
-
-def _database(value: str) -> str:
-    return value if "://" in value else str(_from_folder(Path(value)))
-
-
-def _url(value: str) -> str:
-    if value and not re.match(r"https?://[^/?#]+[^?#]*$", value):
-        raise PydanticCustomError("url", "must be an address such as https://post.example.se")
-    return value.rstrip("/")
-
-
-def _organisation(value: str) -> str:
-    if not re.fullmatch(r"16[0-9]{10}", value):
-        raise PydanticCustomError("organisation", "must be 12 digits that begin with 16")
-    return value
-
-
-def _url_path(value: str) -> str:
-    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", value):
-        raise PydanticCustomError("url_path", "must be empty or a path such as /brevlada-tva")
-    return value
-
-
-File = Annotated[Path, AfterValidator(_from_folder)]
-Database = Annotated[str, AfterValidator(_database)]
-Url = Annotated[str, AfterValidator(_url)]
-UrlPath = Annotated[str, AfterValidator(_url_path)]
-Organisation = Annotated[str, AfterValidator(_organisation)]
 
 _DATABASE: Final = "The party's own database: a file for SQLite, made when it is not there, or a URL."
 _ORGANISATION: Final = "The organisation number, 12 digits beginning with 16; the certificate must name the same."
@@ -269,17 +231,15 @@ def load(path: Path) -> Settings:
     unknown = unknown_variable(Settings, ENVIRONMENT_PREFIX, os.environ)
     if unknown:
         raise ConfigurationError(unknown)
-    token = _folder.set(path.absolute().parent)
     try:
-        settings = Settings(**content)
+        with paths_from(path.absolute().parent):
+            settings = Settings(**content)
     except ValidationError as error:
         raise ConfigurationError(explain(error, Settings, path, ENVIRONMENT_PREFIX, os.environ)) from None
     except SettingsError:
         raise ConfigurationError(
             f"An environment variable {ENVIRONMENT_PREFIX}* that sets a list or a table must hold JSON, and does not."
         ) from None
-    finally:
-        _folder.reset(token)
     if settings.profile == "production":
         check_production(settings)
     return settings

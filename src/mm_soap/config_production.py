@@ -36,6 +36,7 @@ def _check_transport(settings: Settings) -> None:
     if settings.dispatcher:
         urls.append(("dispatcher.register_url", settings.register_url(settings.dispatcher)))
     urls += [("operator.register_url", settings.register_url(operator)) for operator in settings.operator]
+    urls += [("sender.dispatcher_url", sender.dispatcher_url or settings.base_url) for sender in settings.sender]
     for key, url in urls:
         if not url.startswith("https://"):
             raise ConfigurationError(f"{key} must begin with https:// in the production profile.")
@@ -54,6 +55,8 @@ def _private_keys(settings: Settings) -> Iterable[tuple[str, Path]]:
         yield "dispatcher.key", settings.dispatcher.key
     for operator in settings.operator:
         yield "operator.key", operator.key
+    for sender in settings.sender:
+        yield "sender.key", sender.key
 
 
 def _check_private(key: str, file: Path) -> None:

@@ -100,7 +100,8 @@ class Refusal(Enum):
     @property
     def code(self) -> int:
         """The contract's ErrorCode."""
-        return self.value.code
+        reason: Reason = self.value
+        return reason.code
 
     # Two refusals may share a code and, in principle, a text; an Enum would make the second an alias of the first.
     def __new__(cls, reason: Reason) -> Refusal:

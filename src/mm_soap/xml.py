@@ -70,7 +70,7 @@ def parse_untrusted(raw: bytes) -> etree._Element:
         root = etree.fromstring(raw, hardened_parser())
     except (etree.XMLSyntaxError, ValueError, LookupError):
         raise Refused(Refusal.MALFORMED_XML) from None
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise Refused(Refusal.DOCTYPE)
     return root
 

@@ -216,6 +216,12 @@ organisation = "165599999900"
 certificate = "real.pem"
 key = "d.key"
 register_url = "https://far.example.se"
+[[sender]]
+organisation = "162021004748"
+name = "Kommun A"
+certificate = "real.pem"
+key = "s.key"
+dispatcher_url = "https://dispatcher.example.se"
 """
 
 
@@ -228,7 +234,7 @@ class TestProduction:
         pki.write(tmp_path / "pinned", [pinned])
         (tmp_path / "pinned/165599999900.pem").rename(tmp_path / "real.pem")
         assert read_certificates(tmp_path / "real.pem") == (pinned.certificate,)
-        for name in ("tls.key", "d.key"):
+        for name in ("tls.key", "d.key", "s.key"):
             (tmp_path / name).touch(mode=0o600)
         return tmp_path
 
@@ -246,6 +252,7 @@ class TestProduction:
             (PRODUCTION, "", r"The production profile needs a table \[tls\]"),
             ('client_anchors = ["real.pem"]', "", "Set tls.client_anchors"),
             ("https://post", "http://post", "public_url must begin with https://"),
+            ("https://disp", "http://disp", "sender.dispatcher_url must begin with https://"),
             ("https://far", "http://far", "dispatcher.register_url must begin with https://"),
             (
                 '\nanchors = ["real.pem"]',
@@ -263,7 +270,7 @@ class TestProduction:
             self.check(folder, PRODUCTION.replace(old, new))
 
     @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
-    @pytest.mark.parametrize("name", ["tls", "d"])
+    @pytest.mark.parametrize("name", ["tls", "d", "s"])
     def test_refuses_keys_that_others_can_read(self, folder: Path, name: str, mode: int) -> None:
         (folder / f"{name}.key").chmod(mode)
         with pytest.raises(ConfigurationError, match=rf"which others may read: run `chmod 600 .*{name}\.key`\."):

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 DONE, REFUSED, WRONG_USE = 0, 1, 2
+_PLAIN_WIDTH = 110
 
 
 def print_json(document: Any) -> None:
@@ -20,8 +21,8 @@ def print_json(document: Any) -> None:
 
 
 def console() -> Console:
-    """Return the console for people: standard output, plain when it is no terminal."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Return the console for people: standard output, plain and of one width when it is no terminal."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
 
 
 def progress_console() -> Console:

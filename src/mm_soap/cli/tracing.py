@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from rich.padding import Padding
 from sqlalchemy import Engine
 
 from mm_soap.bootstrap import databases
-from mm_soap.cli.output import fail, print_json, print_table
+from mm_soap.cli.output import console, fail, print_json
 from mm_soap.config import load
 from mm_soap.storage import Event, events_of, reading
 
@@ -32,8 +34,13 @@ def trace(config: Path, any_id: str, as_json: bool) -> None:
     if as_json:
         print_json([_document(step) for step in steps])
         return
-    rows = [(_time(step), step.party, step.event.kind, step.event.outcome, _why(step.event)) for step in steps]
-    print_table("The way of the message", ("Time", "Party", "Step", "Outcome", "Why"), rows)
+    out = console()
+    out.print("[bold]The way of the message[/]")
+    for step in steps:
+        event = step.event
+        outcome = "" if event.outcome == event.kind else f": {event.outcome}"
+        out.print(f"\n[dim]{_time(step)}[/]  [bold]{step.party}[/]  {event.kind}{outcome}")
+        out.print(Padding(_why(event), (0, 0, 0, 4)))
 
 
 def find_steps(parties: dict[str, Engine], any_id: str) -> list[Step]:
@@ -70,8 +77,29 @@ def _time(step: Step) -> str:
     return step.event.at.astimezone().strftime("%H:%M:%S.%f")[:-3]
 
 
+# What a step says, by its kind and outcome, from the facts that the party wrote down.
+_SENTENCES: Final = {
+    ("accepted", "accepted"): (
+        "The request follows the schema. The signature of {signer} holds for what came, {form}, and its certificate is"
+        " trusted. The sender is connected, and the signer and this dispatcher are listed for it. The message follows"
+        " the rules."
+    ),
+    ("look-up", "sealed"): (
+        "The register says that the recipient has a mailbox at {operator} and takes post from the sender. Sealed by"
+        " {sealed_by}."
+    ),
+    ("delivery", "stored"): (
+        "The seal of {sealer} and the signature of {signer} hold. The sender is connected, and both are listed for it."
+        " The recipient has a mailbox here and takes post from the sender. The message follows the rules."
+    ),
+}
+
+
 def _why(event: Event) -> str:
     detail = dict(event.detail)
+    sentence = _SENTENCES.get((event.kind, event.outcome))
+    if sentence is not None:
+        return sentence.format_map(defaultdict(lambda: "unknown", detail))
     reason = str(detail.pop("reason", ""))
     rest = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in detail.items() if value is not None)
     return f"{reason} ({rest})" if reason and rest else reason or rest

@@ -24,7 +24,7 @@ from mm_soap.dsig import (
     verify_delivery,
     verify_sealed,
 )
-from mm_soap.errors import ConfigurationError, Refused
+from mm_soap.errors import ConfigurationError, Refusal, Refused
 from mm_soap.message import Limits, check_delivery, read_delivery
 from mm_soap.pki import OrganisationCertificate, TrustStore, organisation_number, subject_name
 from mm_soap.xml import MESSAGE_V3, SERVICE_V3, parse_untrusted, qname
@@ -46,11 +46,16 @@ class _Report:
 
 
 class _AnyIssuer:
-    """Takes every certificate that names an organisation: the signature is checked, the signer's identity is not."""
+    """Takes every certificate that names an organisation and is valid today; who issued it is not looked at."""
 
     def check(
         self, certificate: x509.Certificate, intermediates: Sequence[x509.Certificate] = ()
     ) -> OrganisationCertificate:
+        now = system_clock()
+        if now > certificate.not_valid_after_utc:
+            raise Refused(Refusal.CERTIFICATE_EXPIRED)
+        if now < certificate.not_valid_before_utc:
+            raise Refused(Refusal.CERTIFICATE_NOT_YET_VALID)
         return OrganisationCertificate(organisation_number(certificate), certificate)
 
 

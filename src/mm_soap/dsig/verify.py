@@ -6,10 +6,12 @@ Source of the rules: the contract's signing rules, "The digest input" and "What 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, Protocol
 
+from cryptography import x509
 from lxml import etree
 
 from mm_soap.clock import Clock
@@ -17,7 +19,7 @@ from mm_soap.dsig.forms import Form, candidates
 from mm_soap.dsig.policy import SIGNED_DELIVERY, SignaturePolicy
 from mm_soap.dsig.signature import certificates_of, check_structure, signature_of, verifies
 from mm_soap.errors import Refusal, Refused
-from mm_soap.pki import OrganisationCertificate, TrustStore, load_certificate
+from mm_soap.pki import OrganisationCertificate, load_certificate
 from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, parse_untrusted, qname
 
 _SEAL: Final = qname(MESSAGE_V3, "Seal")
@@ -61,11 +63,21 @@ class VerifiedSeal(VerifiedDocument):
     """The delivery inside, verified by its own signature."""
 
 
+class CertificateCheck(Protocol):
+    """Decides whether a signer's certificate is trusted: :class:`mm_soap.pki.TrustStore`."""
+
+    def check(
+        self, certificate: x509.Certificate, intermediates: Sequence[x509.Certificate] = ()
+    ) -> OrganisationCertificate:
+        """Return the organisation that the certificate names, or raise ``Refused`` with ``CERTIFICATE_*``."""
+        ...
+
+
 @dataclass(frozen=True)
 class Trust:
     """What a party needs to verify: whom it trusts, what it accepts, and the time."""
 
-    store: TrustStore
+    store: CertificateCheck
     sender: SignaturePolicy
     seal: SignaturePolicy
     clock: Clock

@@ -17,8 +17,8 @@ from typing import Any
 class _VendoredSix:
     """Finds ``spyne.util.six.moves``.
 
-    The six that spyne carries registers a finder with ``find_module`` alone, which Python 3.12 no longer asks. This one
-    asks six's own finder for the modules that it knows.
+    The six that spyne carries registers a finder with ``find_module`` alone. Python 3.12 no longer asks it, and 3.11
+    warns at every later import of anything. This one takes its place.
     """
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -37,7 +37,7 @@ class _VendoredSix:
         """Do nothing: six made the module ready."""
 
 
-if sys.version_info >= (3, 12) and not any(isinstance(finder, _VendoredSix) for finder in sys.meta_path):
+if not any(isinstance(finder, _VendoredSix) for finder in sys.meta_path):
     sys.meta_path.append(_VendoredSix())  # type: ignore[arg-type]
 
 with warnings.catch_warnings():
@@ -48,6 +48,8 @@ with warnings.catch_warnings():
     from spyne.protocol.soap import Soap11
     from spyne.server.http import HttpTransportContext
     from spyne.server.wsgi import WsgiApplication, WsgiMethodContext
+
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "spyne.util.six"]
 
 const.MIN_GC_INTERVAL = float("inf")  # else it runs a full collection every second
 

@@ -118,7 +118,7 @@ def test_a_seal_by_somebody_else_is_refused(operator: Application, engine: Engin
 
 def test_a_missing_seal_signature_is_told_as_such(operator: Application, engine: Engine) -> None:
     body = request(delivery())
-    end = body.rindex(b"<Signature")
+    end = body.rindex(b"<Signature xmlns")
     unsigned = body[:end] + body[body.rindex(b"</Signature>") + len(b"</Signature>") :]
     assert error_code(send(operator, unsigned)) == "5006"
     assert evidence(engine) == ["SIGNATURE_MISSING"]

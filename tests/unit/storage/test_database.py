@@ -63,9 +63,13 @@ def test_other_databases_are_refused_without_repeating_the_url(target: str) -> N
 
 
 def test_a_block_that_raises_stores_nothing(table: Engine) -> None:
-    with pytest.raises(Refused), writing(table) as connection:
-        connection.execute(text("INSERT INTO thing VALUES ('half')"))
-        raise Refused(Refusal.NOT_FOUND)
+    def fail_halfway() -> None:
+        with writing(table) as connection:
+            connection.execute(text("INSERT INTO thing VALUES ('half')"))
+            raise Refused(Refusal.NOT_FOUND)
+
+    with pytest.raises(Refused):
+        fail_halfway()
     assert names(table) == []
 
 

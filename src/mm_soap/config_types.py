@@ -1,0 +1,59 @@
+"""The kinds of text that a setting may be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+_folder: ContextVar[Path | None] = ContextVar("_folder", default=None)
+
+
+@contextmanager
+def paths_from(folder: Path) -> Iterator[None]:
+    """Take relative paths from this folder while settings are read."""
+    token = _folder.set(folder)
+    try:
+        yield
+    finally:
+        _folder.reset(token)
+
+
+def _from_folder(path: Path) -> Path:
+    folder = _folder.get()
+    return path if folder is None else folder / path.expanduser()
+
+
+def _database(value: str) -> str:
+    return value if "://" in value else str(_from_folder(Path(value)))
+
+
+def _url(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^/?#\s]+[^?#\s]*", value):
+        raise PydanticCustomError("url", "must be an address such as https://post.example.se")
+    return value.rstrip("/")
+
+
+def _organisation(value: str) -> str:
+    if not re.fullmatch(r"16[0-9]{10}", value):
+        raise PydanticCustomError("organisation", "must be 12 digits that begin with 16")
+    return value
+
+
+def _url_path(value: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", value):
+        raise PydanticCustomError("url_path", "must be empty or a path such as /brevlada-tva")
+    return value
+
+
+File = Annotated[Path, AfterValidator(_from_folder)]
+Database = Annotated[str, AfterValidator(_database)]
+Url = Annotated[str, AfterValidator(_url)]
+UrlPath = Annotated[str, AfterValidator(_url_path)]
+Organisation = Annotated[str, AfterValidator(_organisation)]

@@ -1,0 +1,125 @@
+"""The shell under a real gunicorn, in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+_SUITE = Path(__file__).with_name("suite.py")
+
+
+@dataclass
+class Answer:
+    status: int
+    head: str
+    body: bytes
+
+
+@dataclass
+class Server:
+    port: int
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def logged(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
+
+    @property
+    def hooks(self) -> list[str]:
+        note = self.log.with_suffix(".hooks")
+        return note.read_text().split() if note.exists() else []
+
+    def raw(self, request: bytes, *, close_writing: bool = False) -> bytes:
+        """Send bytes and return everything that comes back until the connection ends."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(request)
+            if close_writing:
+                connection.shutdown(socket.SHUT_WR)
+            received = b""
+            with contextlib.suppress(ConnectionResetError):
+                while chunk := connection.recv(65536):
+                    received += chunk
+            return received
+
+    def send(
+        self,
+        body: bytes,
+        path: str = "/Recipient/v3",
+        headers: dict[str, str | None] | None = None,
+        method: str = "POST",
+    ) -> Answer:
+        """Send one request; a header of None is left out."""
+        sent: dict[str, str | None] = {
+            "Host": "elsewhere.example",
+            "Content-Type": "text/xml; charset=utf-8",
+            "Content-Length": str(len(body)),
+            "SOAPAction": '""',
+            "Connection": "close",
+            **(headers or {}),
+        }
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            *(f"{name}: {value}" for name, value in sent.items() if value is not None),
+        ]
+        return parse(self.raw("\r\n".join(lines).encode() + b"\r\n\r\n" + body))
+
+
+def parse(received: bytes) -> Answer:
+    head, _, body = received.partition(b"\r\n\r\n")
+    return Answer(int(head.split()[1]), head.decode("latin-1"), body)
+
+
+def start(folder: Path) -> Server:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = folder / "suite.log"
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", str(_SUITE), str(port), str(log)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if line != f"ready http://127.0.0.1:{port}\n".encode():
+        process.kill()
+        raise AssertionError(f"no ready line: {line!r} {process.stderr.read() if process.stderr else b''!r}")
+    return Server(port, log, process)
+
+
+def stop(server: Server) -> tuple[bytes, bytes]:
+    server.process.send_signal(signal.SIGTERM)
+    return server.process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = start(tmp_path_factory.mktemp("soap"))
+    yield running
+    stop(running)
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    running = start(tmp_path)
+    yield running
+    if running.process.poll() is None:
+        stop(running)
+    for pipe in (running.process.stdout, running.process.stderr):
+        if pipe is not None:
+            pipe.close()
