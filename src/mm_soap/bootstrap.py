@@ -31,16 +31,17 @@ from mm_soap.dispatcher import (
     message_handlers,
 )
 from mm_soap.dsig import Trust, VerifiedSeal, seal_policy, sender_policy, verify_sealed
-from mm_soap.errors import ConfigurationError, Refused
+from mm_soap.errors import ConfigurationError
 from mm_soap.far import Account, Dispatcher, Operator, Register, Sender, authority_handlers
 from mm_soap.message import Limits
 from mm_soap.pki import Identity, TrustStore
 from mm_soap.recipient import PRECHECKS as RECIPIENT_PRECHECKS
 from mm_soap.recipient import recipient_handlers
+from mm_soap.refusals import keep_refusals
 from mm_soap.register_client import RegisterClient
 from mm_soap.service_supplier import PRECHECKS as SERVICE_PRECHECKS
 from mm_soap.service_supplier import MailboxService, service_handlers
-from mm_soap.soap import Call, Caller, Handler, Metrics, Precheck, SoapClient, Wsgi, soap_application
+from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, SoapClient, Wsgi, soap_application
 from mm_soap.storage import migrate, open_database
 
 
@@ -61,9 +62,6 @@ class Party:
     prefix: str = ""
     start: Callable[[], None] = field(default=lambda: None)
     stop: Callable[[], None] = field(default=lambda: None)
-
-
-_RecordRefusal = Callable[[str, str | None, str | None, bytes, Refused], None]
 
 
 def build_parties(
@@ -143,8 +141,9 @@ def databases(settings: Settings) -> dict[str, Engine]:
 
 def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
     assert settings.far is not None
-    register = Register(_database(settings.far.database, "far"), clock, _retention(settings))
-    refused = register.record_refusal
+    database = _database(settings.far.database, "far")
+    register = Register(database, clock)
+    refused = keep_refusals(database, clock, _retention(settings))
     applications = {
         **_port(settings, "recipient", recipient_handlers(register), RECIPIENT_PRECHECKS, refused, metrics),
         **_port(settings, "authority", authority_handlers(register), {}, refused, metrics),
@@ -171,8 +170,9 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
         database, own.organisation, register, _limits(settings), _retention(settings), clock, engine.wake
     )
     handlers = message_handlers(service, _trust(settings, clock))
-    applications = _port(settings, "message", handlers, MESSAGE_PRECHECKS, service.record_refusal, metrics)
-    applications |= _port(settings, "notification", {}, {}, service.record_refusal, metrics)
+    refused = keep_refusals(database, clock, _retention(settings))
+    applications = _port(settings, "message", handlers, MESSAGE_PRECHECKS, refused, metrics)
+    applications |= _port(settings, "notification", {}, {}, refused, metrics)
     return Party("dispatcher", applications, "", engine.start, engine.stop)
 
 
@@ -185,7 +185,7 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
         return verify_sealed(call.raw, call.payload[0], trust)
 
     handlers = service_handlers(service, verify)
-    refused = service.record_refusal
+    refused = keep_refusals(service.database, clock, _retention(settings))
     applications = _port(settings, "service", handlers, SERVICE_PRECHECKS, refused, metrics, own.path)
     return Party(f"operator:{own.organisation}", applications, own.path)
 
@@ -201,14 +201,11 @@ def _port(
     name: str,
     handlers: Mapping[str, Handler],
     prechecks: Mapping[str, Precheck],
-    record: _RecordRefusal,
+    refused: RefusedHook,
     metrics: Metrics,
     prefix: str = "",
 ) -> dict[str, Wsgi]:
     port = ports()[name]
-
-    def refused(call_id: str, operation: str | None, caller: Caller, raw: bytes, why: Refused) -> None:
-        record(call_id, operation, caller.organisation or caller.address, raw, why)
 
     application = soap_application(
         port,

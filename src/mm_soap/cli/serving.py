@@ -11,6 +11,7 @@ from mm_soap.bootstrap import Party, build_parties, databases, register_operator
 from mm_soap.config import Settings, load
 from mm_soap.contract import published
 from mm_soap.demonstration import DEMO_WORLD
+from mm_soap.errors import ConfigurationError
 from mm_soap.far import Register
 from mm_soap.soap import Metrics, ServerSettings, Wsgi, compose
 from mm_soap.soap import serve as serve_application
@@ -19,6 +20,11 @@ from mm_soap.soap import serve as serve_application
 def serve(config: Path, only: Sequence[str]) -> None:
     """Serve the parties of the settings until a signal stops it."""
     settings = load(config)
+    if settings.profile == "production":
+        # Better not to start than to answer over plain HTTP what was meant for TLS.
+        raise ConfigurationError(
+            'This release does not terminate TLS yet and serves demonstrations alone: set profile = "demonstration".'
+        )
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     # Built once before the workers start, so that what is wrong with the settings is said in one sentence.
     names = [party.name for party in build_parties(settings, only, Metrics())]

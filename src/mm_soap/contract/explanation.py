@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import xmlschema
 from lxml import etree
 
-from mm_soap.contract.files import contract_files
-from mm_soap.contract.validation import driver
+from mm_soap.contract.files import unpacked_schemas
 
 _MOST = 50
 
@@ -55,13 +52,5 @@ def _remedy(error: xmlschema.XMLSchemaValidationError) -> str:
 
 @cache
 def _schema() -> xmlschema.XMLSchema:
-    # xmlschema's sandbox reads files below one folder alone, so the contract is written to one for as long as it loads.
-    with TemporaryDirectory(prefix="mm-soap-contract-") as folder:
-        root = Path(folder)
-        for path, raw in contract_files().items():
-            if path.startswith("/xsd/"):
-                target = root / path[1:]
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(raw)
-        (root / "all.xsd").write_bytes(driver(".").replace(b'"./', b'"'))
-        return xmlschema.XMLSchema(str(root / "all.xsd"), allow="sandbox", base_url=str(root))
+    with unpacked_schemas() as driver:
+        return xmlschema.XMLSchema(str(driver), allow="sandbox", base_url=str(driver.parent))

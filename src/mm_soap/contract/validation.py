@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from lxml import etree
 
-from mm_soap.contract.files import contract_files
-from mm_soap.errors import Refusal, Refused
+from mm_soap.contract.catalogue import ports
+from mm_soap.contract.files import contract_files, unpacked_schemas
+from mm_soap.errors import ConfigurationError, Refusal, Refused
 from mm_soap.xml import XSI
 
 _XS: Final = "{http://www.w3.org/2001/XMLSchema}"
-_BASE: Final = "contract:"
 _ADDRESS_TYPE: Final = "EMailAdress"
 _ADDRESS_LENGTH: Final = 256
 _XSI_TYPE: Final = f"{{{XSI}}}type"
@@ -85,38 +85,31 @@ def _check_addresses(element: etree._Element) -> None:
     # libxml2 tries the pattern of an e-mail address also where the address is too long, in time that grows with the
     # square of its length: some 8 kB of "@" take a second. So the length goes first, wherever the type may stand: where
     # the contract has it, and where xsi:type names it.
-    typed = getattr(_local, "typed", None)
+    typed: Any = getattr(_local, "typed", None)
     if typed is None:
         typed = _local.typed = etree.XPath(".//*[@xsi:type]", namespaces={"xsi": XSI})
     named = (node for node in typed(element) if node.get(_XSI_TYPE).rpartition(":")[2].strip() == _ADDRESS_TYPE)
     for node in chain(element.iter(*_address_elements()), named):
-        if sum(map(len, node.itertext())) > _ADDRESS_LENGTH:
+        length = 0
+        for text in node.itertext():
+            length += len(text)
+            if length > _ADDRESS_LENGTH:
+                break
+        if length > _ADDRESS_LENGTH:
             name = etree.QName(node).localname
             raise Refused(Refusal.SCHEMA_VIOLATION, f"{name if name in _names() else '(unknown)'}: too long")
 
 
-class _Contract(etree.Resolver):
-    """Answers every import from the contract's own files, so that nothing is ever fetched."""
-
-    def resolve(self, system_url: str, public_id: str | None, context: Any) -> Any:  # type: ignore[override]
-        raw = contract_files().get(system_url.removeprefix(_BASE))
-        return self.resolve_string(b"" if raw is None else raw, context, base_url=system_url)
-
-
 def _compile() -> etree.XMLSchema:
-    parser = etree.XMLParser(no_network=True, load_dtd=False, resolve_entities=False)
-    parser.resolvers.add(_Contract())
-    return etree.XMLSchema(etree.fromstring(driver(_BASE), parser, base_url=f"{_BASE}/all.xsd"))
-
-
-def driver(base: str) -> bytes:
-    """Return a schema document that imports every namespace of the contract, each from ``base + path``."""
-    imports = "".join(
-        f'<xs:import namespace="{etree.fromstring(raw).get("targetNamespace")}" schemaLocation="{base}{path}"/>'
-        for path, raw in contract_files().items()
-        if path.startswith("/xsd/")
-    )
-    return f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">{imports}</xs:schema>'.encode()
+    with unpacked_schemas() as driver:
+        schema = etree.XMLSchema(file=str(driver))
+    for port in ports().values():
+        for operation in port.operations.values():
+            for name in (operation.input, operation.output, operation.fault):
+                schema.validate(etree.Element(name))
+                if "SCHEMAV_CVC_ELT_1" in str(schema.error_log):
+                    raise ConfigurationError(f"the schema of the contract lacks {name}")
+    return schema
 
 
 @cache

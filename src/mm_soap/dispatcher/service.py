@@ -16,7 +16,7 @@ from mm_soap.dispatcher.model import NewDelivery, Status, status_of
 from mm_soap.dsig import VerifiedDelivery
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits, SecureDelivery, check_delivery, read_delivery
-from mm_soap.storage import Conflict, Event, Evidence, reading, record_event, record_evidence, record_refusal, writing
+from mm_soap.storage import Conflict, Event, Evidence, reading, record_event, record_evidence, writing
 
 
 @dataclass(frozen=True)
@@ -88,22 +88,6 @@ class MessageService:
         if status is None:
             raise Refused(Refusal.NOT_FINISHED)
         return [status]
-
-    def record_refusal(
-        self, call_id: str, operation: str | None, caller: str | None, raw: bytes, refused: Refused
-    ) -> None:
-        """Keep the event and the evidence of a call that was refused. ``caller``: organisation number or address."""
-        with writing(self.database) as connection:
-            record_refusal(
-                connection,
-                at=self.clock(),
-                call_id=call_id,
-                operation=operation,
-                caller=caller,
-                raw=raw,
-                refused=refused,
-                retention=self.retention,
-            )
 
     def _authorise(self, delivery: SecureDelivery, verified: VerifiedDelivery) -> None:
         sender, signer = delivery.sender.id, verified.signer.organisation

@@ -50,6 +50,11 @@ class Slice:
                 found[name[6:].decode()] = value[1:-1].decode()
         return found
 
+    def mentions(self, prefix: str) -> bool:
+        """Tell whether a prefix stands anywhere in the bytes, be it in a name or in a text."""
+        sought = prefix.encode() + b":"
+        return self.name.startswith(sought) or any(sought in n for n, _ in self.attributes) or sought in self.content
+
     def document(self) -> bytes:
         """Return the element as a document of its own."""
         attributes = b"".join(b" %s=%s" % pair for pair in self.attributes)

@@ -76,7 +76,12 @@ def _without_prefixes(element: etree._Element, tag: str) -> etree._Element:
 def _inherited(piece: Slice, element: etree._Element) -> dict[str | None, str]:
     """Return the namespaces that the slice uses and only its ancestors declare."""
     declared = piece.declarations()
-    outside = {prefix: uri for prefix, uri in element.nsmap.items() if prefix not in declared}
+    # What the bytes do not even mention is not used; in a large document that spares looking at each element.
+    outside = {
+        prefix: uri
+        for prefix, uri in element.nsmap.items()
+        if prefix not in declared and (prefix is None or piece.mentions(prefix))
+    }
     if not outside:
         return {}
     used: dict[str | None, str] = {}

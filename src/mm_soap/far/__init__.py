@@ -1,6 +1,6 @@
 """The address register (FaR): who can be reached, through whom and by whom; and the Authority service."""
 
-from mm_soap.far.endpoint import authority_handlers, keep_refusals
+from mm_soap.far.endpoint import authority_handlers
 from mm_soap.far.model import (
     Account,
     AccountStatus,
@@ -22,5 +22,4 @@ __all__ = [
     "Register",
     "Sender",
     "authority_handlers",
-    "keep_refusals",
 ]

@@ -9,8 +9,7 @@ from mm_soap.far import wire
 from mm_soap.far.service import Register
 
 if TYPE_CHECKING:
-    from mm_soap.errors import Refused
-    from mm_soap.soap import Caller, Handler, RefusedHook
+    from mm_soap.soap import Handler
 
 
 def authority_handlers(register: Register) -> Mapping[str, Handler]:
@@ -22,12 +21,3 @@ def authority_handlers(register: Register) -> Mapping[str, Handler]:
             register.is_sender_accepted(wire.read_organisation(call.payload))
         ),
     }
-
-
-def keep_refusals(register: Register) -> RefusedHook:
-    """Return the hook that keeps event and evidence of each refused call, for the Authority and Recipient ports."""
-
-    def keep(call_id: str, operation: str | None, caller: Caller, raw: bytes, refused: Refused) -> None:
-        register.record_refusal(call_id, operation, caller.organisation or caller.address, raw, refused)
-
-    return keep

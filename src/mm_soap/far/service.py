@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from mm_soap import storage
 from mm_soap.clock import Clock, system_clock
 from mm_soap.errors import Refusal, Refused
 from mm_soap.far import store
@@ -33,15 +31,13 @@ class Register:
     Args:
         engine: its database, migrated.
         clock: the time.
-        retention: how long the evidence of refused calls is kept.
 
     Every method raises ``Refused`` with ``UNAVAILABLE`` when the database is away or busy.
     """
 
-    def __init__(self, engine: Engine, clock: Clock = system_clock, retention: timedelta = storage.RETENTION) -> None:
+    def __init__(self, engine: Engine, clock: Clock = system_clock) -> None:
         self._engine = engine
         self._clock = clock
-        self._retention = retention
 
     def is_registered(self, recipients: Sequence[str]) -> Sequence[AccountStatus]:
         """Return the status of each id, in the order asked; one asked twice is answered twice.
@@ -105,22 +101,6 @@ class Register:
         """Tell whether an organisation is a connected sender."""
         with reading(self._engine) as connection:
             return store.is_sender(connection, number)
-
-    def record_refusal(
-        self, call_id: str, operation: str | None, caller: str | None, raw: bytes, refused: Refused
-    ) -> None:
-        """Keep the event and the evidence of a call that was refused. ``caller``: organisation number or address."""
-        with writing(self._engine) as connection:
-            storage.record_refusal(
-                connection,
-                at=self._clock(),
-                call_id=call_id,
-                operation=operation,
-                caller=caller,
-                raw=raw,
-                refused=refused,
-                retention=self._retention,
-            )
 
     def add_operator(self, operator: Operator) -> None:
         """Add an operator, or change the one of that number.

@@ -13,7 +13,7 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from mm_soap.message.html_tree import document_node, parse_html, template_contents
+from mm_soap.message.html_tree import document_node, parse_html
 from mm_soap.message.references import (
     is_harmless_css,
     is_harmless_srcset,
@@ -50,8 +50,10 @@ _ELEMENTS: Final = {
         ("iframe", "object", "embed", "applet", "form", "base", "link", "portal", "fencedframe", "webview"),
         Finding.ELEMENT,
     ),
-    # Obsolete; programs differ in whether their content is text or elements.
-    **dict.fromkeys(("frame", "frameset", "noframes", "noembed", "plaintext", "xmp"), Finding.ELEMENT),
+    # Programs differ in what they read inside these: text, elements, or nothing.
+    **dict.fromkeys(
+        ("frame", "frameset", "noframes", "noembed", "plaintext", "xmp", "select", "template"), Finding.ELEMENT
+    ),
     **dict.fromkeys(("set", "animate", "animatemotion", "animatetransform", "discard"), Finding.ANIMATION),
 }
 _LINKS: Final = frozenset({"cite", "longdesc"})
@@ -68,6 +70,16 @@ _META_ORDERS_ALLOWED: Final = frozenset({"content-type", "content-language", "x-
 _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?\s*([^\s\"';,]*)", re.IGNORECASE)
 # A body is UTF-8 whatever it says of itself; these read its ASCII part alike, so that no tag can hide.
 _CHARSETS_ALLOWED: Final = re.compile(r"(?:utf-?8|us-ascii|ascii|iso-?8859-?[0-9]{1,2}|latin-?1|windows-125[0-9])?")
+# Tags that a parser leaves out in some places, whereas another shows them there.
+_FRAME_TAG: Final = re.compile(r"<frame(?:set)?[\t\n\f\r />]", re.IGNORECASE)
+_IMAGE_TAG: Final = re.compile(r"<image(?=[\t\n\f\r />])", re.IGNORECASE)
+# Where text would end for a program that reads the markup before it in another way.
+_END_OF_TEXT: Final = re.compile(
+    r"--!?>|\]\]>|</(?:style|script|title|xmp|textarea|noscript|iframe|noembed|noframes|template|select|svg|math|desc)",
+    re.IGNORECASE,
+)
+_TAG: Final = re.compile(r"<[a-zA-Z/!?]")
+_TEXT_ELEMENTS: Final = frozenset({"style", "title", "textarea"})
 _CONDITIONAL_COMMENT: Final = re.compile(r"\[\s*if\b", re.IGNORECASE)
 _MAX_LEVELS: Final = 3  # SVG in a data URI in SVG, or conditional comments in each other
 _MAX_SVGS: Final = 100
@@ -99,45 +111,50 @@ class _Examination:
         """Look through a document, which may be nested in another one."""
         if self._levels > _MAX_LEVELS:
             return Finding.TOO_COMPLEX
+        if _FRAME_TAG.search(text):
+            return Finding.ELEMENT
         self._levels += 1
         self._saw_noscript = False
-        finding = self._find(text, scripting=False)
+        finding = self._find(text)
         if finding is None and self._saw_noscript:
             # A program that runs scripts takes what stands in noscript for text, so other elements may follow for it.
             finding = self._find(text, scripting=True)
+        if finding is None and _IMAGE_TAG.search(text):
+            # Browsers read image as img, also directly in a table, where the parser loses it.
+            finding = self._find(_IMAGE_TAG.sub("<img", text))
         self._levels -= 1
         return finding
 
-    def _find(self, text: str, *, scripting: bool) -> Finding | None:
+    def _find(self, text: str, *, scripting: bool = False) -> Finding | None:
         tree = parse_html(text, scripting=scripting)
         return Finding.TOO_COMPLEX if tree is None else self._examine(tree)
 
     def _examine(self, tree: LexborHTMLParser) -> Finding | None:
         top = document_node(tree)
-        pending = [] if top is None else [top]
-        while pending:
-            for node in pending.pop().traverse(include_text=True):
-                finding = None
-                if node.is_element_node:
-                    finding = self._element(node, pending)
-                elif node.is_comment_node:
-                    finding = self._comment(node.comment_content or "")
-                if finding is not None:
-                    return finding
+        if top is None:
+            return None
+        for node in top.traverse(include_text=True):
+            finding = None
+            if node.is_element_node:
+                finding = self._element(node)
+            elif node.is_comment_node:
+                finding = self._comment(node.comment_content or "")
+            if finding is not None:
+                return finding
         return None
 
-    def _element(self, node: LexborNode, pending: list[LexborNode]) -> Finding | None:
+    def _element(self, node: LexborNode) -> Finding | None:
         tag = (node.tag or "").lower()
         if ":" in tag:
             tag = tag.rpartition(":")[2]
         if tag in _ELEMENTS:
             return _ELEMENTS[tag]
-        if tag == "template":
-            pending.extend(template_contents(node))
+        if tag in _TEXT_ELEMENTS:
+            finding = self._text_element(tag, node.text())
+            if finding is not None:
+                return finding
         elif tag == "noscript":
             self._saw_noscript = True
-        elif tag == "style" and not is_harmless_css(node.text(), self._svg_is_harmless):
-            return Finding.STYLE
         attributes = node.attributes
         if not attributes:
             return None
@@ -152,6 +169,16 @@ class _Examination:
                 self._harmless.add(seen)
         return None
 
+    def _text_element(self, tag: str, text: str) -> Finding | None:
+        if tag == "style" and not is_harmless_css(text, self._svg_is_harmless):
+            return Finding.STYLE
+        # Whether such text is elements hangs on what stands before it, and not all programs agree on that.
+        return self._nested(text) if _TAG.search(text) else None
+
+    def _hidden(self, text: str) -> Finding | None:
+        end = _END_OF_TEXT.search(text)
+        return self._nested(text[end.end() :]) if end is not None and _TAG.search(text) else None
+
     def _attribute(self, tag: str, name: str, value: str) -> Finding | None:
         if name.startswith("on"):
             return Finding.EVENT_ATTRIBUTE
@@ -159,6 +186,10 @@ class _Examination:
             return Finding.REMOTE_REFERENCE
         if is_script(value):
             return Finding.SCRIPT_ADDRESS
+        if ">" in value or "</" in value:
+            finding = self._hidden(value)
+            if finding is not None:
+                return finding
         is_href = name.rpartition(":")[2] == "href"
         if name in _LINKS or (is_href and tag in _LINK_ELEMENTS):
             return None if is_link(value) else Finding.LINK
@@ -195,7 +226,7 @@ class _Examination:
         if lowered.startswith("?xml-stylesheet"):
             return Finding.PROCESSING
         # Some mail programs read what stands in a conditional comment.
-        return self._nested(comment) if _CONDITIONAL_COMMENT.search(comment) else None
+        return self._nested(comment) if _CONDITIONAL_COMMENT.search(comment) else self._hidden(comment)
 
 
 def _takes_style(name: str) -> bool:

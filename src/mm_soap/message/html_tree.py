@@ -70,11 +70,6 @@ def document_node(tree: LexborHTMLParser) -> LexborNode | None:
     return root if root is None or root.parent is None else root.parent
 
 
-def template_contents(node: LexborNode) -> list[LexborNode]:
-    """Return what stands inside a ``template`` element, which is no part of the tree."""
-    return node.template_fragments()
-
-
 def _is_modest(tree: LexborHTMLParser, tags: int) -> bool:
     """Whether depth and number of elements stay within the bounds."""
     top = document_node(tree)
@@ -91,6 +86,6 @@ def _is_modest(tree: LexborHTMLParser, tags: int) -> bool:
                     return False
                 pending.append((node.first_child, depth + 1))
                 if node.tag == "template":
-                    pending.extend((content.first_child, depth + 1) for content in template_contents(node))
+                    pending.extend((content.first_child, depth + 1) for content in node.template_fragments())
             node = node.next
     return True

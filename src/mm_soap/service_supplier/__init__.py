@@ -1,6 +1,6 @@
 """The mailbox operator (service supplier): receives sealed deliveries into the mailboxes of its recipients."""
 
-from mm_soap.service_supplier.endpoint import PRECHECKS, keep_refusals, service_handlers
+from mm_soap.service_supplier.endpoint import PRECHECKS, service_handlers
 from mm_soap.service_supplier.model import (
     DeliveryOutcome,
     Fate,
@@ -18,6 +18,5 @@ __all__ = [
     "MessageSummary",
     "StoredAttachment",
     "StoredMessage",
-    "keep_refusals",
     "service_handlers",
 ]

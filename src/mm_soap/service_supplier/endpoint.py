@@ -10,8 +10,7 @@ from mm_soap.service_supplier import wire
 from mm_soap.service_supplier.service import MailboxService
 
 if TYPE_CHECKING:
-    from mm_soap.errors import Refused
-    from mm_soap.soap import Call, Caller, Handler, Precheck, RefusedHook
+    from mm_soap.soap import Call, Handler, Precheck
 
 # A missing signature has an error code of its own; the schema would call it bad input. Source: contract, errors, 5006.
 PRECHECKS: Mapping[str, Precheck] = {"deliverSecure": wire.require_signatures}
@@ -30,12 +29,3 @@ def service_handlers(service: MailboxService, verify: Callable[[Call], VerifiedS
         return wire.delivery_answer(outcome)
 
     return {"deliverSecure": deliver_secure}
-
-
-def keep_refusals(service: MailboxService) -> RefusedHook:
-    """Return the hook that keeps event and evidence of each refused call."""
-
-    def keep(call_id: str, operation: str | None, caller: Caller, raw: bytes, refused: Refused) -> None:
-        service.record_refusal(call_id, operation, caller.organisation or caller.address, raw, refused)
-
-    return keep

@@ -30,7 +30,6 @@ from mm_soap.storage import (
     reading,
     record_event,
     record_evidence,
-    record_refusal,
     writing,
 )
 
@@ -171,22 +170,6 @@ class MailboxService:
             keep_until=at + self.retention,
         )
         record_evidence(connection, evidence)
-
-    def record_refusal(
-        self, call_id: str, operation: str | None, caller: str | None, raw: bytes, refused: Refused
-    ) -> None:
-        """Keep the event and the evidence of a call that was refused. ``caller``: organisation number or address."""
-        with writing(self.database) as connection:
-            record_refusal(
-                connection,
-                at=self.clock(),
-                call_id=call_id,
-                operation=operation,
-                caller=caller,
-                raw=raw,
-                refused=refused,
-                retention=self.retention,
-            )
 
     def list_messages(self, recipient: str) -> Sequence[MessageSummary]:
         """Return the messages in a mailbox, newest first.

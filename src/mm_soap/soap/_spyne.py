@@ -38,7 +38,7 @@ class _VendoredSix:
 
 
 if not any(isinstance(finder, _VendoredSix) for finder in sys.meta_path):
-    sys.meta_path.append(_VendoredSix())  # type: ignore[arg-type]
+    sys.meta_path.append(_VendoredSix())
 
 with warnings.catch_warnings():
     # Its source has invalid escapes and imports cgi: nothing that a user of mm-soap can act on.

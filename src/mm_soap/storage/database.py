@@ -110,14 +110,14 @@ def _open_postgresql(url: URL) -> Engine:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Run a block in a transaction that only reads. It never waits for a writer.
+    """Run a block in a transaction that only reads: it sees one moment, and never waits for a writer.
 
     Raises:
         Refused: ``UNAVAILABLE`` when the database is away or busy, ``UNEXPECTED`` for any other error of it.
     """
     with _translated(), engine.connect() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execution_options(postgresql_readonly=True)
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
             _begin(connection, "BEGIN")
             yield connection

@@ -13,7 +13,8 @@ from mm_soap.dispatcher.wire import deliver_secure_request
 from mm_soap.dsig import Trust, VerifiedSeal, seal_for, seal_policy, sender_policy, sign_delivery, verify_sealed
 from mm_soap.message import Limits, Party, SecureDelivery, build_delivery, new_message
 from mm_soap.pki import Identity
-from mm_soap.service_supplier import PRECHECKS, MailboxService, keep_refusals, service_handlers
+from mm_soap.refusals import keep_refusals
+from mm_soap.service_supplier import PRECHECKS, MailboxService, service_handlers
 from mm_soap.service_supplier.store import metadata
 from mm_soap.soap import Call, soap_application
 from mm_soap.storage import migrate, reading
@@ -56,7 +57,7 @@ def operator(mailboxes: MailboxService) -> Application:
         service_handlers(mailboxes, verify),
         published=b"",
         body_limit=8_000_000,
-        refused=keep_refusals(mailboxes),
+        refused=keep_refusals(mailboxes.database),
         prechecks=PRECHECKS,
     )
 

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import Engine, select
 
 from mm_soap.contract import ports
-from mm_soap.far import Account, Dispatcher, Operator, Register, Sender, authority_handlers, keep_refusals
+from mm_soap.far import Account, Dispatcher, Operator, Register, Sender, authority_handlers
 from mm_soap.far.store import metadata
 from mm_soap.recipient import PRECHECKS, recipient_handlers
+from mm_soap.refusals import keep_refusals
 from mm_soap.soap import soap_application
 from mm_soap.storage import migrate, reading
 from mm_soap.xml import AUTHORITY, RECIPIENT_V1, RECIPIENT_V3
@@ -31,25 +32,25 @@ def register(engine: Engine) -> Register:
 
 
 @pytest.fixture
-def recipient(register: Register) -> Application:
+def recipient(register: Register, engine: Engine) -> Application:
     return soap_application(
         ports()["recipient"],
         recipient_handlers(register),
         published=b"",
         body_limit=1_000_000,
-        refused=keep_refusals(register),
+        refused=keep_refusals(engine),
         prechecks=PRECHECKS,
     )
 
 
 @pytest.fixture
-def authority(register: Register) -> Application:
+def authority(register: Register, engine: Engine) -> Application:
     return soap_application(
         ports()["authority"],
         authority_handlers(register),
         published=b"",
         body_limit=1_000_000,
-        refused=keep_refusals(register),
+        refused=keep_refusals(engine),
     )
 
 

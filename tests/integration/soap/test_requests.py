@@ -97,9 +97,9 @@ def test_headers_that_need_no_understanding(server, header):
 
 def test_chunked_and_expect_continue(server):
     head = (
-        "POST /Recipient/v3 HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nConnection: close\r\n"
-        "Transfer-Encoding: chunked\r\n\r\n"
-    ).encode()
+        b"POST /Recipient/v3 HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nConnection: close\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n"
+    )
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (GOOD[:50], GOOD[50:])) + b"0\r\n\r\n"
     assert parse(server.raw(head + chunks))[0] == 200
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
@@ -194,7 +194,7 @@ MALFORMED = {
 def test_malformed_soap_is_a_fault(server, name):
     before = len(server.logged)
     started = time.monotonic()
-    answer = server.send(MALFORMED[name])
+    answer = server.send(MALFORMED[name], headers={"Content-Type": "text/xml"})
     assert time.monotonic() - started < 1
     text = fault(answer, 5005 if name in ("a flood of elements", "a flood of attributes") else 5001)
     assert MARK.encode() not in answer.body
@@ -329,7 +329,10 @@ def test_one_log_line_for_a_call_that_names_no_person(server):
     answer = server.send(envelope(is_registered(MARK)))
     assert answer.status == 200
     written = server.logged[before:]
-    line = r"mm_soap\.soap\.report INFO call port=recipient operation=isRegistered call_id=[0-9a-f-]{36} caller=- code=0 bytes=\d+ ms=[\d.]+\n"
+    line = (
+        r"mm_soap\.soap\.report INFO call port=recipient operation=isRegistered call_id=[0-9a-f-]{36} "
+        r"caller=- code=0 bytes=\d+ ms=[\d.]+\n"
+    )
     assert re.fullmatch(line, written)
 
 

@@ -252,14 +252,6 @@ def test_the_rules_of_the_message_hold_here_too(operator: MailboxService) -> Non
     assert caught.value.refusal is Refusal.BAD_CHECKSUM
 
 
-def test_a_refused_call_leaves_its_evidence(operator: MailboxService, engine: Engine) -> None:
-    operator.record_refusal("call", "deliverSecure", "127.0.0.1", b"sent", Refused(Refusal.SENDER_UNKNOWN))
-    with reading(engine) as connection:
-        (evidence,) = evidence_of(connection, "call")
-    assert (evidence.content, evidence.verdict) == (b"sent", "SENDER_UNKNOWN")
-    assert [event.kind for event in happened(engine, "call")] == ["refusal"]
-
-
 def test_unknown_mailboxes_and_messages_are_not_found(operator: MailboxService) -> None:
     for ask in (lambda: operator.list_messages(STRANGER), lambda: operator.get_message(RECIPIENT, "no such id")):
         with pytest.raises(Refused) as caught:

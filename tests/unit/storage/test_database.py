@@ -87,23 +87,41 @@ def test_a_reader_does_not_wait_for_a_writer(table: Engine) -> None:
     assert names(table) == ["unseen"]
 
 
-def test_threads_that_read_and_then_write_never_collide(table: Engine) -> None:
+def test_a_reader_sees_one_moment(table: Engine) -> None:
+    count = text("SELECT count(*) FROM thing")
+    with reading(table) as connection:
+        assert connection.execute(count).scalar() == 0
+        add(table, "meanwhile")
+        assert connection.execute(count).scalar() == 0
+
+
+@pytest.mark.parametrize("engines", [1, 2])
+def test_those_who_read_and_then_write_never_collide(table: Engine, engines: int) -> None:
+    # Two engines stand for two processes.
     add(table, "0")
+    others = [open_database(table.url.render_as_string(hide_password=False)) for _ in range(engines - 1)]
+    failures: list[Exception] = []
 
-    def count_up() -> None:
-        for _ in range(10):
-            with writing(table) as connection:
-                if connection.dialect.name == "postgresql":
-                    connection.execute(text("LOCK TABLE thing IN EXCLUSIVE MODE"))
-                value = int(str(connection.execute(text("SELECT name FROM thing")).scalar()))
-                connection.execute(text("UPDATE thing SET name = :name"), {"name": str(value + 1)})
+    def count_up(engine: Engine) -> None:
+        try:
+            for _ in range(20):
+                with writing(engine) as connection:
+                    if connection.dialect.name == "postgresql":
+                        connection.execute(text("LOCK TABLE thing IN EXCLUSIVE MODE"))
+                    value = int(str(connection.execute(text("SELECT name FROM thing")).scalar()))
+                    connection.execute(text("UPDATE thing SET name = :name"), {"name": str(value + 1)})
+        except Exception as failure:
+            failures.append(failure)
 
-    threads = [threading.Thread(target=count_up) for _ in range(4)]
+    threads = [threading.Thread(target=count_up, args=(engine,)) for engine in [table, *others] * 2]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert names(table) == ["40"]
+    for other in others:
+        other.dispose()
+    assert failures == []
+    assert names(table) == [str(len(threads) * 20)]
 
 
 def test_a_database_that_is_away_is_refused_as_technical(tmp_path: Path) -> None:
@@ -120,6 +138,7 @@ def test_errors_hold_no_values(table: Engine, caplog: pytest.LogCaptureFixture) 
         connection.execute(text("INSERT INTO missing VALUES (:name)"), {"name": "192705178354"})
     assert caught.value.refusal in (Refusal.UNAVAILABLE, Refusal.UNEXPECTED)
     assert caught.value.__suppress_context__
+    assert table.hide_parameters
     assert "192705178354" not in str(caught.value) + caplog.text
 
 

@@ -1,0 +1,90 @@
+"""gunicorn under the shell: start, stop, requests that do not arrive, and what it says."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+S = "http://minameddelanden.gov.se/schema"
+
+
+def body(recipient: str) -> bytes:
+    return (
+        '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>'
+        f'<r:isRegistered xmlns:r="{S}/Recipient/v3"><r:recipientId>{recipient}</r:recipientId></r:isRegistered>'
+        "</e:Body></e:Envelope>"
+    ).encode()
+
+
+def test_sigterm_lets_the_call_under_way_finish(own_server):
+    answers = []
+    caller = threading.Thread(target=lambda: answers.append(own_server.send(body("199001010002"))))
+    caller.start()
+    time.sleep(0.5)
+    started = time.monotonic()
+    own_server.process.send_signal(signal.SIGTERM)
+    out, err = own_server.process.communicate(timeout=20)
+    caller.join()
+    assert answers[0].status == 200
+    assert own_server.process.returncode == 0
+    assert (out, err) == (b"", b"")  # the ready line was read before, and it was all
+    assert time.monotonic() - started < 8
+    assert own_server.hooks == ["start", "stop"]
+    with pytest.raises(ConnectionRefusedError):
+        own_server.send(b"")
+
+
+def test_an_idle_connection_does_not_hold_the_stop(own_server):
+    with socket.create_connection(("127.0.0.1", own_server.port), timeout=5) as idle:
+        idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert idle.recv(15) == b"HTTP/1.1 200 OK"
+        started = time.monotonic()
+        own_server.process.send_signal(signal.SIGTERM)
+        own_server.process.communicate(timeout=20)
+    assert time.monotonic() - started < 6
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"POST /Recipient/v3 HTT",
+        b"POST /Recipient/v3 HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: 5000\r\n\r\n<soap:Env",
+    ],
+)
+def test_a_request_that_does_not_arrive_is_ended(server, begun):
+    connections = [socket.create_connection(("127.0.0.1", server.port), timeout=15) for _ in range(4)]
+    started = time.monotonic()
+    for connection in connections:
+        connection.sendall(begun)
+    for connection in connections:
+        connection.recv(1000)
+        connection.close()
+    assert time.monotonic() - started < 6
+    assert server.send(body("191212121212")).status == 200
+
+
+def test_a_long_call_is_not_ended_once_its_request_is_there(own_server):
+    # The arrival limit of this server is two seconds; the bytes are there at once and the handler takes 1.5.
+    for _ in range(2):
+        assert own_server.send(body("199001010002")).status == 200
+
+
+def test_bad_http_leaves_nothing_in_the_output(own_server):
+    mark = b"197802031234"
+    for request in (
+        b"POST /Recipient/v3 HTTP/1.1\r\nHost: x\r\nBad Header " + mark + b": x\r\n\r\n",
+        mark + b"\r\n\r\n",
+        b"POST /Recipient/v3 HTTP/1.1\r\nHost: x\r\nX-Long: " + mark * 2000 + b"\r\n\r\n",
+        b"POST /Recipient/v3 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: text/xml\r\n\r\n"
+        + mark
+        + b"zz\r\n",
+    ):
+        assert b" 200 " not in own_server.raw(request, close_writing=True)[:20]
+    own_server.process.send_signal(signal.SIGTERM)
+    out, err = own_server.process.communicate(timeout=20)
+    assert (out, err) == (b"", b"")
+    assert mark.decode() not in own_server.logged
