@@ -161,7 +161,7 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
         database,
         _lock_file(own.database),
         Addressing(database, register, identity, retry, clock),
-        Handover(database, operators, retry, clock),
+        Handover(operators, retry, clock),
         clock,
         look_up_batch=own.look_up_batch,
         calls_per_operator=own.calls_per_operator,

@@ -20,6 +20,9 @@ from mm_soap.storage import reading
 
 NOT_REGISTERED = "The recipient has no mailbox in the register. Send the message on paper."
 DESELECTED = "The recipient does not take digital post from this sender. Print the message."
+_READ_TOGETHER = 16
+"""Documents in memory at once: each may be of some megabytes."""
+
 GAVE_UP = "Given up: the register could not be asked in the time that is set for a delivery."
 
 
@@ -76,16 +79,19 @@ class Addressing:
         if [answer.recipient for answer in answers] != [each.recipient for each in deliveries]:
             yield from self._later(deliveries, "the register's answer does not match the question")
             return
-        for delivery, answer in zip(deliveries, answers, strict=True):
-            yield self._address(delivery, answer)
+        pairs = list(zip(deliveries, answers, strict=True))
+        for start in range(0, len(pairs), _READ_TOGETHER):
+            some = pairs[start : start + _READ_TOGETHER]
+            with reading(self.database) as connection:
+                documents = store.documents_of(connection, [delivery.id for delivery, _ in some])
+            for delivery, answer in some:
+                yield self._address(delivery, answer, documents[delivery.id])
 
-    def _address(self, delivery: Accepted, answer: Reached) -> Outcome:
+    def _address(self, delivery: Accepted, answer: Reached, document: bytes) -> Outcome:
         if not answer.registered or not answer.operator or not answer.address:
             return self._outcome(delivery, State.NOT_REGISTERED, NOT_REGISTERED)
         if not answer.sender_accepted:
             return self._outcome(delivery, State.PAPER, DESELECTED)
-        with reading(self.database) as connection:
-            document = store.document_of(connection, delivery.id)
         return Outcome(
             delivery.id,
             delivery.distribution_id,

@@ -15,6 +15,7 @@ import fcntl
 import logging
 import threading
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -155,30 +156,37 @@ class EmbeddedEngine:
     def _hand_over(self) -> None:
         now = self._clock()
         room = self._threads - len(self._busy)
-        due: list[Sealed] = []
+        begun: list[Sealed] = []
         next_due = None
         with reading(self._database) as connection:
             if room > 0:
-                due = list(store.due_for_delivery(connection, now, room, self._busy, self._lanes.full(now)))
-            if not due:
+                due = store.due_for_delivery(connection, now, room, self._busy, self._lanes.full(now))
+                begun = self._with_room(due, now)
+            if begun:
+                parts = store.sealed_parts(connection, [delivery.id for delivery in begun])
+            else:
                 next_due = store.next_due(connection, State.SEALED, now)
-        begun = 0
-        for delivery in due:
-            lane = self._lanes.of(delivery.operator)
-            if lane.room(now) > 0:
-                lane.begin()
-                self._busy[delivery.id] = delivery
-                self._pool.submit(self._attempt, delivery)
-                begun += 1
-        if begun == 0 or len(self._busy) >= self._threads:
-            self._collect(self._seconds_until(next_due))
-        else:
-            self._collect(0)
+        for delivery in begun:
+            self._busy[delivery.id] = delivery
+            self._lanes.of(delivery.operator).begin()
+            self._pool.submit(self._attempt, delivery, *parts[delivery.id])
+        nothing_to_do = not begun or len(self._busy) >= self._threads
+        self._collect(self._seconds_until(next_due) if nothing_to_do else 0)
         self._write_results()
 
-    def _attempt(self, delivery: Sealed) -> None:
+    def _with_room(self, due: Iterable[Sealed], now: datetime) -> list[Sealed]:
+        """Return those deliveries whose operators have room for them."""
+        chosen: list[Sealed] = []
+        taken: Counter[str] = Counter()
+        for delivery in due:
+            if self._lanes.of(delivery.operator).room(now) > taken[delivery.operator]:
+                taken[delivery.operator] += 1
+                chosen.append(delivery)
+        return chosen
+
+    def _attempt(self, delivery: Sealed, document: bytes, seal: bytes) -> None:
         try:
-            outcome, technical_error = self._handover.step(delivery)
+            outcome, technical_error = self._handover.step(delivery, document, seal)
         except Exception as error:
             frames = "".join(traceback.format_tb(error.__traceback__))
             _log.error("An attempt ended in %s\n%s", type(error).__name__, frames)

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lxml import etree
-from sqlalchemy import Engine
 
 from mm_soap.clock import Clock
-from mm_soap.dispatcher import store
 from mm_soap.dispatcher.model import Outcome, RetryPolicy, Sealed, State
 from mm_soap.dispatcher.wire import DELIVER_SECURE_RESPONSE, deliver_secure_request, read_delivery_result
 from mm_soap.errors import RemoteFault, TransportError
-from mm_soap.storage import reading
 
 DELIVERED = "The operator has put the message into the mailbox."
 NOT_TAKEN = "The operator answered that it has no such mailbox, or that the recipient does not take this sender's post."
@@ -33,25 +30,26 @@ class Handover:
     """Hands sealed deliveries to their operators.
 
     Args:
-        database: the dispatcher's own.
         operators: carries the calls.
         retry: when a technical error is tried again. Refusals are final.
         clock: the time.
     """
 
-    database: Engine
     operators: Operators
     retry: RetryPolicy
     clock: Clock
 
-    def step(self, delivery: Sealed) -> tuple[Outcome, bool]:
+    def step(self, delivery: Sealed, document: bytes, seal: bytes) -> tuple[Outcome, bool]:
         """Make one attempt.
+
+        Args:
+            delivery: which one.
+            document: its SignedDelivery.
+            seal: what was made for it when it was addressed.
 
         Returns:
             What became of the delivery, and whether the operator had a technical error.
         """
-        with reading(self.database) as connection:
-            document, seal = store.sealed_parts(connection, delivery.id)
         try:
             answer = self.operators.call(
                 delivery.address, deliver_secure_request(document, seal), expected=DELIVER_SECURE_RESPONSE

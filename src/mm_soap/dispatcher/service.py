@@ -67,12 +67,7 @@ class MessageService:
         delivery = read_delivery(verified.root)
         check_delivery(delivery, self.limits)
         self._authorise(delivery, verified)
-        digest = verified.digest
-        with reading(self.database) as connection:
-            known = store.distribution_of(connection, delivery.sender.id, digest)
-        if known is None:
-            known = self._store(delivery, verified, digest, origin)
-        return known
+        return self._store(delivery, verified, origin)
 
     def check_distribution_status(self, sender: str, distribution_id: str) -> list[Status]:
         """Tell how far a delivery came.
@@ -98,14 +93,14 @@ class MessageService:
         if not self.directory.may_dispatch(self.organisation, sender):
             raise Refused(Refusal.DISPATCHER_NOT_LISTED)
 
-    def _store(self, delivery: SecureDelivery, verified: VerifiedDelivery, digest: str, origin: Origin) -> str:
+    def _store(self, delivery: SecureDelivery, verified: VerifiedDelivery, origin: Origin) -> str:
         now = self.clock()
         new = NewDelivery(
             distribution_id=str(uuid4()),
             sender=delivery.sender.id,
             recipient=delivery.recipient,
             message_ids=tuple(message.id for message in delivery.messages),
-            digest=digest,
+            digest=verified.digest,
             document=verified.document,
             received=now,
         )
@@ -133,9 +128,9 @@ class MessageService:
                 record_event(connection, *events)
                 record_evidence(connection, evidence)
         except Conflict:
-            # Another call with the same bytes was stored between our look and our write: its id is the answer.
+            # The same signed bytes came before: that call's id is the answer to this one too.
             with reading(self.database) as connection:
-                known = store.distribution_of(connection, new.sender, digest)
+                known = store.distribution_of(connection, new.sender, new.digest)
             if known is None:
                 raise Refused(Refusal.UNEXPECTED) from None
             return known

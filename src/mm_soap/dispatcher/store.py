@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from mm_soap.dispatcher.model import Accepted, NewDelivery, Outcome, Sealed, State
-from mm_soap.storage import NAMING, UtcDateTime, add_ledger, big_key
+from mm_soap.storage import NAMING, PreparedInsert, UtcDateTime, add_ledger, big_key
 
 metadata: Final = MetaData(naming_convention=NAMING)
 add_ledger(metadata)
@@ -66,8 +66,8 @@ _seal: Final = Table(
 )
 
 _add_delivery: Final = insert(_delivery)
-_add_document: Final = insert(_document)
-_add_seal: Final = insert(_seal)
+_add_document: Final = PreparedInsert(_document)
+_add_seal: Final = PreparedInsert(_seal)
 _known: Final = select(_delivery.c.distribution_id).where(
     _delivery.c.sender == bindparam("wanted_sender"), _delivery.c.digest == bindparam("wanted_digest")
 )
@@ -83,11 +83,13 @@ _due: Final = (
 _next_due: Final = select(func.min(_delivery.c.next_attempt)).where(
     _delivery.c.state == bindparam("wanted"), _delivery.c.next_attempt > bindparam("now")
 )
-_documents: Final = select(_document.c.signed).where(_document.c.delivery == bindparam("wanted"))
+_documents: Final = select(_document.c.delivery, _document.c.signed).where(
+    _document.c.delivery.in_(bindparam("wanted", expanding=True))
+)
 _sealed_parts: Final = (
-    select(_document.c.signed, _seal.c.content)
+    select(_document.c.delivery, _document.c.signed, _seal.c.content)
     .join(_seal, _seal.c.delivery == _document.c.delivery)
-    .where(_document.c.delivery == bindparam("wanted"))
+    .where(_document.c.delivery.in_(bindparam("wanted", expanding=True)))
 )
 _advance: Final = (
     update(_delivery)
@@ -130,7 +132,7 @@ def add_delivery(connection: Connection, new: NewDelivery) -> None:
         },
     )
     assert row.inserted_primary_key is not None
-    connection.execute(_add_document, {"delivery": row.inserted_primary_key[0], "signed": new.document})
+    _add_document.execute(connection, [{"delivery": row.inserted_primary_key[0], "signed": new.document}])
 
 
 def state_of(connection: Connection, sender: str, distribution_id: str) -> tuple[str, State, str | None] | None:
@@ -164,16 +166,14 @@ def next_due(connection: Connection, state: State, now: datetime) -> datetime | 
     return connection.execute(_next_due, {"wanted": state.value, "now": now}).scalar()
 
 
-def document_of(connection: Connection, delivery: int) -> bytes:
-    """Return the verified SignedDelivery of a delivery."""
-    found: bytes = connection.execute(_documents, {"wanted": delivery}).scalar_one()
-    return found
+def documents_of(connection: Connection, deliveries: Collection[int]) -> dict[int, bytes]:
+    """Return the verified SignedDelivery of each delivery."""
+    return {row[0]: row[1] for row in connection.execute(_documents, {"wanted": list(deliveries)})}
 
 
-def sealed_parts(connection: Connection, delivery: int) -> tuple[bytes, bytes]:
-    """Return the SignedDelivery and the seal of a delivery, which make the same sealed bytes at every attempt."""
-    row = connection.execute(_sealed_parts, {"wanted": delivery}).one()
-    return row.signed, row.content
+def sealed_parts(connection: Connection, deliveries: Collection[int]) -> dict[int, tuple[bytes, bytes]]:
+    """Return the SignedDelivery and the seal of each delivery, which make the same sealed bytes at every attempt."""
+    return {row[0]: (row[1], row[2]) for row in connection.execute(_sealed_parts, {"wanted": list(deliveries)})}
 
 
 def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:
@@ -182,8 +182,7 @@ def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:
     if not outcomes:
         return
     seals = [{"delivery": one.id, "content": one.seal} for one in outcomes if one.seal is not None]
-    if seals:
-        connection.execute(_add_seal, seals)
+    _add_seal.execute(connection, seals)
     connection.execute(
         _advance,
         [

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from base64 import b64encode
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 from signxml.algorithms import (
@@ -64,19 +66,19 @@ def signature_for(text: bytes, identity: Identity) -> bytes:
     signed = _Signer(text).sign(
         etree.Element(_STUB),
         key=identity.key,
-        key_info=_key_info(identity),
+        key_info=parse_untrusted(_key_info(identity.certificate)),
         exclude_c14n_transform_element=True,
     )
     return etree.tostring(signed[-1], with_tail=False)
 
 
-def _key_info(identity: Identity) -> etree._Element:
+@lru_cache(maxsize=64)
+def _key_info(certificate: x509.Certificate) -> bytes:
     info = etree.Element("KeyInfo", nsmap={None: DSIG})  # type: ignore[dict-item]
     data = etree.SubElement(info, "X509Data")
-    etree.SubElement(data, "X509SubjectName").text = subject_name(identity.certificate)
-    der = identity.certificate.public_bytes(Encoding.DER)
-    etree.SubElement(data, "X509Certificate").text = b64encode(der).decode()
-    return info
+    etree.SubElement(data, "X509SubjectName").text = subject_name(certificate)
+    etree.SubElement(data, "X509Certificate").text = b64encode(certificate.public_bytes(Encoding.DER)).decode()
+    return etree.tostring(info)
 
 
 def sign_delivery(delivery: etree._Element, identity: Identity) -> bytes:

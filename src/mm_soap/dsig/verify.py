@@ -5,7 +5,6 @@ Source of the rules: the contract's signing rules, "The digest input" and "What 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +16,7 @@ from lxml import etree
 from mm_soap.clock import Clock
 from mm_soap.dsig.forms import Form, candidates
 from mm_soap.dsig.policy import SIGNED_DELIVERY, SignaturePolicy
-from mm_soap.dsig.signature import certificates_of, check_structure, signature_of, verifies
+from mm_soap.dsig.signature import certificates_of, check_structure, signature_of, verified_digest
 from mm_soap.errors import Refusal, Refused
 from mm_soap.pki import OrganisationCertificate, load_certificate
 from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, parse_untrusted, qname
@@ -39,11 +38,9 @@ class VerifiedDocument:
     """Whose key signed it; the certificate was trusted when it was checked."""
     form: Form
     """Which form of what came was signed."""
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of ``document``, in hexadecimal: the same signed bytes have the same digest."""
-        return hashlib.sha256(self.document).hexdigest()
+    digest: str
+    """SHA-256, in hexadecimal, over the signed digest and the signature value: it names what was signed and by which
+    signature, however the document is written."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ def verify_delivery(raw: bytes, element: etree._Element, trust: Trust) -> Verifi
         Refused: ``SIGNATURE_*`` or ``CERTIFICATE_*``. Whether the signer may sign for the sender is not checked here.
     """
     found = _verify(raw, element, trust.sender, trust)
-    return VerifiedDelivery(found.root, found.document, found.signer, found.form)
+    return VerifiedDelivery(found.root, found.document, found.signer, found.form, found.digest)
 
 
 def verify_sealed(raw: bytes, element: etree._Element, trust: Trust) -> VerifiedSeal:
@@ -115,17 +112,17 @@ def verify_sealed(raw: bytes, element: etree._Element, trust: Trust) -> Verified
     signatures_ok = outer.root.findtext(f"{_SEAL}/{_SIGNATURES_OK}")
     if len(signed) != 1 or received is None or signatures_ok is None:
         raise Refused(Refusal.SCHEMA_VIOLATION, "SealedDelivery")
-    # The inner document is cut from the bytes that the seal was verified on, not from what came.
-    sealed = parse_untrusted(outer.document)
-    inner = next(sealed.iterchildren(SIGNED_DELIVERY))
+    # The inner document is cut from the bytes that the seal was verified on, not from what came. Its place among the
+    # elements is the same in the tree, where only the signature that follows it is gone.
     return VerifiedSeal(
         outer.root,
         outer.document,
         outer.signer,
         outer.form,
+        outer.digest,
         _date(received),
         signatures_ok.strip() in ("true", "1"),
-        verify_delivery(outer.document, inner, trust),
+        verify_delivery(outer.document, signed[0], trust),
     )
 
 
@@ -141,11 +138,12 @@ def _verify(raw: bytes, element: etree._Element, policy: SignaturePolicy, trust:
     signer = _signer(signature, trust)
     policy = policy.for_signer(signer.organisation)
     for form, document in candidates(raw, element, policy.root):
-        root = _holds(document, signer, policy, trust.clock)
-        if root is not None:
+        found = _holds(document, signer, policy, trust.clock)
+        if found is not None:
+            root, digest = found
             if b"<!--" in document:
                 document = _without_comments(document)
-            return VerifiedDocument(root, document, signer, form)
+            return VerifiedDocument(root, document, signer, form, digest)
     raise Refused(Refusal.SIGNATURE_INVALID)
 
 
@@ -156,7 +154,7 @@ def _signer(signature: etree._Element, trust: Trust) -> OrganisationCertificate:
 
 def _holds(
     document: bytes, signer: OrganisationCertificate, policy: SignaturePolicy, clock: Clock
-) -> etree._Element | None:
+) -> tuple[etree._Element, str] | None:
     try:
         root = parse_untrusted(document)
     except Refused:
@@ -168,7 +166,8 @@ def _holds(
     bytes_of_signature = etree.tostring(signature, with_tail=False)
     _remove(signature)
     text = canonicalization.text(root)
-    return root if verifies(parse_untrusted(bytes_of_signature), text, signer.certificate, policy, clock) else None
+    digest = verified_digest(bytes_of_signature, text, signer.certificate, policy, clock)
+    return (root, digest) if digest is not None else None
 
 
 def _remove(element: etree._Element) -> None:

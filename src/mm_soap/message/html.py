@@ -73,6 +73,7 @@ _CHARSETS_ALLOWED: Final = re.compile(r"(?:utf-?8|us-ascii|ascii|iso-?8859-?[0-9
 # Tags that a parser leaves out in some places, whereas another shows them there.
 _FRAME_TAG: Final = re.compile(r"<frame(?:set)?[\t\n\f\r />]", re.IGNORECASE)
 _IMAGE_TAG: Final = re.compile(r"<image(?=[\t\n\f\r />])", re.IGNORECASE)
+_NOSCRIPT_TAG: Final = re.compile(r"<noscript[\t\n\f\r />]", re.IGNORECASE)
 # Where text would end for a program that reads the markup before it in another way.
 _END_OF_TEXT: Final = re.compile(
     r"--!?>|\]\]>|</(?:style|script|title|xmp|textarea|noscript|iframe|noembed|noframes|template|select|svg|math|desc)",
@@ -103,7 +104,6 @@ class _Examination:
     def __init__(self) -> None:
         self._levels = 0
         self._svgs = 0
-        self._saw_noscript = False
         # Letters repeat the same few attributes.
         self._harmless: set[tuple[str, str, str | None]] = set()
 
@@ -114,9 +114,8 @@ class _Examination:
         if _FRAME_TAG.search(text):
             return Finding.ELEMENT
         self._levels += 1
-        self._saw_noscript = False
         finding = self._find(text)
-        if finding is None and self._saw_noscript:
+        if finding is None and _NOSCRIPT_TAG.search(text):
             # A program that runs scripts takes what stands in noscript for text, so other elements may follow for it.
             finding = self._find(text, scripting=True)
         if finding is None and _IMAGE_TAG.search(text):
@@ -153,8 +152,6 @@ class _Examination:
             finding = self._text_element(tag, node.text())
             if finding is not None:
                 return finding
-        elif tag == "noscript":
-            self._saw_noscript = True
         attributes = node.attributes
         if not attributes:
             return None
@@ -173,11 +170,11 @@ class _Examination:
         if tag == "style" and not is_harmless_css(text, self._svg_is_harmless):
             return Finding.STYLE
         # Whether such text is elements hangs on what stands before it, and not all programs agree on that.
-        return self._nested(text) if _TAG.search(text) else None
+        return self.find(text) if _TAG.search(text) else None
 
     def _hidden(self, text: str) -> Finding | None:
         end = _END_OF_TEXT.search(text)
-        return self._nested(text[end.end() :]) if end is not None and _TAG.search(text) else None
+        return self.find(text[end.end() :]) if end is not None and _TAG.search(text) else None
 
     def _attribute(self, tag: str, name: str, value: str) -> Finding | None:
         if name.startswith("on"):
@@ -213,20 +210,14 @@ class _Examination:
         lowered = svg.lower()
         if self._svgs > _MAX_SVGS or "<!entity" in lowered or "<?xml-stylesheet" in lowered:
             return False
-        return self._nested(svg) is None
-
-    def _nested(self, text: str) -> Finding | None:
-        outer_saw_noscript = self._saw_noscript
-        finding = self.find(text)
-        self._saw_noscript = outer_saw_noscript
-        return finding
+        return self.find(svg) is None
 
     def _comment(self, comment: str) -> Finding | None:
         lowered = comment.lower()
         if lowered.startswith("?xml-stylesheet"):
             return Finding.PROCESSING
         # Some mail programs read what stands in a conditional comment.
-        return self._nested(comment) if _CONDITIONAL_COMMENT.search(comment) else self._hidden(comment)
+        return self.find(comment) if _CONDITIONAL_COMMENT.search(comment) else self._hidden(comment)
 
 
 def _takes_style(name: str) -> bool:

@@ -51,14 +51,17 @@ class SoapClient:
     ) -> None:
         silence_libraries()
         self.url = url
+        files = {"ca_certs": ca, "cert_file": cert, "key_file": key}
+        tls = {name: str(file) for name, file in files.items() if file} if url.startswith("https:") else {}
         self._timeout = urllib3.Timeout(connect=min(connect_timeout, timeout), read=timeout)
-        self._pool = urllib3.PoolManager(
-            num_pools=2,
+        address = urllib3.util.parse_url(url)
+        self._target = address.request_uri
+        # The pool of one host, not the manager of all: that would take the address apart again at every call.
+        self._pool = urllib3.connection_from_url(
+            url,
             maxsize=pool,
             block=False,
-            ca_certs=str(ca) if ca else None,
-            cert_file=str(cert) if cert else None,
-            key_file=str(key) if key else None,
+            **tls,
         )
 
     def call(self, body: bytes | etree._Element, *, expected: str) -> etree._Element:
@@ -93,13 +96,13 @@ class SoapClient:
 
     def close(self) -> None:
         """Close the connections that are kept."""
-        self._pool.clear()
+        self._pool.close()
 
     def _exchange(self, body: bytes) -> tuple[int, bytes]:
         try:
-            response = self._pool.request(
+            response = self._pool.urlopen(
                 "POST",
-                self.url,
+                self._target,
                 body=body,
                 headers=_HEADERS,
                 timeout=self._timeout,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import threading
@@ -20,6 +21,7 @@ from mm_soap.soap.model import StartResponse, Wsgi
 
 _log = logging.getLogger(__name__)
 _ARRIVAL_SECONDS: Final = 60.0
+_OBJECTS_BEFORE_COLLECTION: Final = 50_000
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,10 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
     def worker_ready(self, worker: Any) -> None:
         worker.arrival_seconds = self.settings.arrival_seconds
+        # What was made up to now stays; and a call makes many objects that live as long as it does, none in a cycle.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
         if self.start is not None:
             self.start()
         if worker.age == 1:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any, Final, Literal
 
 from sqlalchemy import (
@@ -62,7 +61,6 @@ _evidence = Table(
     Column("operation", String(60)),
     Column("verdict", String(60), nullable=False),
     Column("caller", String(200)),
-    Column("digest", String(64), nullable=False),
     Column("keep_until", UtcDateTime, nullable=False, index=True),
     Column("content", LargeBinary, nullable=False),
 )
@@ -128,7 +126,7 @@ _events_of = {
     for name in ("distribution_id", "message_id", "trans_id", "call_id")
 }
 _evidence_of = (
-    select(*(column for column in _evidence.columns if column.name not in ("id", "digest")))
+    select(*(column for column in _evidence.columns if column.name != "id"))
     .where(_evidence.c.call_id == bindparam("wanted"))
     .order_by(_evidence.c.id)
 )
@@ -164,7 +162,7 @@ def record_event(connection: Connection, *events: Event) -> None:
 
 
 def record_evidence(connection: Connection, *evidence: Evidence) -> None:
-    """Write evidence, in one statement, each with its SHA-256."""
+    """Write evidence, in one statement."""
     if evidence:
         _insert_evidence.execute(
             connection,
@@ -176,7 +174,6 @@ def record_evidence(connection: Connection, *evidence: Evidence) -> None:
                     "operation": one.operation,
                     "verdict": one.verdict,
                     "caller": one.caller,
-                    "digest": sha256(one.content).hexdigest(),
                     "keep_until": one.keep_until,
                     "content": one.content,
                 }

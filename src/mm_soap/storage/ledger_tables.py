@@ -38,7 +38,6 @@ def create_ledger() -> None:
         sa.Column("operation", sa.String(60)),
         sa.Column("verdict", sa.String(60), nullable=False),
         sa.Column("caller", sa.String(200)),
-        sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("keep_until", moment, nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_evidence"),

@@ -49,9 +49,18 @@ def sealed(
     """A sealed delivery; ``name`` and ``seal`` stand for its signed and its sealed bytes."""
     content = SecureDelivery(Party(sender, "Kommun"), recipient, messages or (a_message(),))
     root = build_delivery(content)
-    inner = VerifiedDelivery(root, f"signed {name}".encode(), certified(signer or sender), Form.AS_CAME)
-    document = f"sealed {name} {seal}".encode()
-    return VerifiedSeal(root, document, certified(sealer), Form.AS_CAME, date(2026, 3, 1), signatures_ok, inner)
+    signed_by = certified(signer or sender)
+    inner = VerifiedDelivery(root, f"signed {name}".encode(), signed_by, Form.AS_CAME, f"digest of {name}")
+    return VerifiedSeal(
+        root,
+        f"sealed {name} {seal}".encode(),
+        certified(sealer),
+        Form.AS_CAME,
+        f"digest of {name} under {seal}",
+        date(2026, 3, 1),
+        signatures_ok,
+        inner,
+    )
 
 
 def certified(organisation: str) -> OrganisationCertificate:

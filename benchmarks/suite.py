@@ -1,0 +1,131 @@
+"""The parties that are measured: a register, a dispatcher and an operator, each a process of its own on loopback."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.profiling import FILE_VARIABLE
+from mm_soap.bootstrap import databases, seed
+from mm_soap.clock import system_clock
+from mm_soap.config import ENVIRONMENT_PREFIX, Settings, load
+from mm_soap.contract import ports
+from mm_soap.demonstration import OPERATOR_ONE, SETTINGS_FILE, init_demo
+from mm_soap.errors import MmSoapError
+from mm_soap.far import Operator, Register
+
+PARTIES = ("far", "dispatcher", "operator")
+"""The parties by the names that the benchmark uses for them."""
+
+_STOP_SECONDS = 45
+_PROFILE = "profile"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Parties that serve."""
+
+    settings: Settings
+    message_url: str
+    """The dispatcher's Message service."""
+    dispatcher_database: Path
+    operator_database: Path
+    pids: dict[str, int]
+    """The process of each party of `PARTIES`; its workers are its children."""
+    profile: Path
+    """Where a party that is profiled writes."""
+
+
+@contextmanager
+def serving(folder: Path, profiled: str | None = None) -> Iterator[Suite]:
+    """Make a demonstration in ``folder``, serve its parties apart, and stop them at the end.
+
+    Args:
+        folder: gets settings, keys, databases and logs.
+        profiled: the party that is started for a profile, if one is.
+
+    Raises:
+        MmSoapError: a party did not start.
+    """
+    forget_environment()
+    ports_of = dict(zip(PARTIES, _free_ports(len(PARTIES)), strict=True))
+    url = {party: f"http://127.0.0.1:{port}" for party, port in ports_of.items()}
+    settings = _prepare(folder, url)
+    assert settings.dispatcher is not None
+    with ExitStack() as stack:
+        started = {}
+        for party in PARTIES:
+            module = "benchmarks.profiling" if party == profiled else "mm_soap"
+            started[party] = stack.enter_context(_started(folder, module, party, ports_of[party]))
+        for party, process in started.items():
+            _wait_until_ready(process, folder / f"{party}.log")
+        yield Suite(
+            settings,
+            url["dispatcher"] + ports()["message"].path,
+            Path(settings.dispatcher.database),
+            Path(settings.operator[0].database),
+            {party: process.pid for party, process in started.items()},
+            folder / _PROFILE,
+        )
+
+
+def forget_environment() -> None:
+    """Drop settings that the caller's environment holds: what is measured is the demonstration as it is made."""
+    for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
+        del os.environ[name]
+
+
+def _prepare(folder: Path, url: dict[str, str]) -> Settings:
+    init_demo(folder, system_clock, seed)
+    file = folder / SETTINGS_FILE
+    text = file.read_text(encoding="utf-8")
+    register = f'register_url = "{url["far"]}"\n'
+    for table in ("[dispatcher]\n", "[[operator]]\n"):
+        text = text.replace(table, table + register)
+    file.write_text(text, encoding="utf-8")
+    settings = load(file)
+    engines = databases(settings)
+    address = url["operator"] + ports()["service"].path
+    Register(engines["far"]).add_operator(Operator(OPERATOR_ONE.number, OPERATOR_ONE.name, address, address))
+    for engine in engines.values():
+        engine.dispose()
+    return settings
+
+
+@contextmanager
+def _started(folder: Path, module: str, party: str, port: int) -> Iterator[subprocess.Popen[str]]:
+    name = f"operator:{OPERATOR_ONE.number}" if party == "operator" else party
+    command = [sys.executable, "-m", module, "serve", "--config", str(folder / SETTINGS_FILE), "--party", name]
+    environment = {**os.environ, f"{ENVIRONMENT_PREFIX}PORT": str(port), FILE_VARIABLE: str(folder / _PROFILE)}
+    with (folder / f"{party}.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
+    with process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait_until_ready(process: subprocess.Popen[str], log: Path) -> None:
+    assert process.stdout is not None
+    if not process.stdout.readline().startswith("ready "):
+        raise MmSoapError(f"The party {log.stem} did not start. It wrote:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def _free_ports(number: int) -> list[int]:
+    # All are taken at once, so that none is handed out twice.
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]

@@ -1,0 +1,36 @@
+"""Runs mm-soap commands for the tests, each in a process of its own that need not load everything anew.
+
+Read from standard input, one JSON document a line: arguments, environment, folder, and the files for what is printed.
+Written to standard output, a line for each: the exit status.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from mm_soap.cli import main
+
+
+def _become(request: dict[str, Any]) -> None:
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    for number, name, how in ((0, os.devnull, os.O_RDONLY), (1, request["out"], flags), (2, request["err"], flags)):
+        file = os.open(name, how)
+        os.dup2(file, number)
+        os.close(file)
+    sys.argv = ["mm-soap", *request["arguments"]]
+
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        _become(json.loads(line))
+        main()
+        sys.exit()
+    _, ended = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(ended), flush=True)

@@ -1,0 +1,51 @@
+"""The demonstrations that the tests from outside share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.suite import Demonstration, Server, mm_soap, stopped_at_the_end
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demonstration that was never served, to be copied."""
+    folder = tmp_path_factory.mktemp("template") / "demo"
+    made = mm_soap("init", folder, "--demo")
+    assert made.returncode == 0, made.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demonstration(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
+    """A demonstration that many tests may send to; all its parties are served by one process."""
+    with stopped_at_the_end(Demonstration.copy_of(template, tmp_path_factory.mktemp("shared") / "demo")) as shared:
+        shared.change("trust", anchors=["pki/ca.pem", str(VECTORS_CERTIFICATE)])
+        shared.serve()
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def served(demonstration: Demonstration) -> Server:
+    """What serves the shared demonstration."""
+    return demonstration.servers[0]
+
+
+@pytest.fixture
+def fresh(template: Path, tmp_path: Path) -> Iterator[Demonstration]:
+    """A demonstration of one's own, not served yet."""
+    with stopped_at_the_end(Demonstration.copy_of(template, tmp_path / "demo")) as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def fresh_for_module(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
+    """A demonstration of a module's own, not served yet."""
+    with stopped_at_the_end(Demonstration.copy_of(template, tmp_path_factory.mktemp("module") / "demo")) as own:
+        yield own
+
+
+VECTORS_CERTIFICATE = Path(__file__).parents[1] / "vectors" / "signer-cert.pem"

@@ -1,0 +1,453 @@
+"""A demonstration served by processes of its own, and the ways to speak with it from outside."""
+
+from __future__ import annotations
+
+import atexit
+import http.client
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import urlsplit
+
+from lxml import etree
+
+from mm_soap.bootstrap import mailbox_services
+from mm_soap.config import load
+from mm_soap.demonstration import DEMO_WORLD, KOMMUN_A, RECIPIENT, SETTINGS_FILE, DemoOrganisation
+from mm_soap.dsig import sign_delivery
+from mm_soap.errors import Refused
+from mm_soap.far import Account, Operator, Register
+from mm_soap.message import Message, Party, SecureDelivery, build_delivery, new_message
+from mm_soap.message.identifiers import check_digit
+from mm_soap.pki import Identity
+from mm_soap.service_supplier import MessageSummary
+from mm_soap.storage import open_database
+from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, SERVICE_V1, SOAP_ENVELOPE, parse_untrusted
+from tests.unit.dsig.samples import deliver as carry_sealed
+from tests.unit.dsig.samples import distribute as carry_signed
+
+COMMAND = (sys.executable, "-m", "mm_soap")
+READY_SECONDS = 40.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class _Commands:
+    """The process that runs commands; a command by itself takes seconds to load."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._folder = TemporaryDirectory(prefix="mm-soap-commands-")
+        self._process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("commands.py")],
+            env=_environment({}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        atexit.register(self._close)
+
+    def run(self, arguments: Sequence[str], environment: dict[str, str]) -> Result:
+        files = {name: str(Path(self._folder.name, name)) for name in ("out", "err")}
+        request = {"arguments": arguments, "environment": environment, "folder": str(Path.cwd()), **files}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with self._lock:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            ended = int(self._process.stdout.readline())
+            return Result(ended, Path(files["out"]).read_text(), Path(files["err"]).read_text())
+
+    def _close(self) -> None:
+        with self._process:
+            pass
+        self._folder.cleanup()
+
+
+@cache
+def _commands() -> _Commands:
+    return _Commands()
+
+
+def mm_soap(*arguments: object, **environment: str) -> Result:
+    """Run a command to its end, without a terminal."""
+    return _commands().run([str(argument) for argument in arguments], _environment(environment))
+
+
+def _environment(more: dict[str, str]) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MM_SOAP_")}
+    return {**own, **more}
+
+
+def free_port() -> int:
+    """Return a port below those that the system gives to clients.
+
+    A client that knocks again and again on a closed port of that range would in the end connect to itself.
+    """
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+
+
+@dataclass
+class Server:
+    """One ``mm-soap serve``, in a process group of its own. It keeps its port when it is started again."""
+
+    config: Path
+    parties: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def out(self) -> Path:
+        return self.config.with_name(f"serve-{self.port}.out")
+
+    @property
+    def errors(self) -> Path:
+        return self.config.with_name(f"serve-{self.port}.err")
+
+    def output(self) -> str:
+        """All that was written to standard output and standard error, over all starts."""
+        return self.out.read_text() + self.errors.read_text()
+
+    def begin(self) -> None:
+        """Start without waiting for it."""
+        chosen = [part for party in self.parties for part in ("--party", party)]
+        self._before = self.out.stat().st_size if self.out.exists() else 0
+        with self.out.open("ab") as out, self.errors.open("ab") as errors:
+            self.process = subprocess.Popen(
+                [*COMMAND, "serve", "--config", str(self.config), *chosen],
+                env=_environment({"MM_SOAP_PORT": str(self.port), **self.environment}),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=errors,
+                start_new_session=True,
+            )
+
+    def wait(self) -> None:
+        """Wait for the ready line."""
+        assert self.process is not None
+
+        def ready() -> bool:
+            assert self.process is not None
+            assert self.process.poll() is None, self.errors.read_text()[-3000:]
+            return f"ready {self.url}\n".encode() in self.out.read_bytes()[self._before :]
+
+        until(ready, READY_SECONDS, "the ready line")
+
+    def start(self) -> None:
+        self.begin()
+        self.wait()
+
+    def kill(self) -> None:
+        """SIGKILL to every process of the group, as when the machine is switched off."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def workers(self) -> list[int]:
+        """The process ids of the workers under the master."""
+        assert self.process is not None
+        return [int(each) for each in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()]
+
+    def kill_workers(self) -> None:
+        """SIGKILL to the workers alone."""
+        for worker in self.workers():
+            os.kill(worker, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Stop in order."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(40)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        self.process = None
+
+
+@dataclass
+class Demonstration:
+    """A folder made by ``mm-soap init --demo``, and the servers that run on it."""
+
+    folder: Path
+    servers: list[Server] = field(default_factory=list)
+
+    @classmethod
+    def copy_of(cls, template: Path, folder: Path) -> Demonstration:
+        """Copy a demonstration: making keys takes longer than a test."""
+        shutil.copytree(template, folder)
+        return cls(folder)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / SETTINGS_FILE
+
+    def identity(self, organisation: DemoOrganisation) -> Identity:
+        return _identity(self.folder / "pki", organisation.number)
+
+    @contextmanager
+    def register(self) -> Iterator[Register]:
+        """The register, by its database: for what a demonstration does not hold."""
+        database = open_database(self.folder / "data" / "far.sqlite3")
+        try:
+            yield Register(database)
+        finally:
+            database.dispose()
+
+    def change(self, table: str, **values: object) -> None:
+        """Write settings into each table of this name; no name for those at the top."""
+        lines: list[str] = []
+        current = ""
+        new = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+        if not table:
+            lines += new
+        for line in self.config.read_text().splitlines():
+            if header := re.fullmatch(r"\[+(\w+)\]+", line.strip()):
+                current = header[1]
+                lines += [line, *(new if current == table else [])]
+            elif current != table or line.partition("=")[0].strip() not in values:
+                lines.append(line)
+        self.config.write_text("\n".join(lines) + "\n")
+
+    def serve(self, *parties: str, **environment: str) -> Server:
+        """Serve these parties, or all of them, in one process; back when it is ready."""
+        server = Server(self.config, parties, environment)
+        self.servers.append(server)
+        server.start()
+        return server
+
+    def serve_apart(self) -> dict[str, Server]:
+        """Serve the register, the dispatcher and the operators in a process each."""
+        servers = {name: Server(self.config, (name,)) for name in ("far", "dispatcher", "operator")}
+        self.servers += servers.values()
+        for table in ("dispatcher", "operator"):
+            self.change(table, register_url=servers["far"].url)
+        self.change("sender", dispatcher_url=servers["dispatcher"].url)
+        with self.register() as register:
+            for one in DEMO_WORLD.operators:
+                address = f"{servers['operator'].url}{one.path}/Service/v3"
+                register.add_operator(Operator(one.number, one.name, address, address))
+        for server in servers.values():
+            server.begin()
+        for server in servers.values():
+            server.wait()
+        return servers
+
+    def stop(self) -> None:
+        for server in self.servers:
+            server.stop()
+
+    def signed(self, delivery: SecureDelivery, signer: DemoOrganisation | None = None) -> bytes:
+        """Sign with the key of the sender that the delivery names, or of someone else."""
+        by = _identity(self.folder / "pki", signer.number if signer else delivery.sender.id)
+        return sign_delivery(build_delivery(delivery), by)
+
+    def mailbox(self, recipient: str = RECIPIENT) -> list[MessageSummary]:
+        """What the operators have in this mailbox. In this process: a command takes seconds to begin."""
+        found: list[MessageSummary] = []
+        for service in mailbox_services(load(self.config)):
+            with suppress(Refused):
+                found += service.list_messages(recipient)
+            service.database.dispose()
+        return found
+
+    def count_in_mailbox(self, message_id: str, recipient: str = RECIPIENT) -> int:
+        return sum(each.message_id == message_id for each in self.mailbox(recipient))
+
+    def trace(self, any_id: str) -> list[dict[str, Any]]:
+        """What ``mm-soap trace`` prints."""
+        result = mm_soap("trace", any_id, "--config", self.config, "--json")
+        assert result.returncode == 0, result.stderr
+        found: list[dict[str, Any]] = json.loads(result.stdout)
+        return found
+
+
+@cache
+def _identity(pki: Path, number: str) -> Identity:
+    return Identity.load(pki / f"{number}.pem", pki / f"{number}.key")
+
+
+@contextmanager
+def stopped_at_the_end(demonstration: Demonstration) -> Iterator[Demonstration]:
+    """Leave no process behind."""
+    try:
+        yield demonstration
+    finally:
+        demonstration.stop()
+
+
+def until(true: Callable[[], bool], seconds: float, what: str, pause: float = 0.05) -> None:
+    """Wait for something to become true."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"waited {seconds} seconds for {what}"
+        time.sleep(pause)
+
+
+# Messages
+
+
+def a_message(subject: str = "Beslut", text: str = "Hej på dig.", **more: Any) -> Message:
+    return new_message(subject, text=None if "html" in more else text, **more)
+
+
+def letter(
+    recipient: str = RECIPIENT, *messages: Message, sender: DemoOrganisation = KOMMUN_A, **more: Any
+) -> SecureDelivery:
+    return SecureDelivery(Party(sender.number, sender.name), recipient, messages or (a_message(),), **more)
+
+
+def person(number: int) -> str:
+    """A coordination number that was never anybody's, apart from those of the demonstration."""
+    nine = f"9012{61 + number // 1000:02d}{number % 1000:03d}"
+    return f"18{nine}{check_digit(nine)}"
+
+
+def company(number: int) -> str:
+    """An organisation number from a series that is not handed out."""
+    nine = f"559999{number:03d}"
+    return f"16{nine}{check_digit(nine)}"
+
+
+def accounts(operator: str, recipients: Iterable[str]) -> list[Account]:
+    return [Account(recipient, operator) for recipient in recipients]
+
+
+# SOAP, without the project's own client
+
+
+class Fault(Exception):
+    """A SOAP fault: the detail's ErrorCode, Description and CallId, and the HTTP status."""
+
+    def __init__(self, code: int, description: str, call_id: str, status: int) -> None:
+        super().__init__(code, description)
+        self.code, self.description, self.call_id, self.status = code, description, call_id, status
+
+
+def post(
+    url: str, body: bytes, content_type: str = "text/xml; charset=utf-8", *, timeout: float = 30, **headers: str
+) -> tuple[int, bytes]:
+    """Send one HTTP request on a connection of its own."""
+    parts = urlsplit(url)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)) as connection:
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        # A server that does not want the whole body answers before it has come, and closes.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.request("POST", target, body, {"Content-Type": content_type, "SOAPAction": '""', **named})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+def get(url: str) -> tuple[int, bytes]:
+    parts = urlsplit(url)
+    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as connection:
+        connection.request("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+def call(url: str, envelope: bytes, timeout: float = 30) -> etree._Element:
+    """Send an envelope and return the element in the Body of the answer.
+
+    Raises:
+        Fault: the answer is one; OSError, HTTPException: there is no answer.
+    """
+    status, raw = post(url, envelope, timeout=timeout)
+    body = parse_untrusted(raw).find(f"{{{SOAP_ENVELOPE}}}Body")
+    assert body is not None
+    assert len(body) == 1
+    if body[0].tag != f"{{{SOAP_ENVELOPE}}}Fault":
+        assert status == 200
+        return body[0]
+    (detail,) = body[0].iterfind("detail/*")
+    raise Fault(
+        int(detail.findtext("{*}ErrorCode", "0")),
+        detail.findtext("{*}Description", ""),
+        detail.findtext("{*}CallId", ""),
+        status,
+    )
+
+
+def enveloped(body: str) -> bytes:
+    return f'<s:Envelope xmlns:s="{SOAP_ENVELOPE}"><s:Body>{body}</s:Body></s:Envelope>'.encode()
+
+
+def distribute(url: str, document: bytes, timeout: float = 30) -> str:
+    """Hand a signed delivery to the dispatcher and return the distribution id."""
+    return call(f"{url}/Message/v3", carry_signed(document), timeout).findtext("{*}return", "")
+
+
+def deliver(url: str, sealed: bytes) -> tuple[str, dict[str, bool]]:
+    """Hand a sealed delivery to an operator and return TransId and what became of it, by recipient."""
+    result = call(f"{url}/Service/v3", carry_sealed(sealed))[0]
+    statuses = {
+        row.findtext(f"{{{SERVICE_V1}}}RecipientId", ""): row.findtext(f"{{{SERVICE_V1}}}Delivered") == "true"
+        for row in result.iterfind(f"{{{SERVICE_V1}}}Status")
+    }
+    return result.findtext(f"{{{SERVICE_V1}}}TransId", ""), statuses
+
+
+def status(url: str, distribution_id: str, sender: DemoOrganisation = KOMMUN_A) -> tuple[str, str | None]:
+    """Return Type and DeliveryStatus of one recipient's delivery."""
+    question = (
+        f'<checkDistributionStatus xmlns="{MESSAGE_V3}"><senderId>{sender.number}</senderId>'
+        f"<distributionId>{distribution_id}</distributionId></checkDistributionStatus>"
+    )
+    (row,) = call(f"{url}/Message/v3", enveloped(question))
+    return row.findtext(f"{{{MESSAGE_V1}}}Type", ""), row.findtext(f"{{{MESSAGE_V1}}}DeliveryStatus")
+
+
+def final_status(
+    url: str, distribution_id: str, sender: DemoOrganisation = KOMMUN_A, seconds: float = 30
+) -> tuple[str, str | None]:
+    """Ask until nothing more will happen."""
+    found: list[tuple[str, str | None]] = []
+
+    def ended() -> bool:
+        try:
+            found.append(status(url, distribution_id, sender))
+        except Fault as fault:
+            assert fault.code == 5004, fault  # noqa: PT017
+            return False
+        return found[-1][1] != "Pending"
+
+    until(ended, seconds, f"the end of {distribution_id}")
+    return found[-1]
+
+
+def send_all(url: str, documents: Sequence[bytes]) -> list[str]:
+    return [distribute(url, document) for document in documents]

@@ -1,0 +1,140 @@
+"""The benchmark, run as a person runs it, with few messages."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mm_soap.errors import MmSoapError
+
+REPOSITORY = Path(__file__).parents[2]
+KEYS = [
+    "bytes",
+    "messages_per_s",
+    "accept_ms_p50",
+    "accept_ms_p99",
+    "delivered_ms_p50",
+    "cpu_ms_per_message",
+    "floor_cpu_ms",
+    "ratio",
+]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    environment = {**os.environ, "COLUMNS": "200"}
+    return subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=110, check=False
+    )
+
+
+@pytest.mark.slow
+def test_one_size_is_measured_and_every_message_is_delivered_once(tmp_path: Path) -> None:
+    done = run("--sizes", "2000", "--messages", "20", "--warm-up", "4", "--folder", str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    measured = json.loads(line)
+    assert list(measured) == KEYS
+    assert measured["bytes"] == 2000
+    assert all(value > 0 for value in measured.values())
+    # 4 + 4 to warm up, 20 measured.
+    assert "All 28 messages were delivered exactly once." in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_memory_is_shown_for_each_party(tmp_path: Path) -> None:
+    done = run("--soak", "30", "--folder", str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["party"] for line in lines] == ["far", "dispatcher", "operator"]
+    assert all(line["measure"] == "memory" and line["messages"] == 27 for line in lines)
+    assert all(10 < line["rss_mb_start"] <= line["rss_mb_max"] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("stored", "complaint"),
+    [
+        (["a", "b"], None),
+        (["a"], "1 are not in the mailbox and 0 are there twice"),
+        (["a", "b", "b"], "0 are not in the mailbox and 1 are there twice"),
+        (["a", "b", "c"], "2 messages were sent"),
+    ],
+)
+def test_what_is_not_there_exactly_once_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: list[str], complaint: str | None
+) -> None:
+    monkeypatch.syspath_prepend(REPOSITORY)
+    from benchmarks.chain import Chain
+    from benchmarks.suite import Suite
+
+    from mm_soap.config import Settings
+
+    file = tmp_path / "operator.sqlite3"
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("CREATE TABLE message (message_id TEXT)")
+        database.executemany("INSERT INTO message VALUES (?)", [(one,) for one in stored])
+    chain = Chain(Suite(Settings(), "http://127.0.0.1:1/Message/v3", file, file, {}, file), 1)
+    chain.sent = ["a", "b"]
+
+    if complaint is None:
+        chain.verify()
+        return
+    with pytest.raises(MmSoapError, match=complaint):
+        chain.verify()
+
+
+def test_a_size_that_is_no_number_is_refused() -> None:
+    done = run("--sizes", "2k")
+
+    assert done.returncode == 2
+    assert "--sizes" in done.stderr
+
+
+def test_the_floor_refuses_a_changed_signature_and_a_request_that_breaks_the_schema(tmp_path: Path) -> None:
+    # In a process of its own: libxmlsec1 is for benchmarks alone, and stays out of the process of the other tests.
+    code = """
+import sys
+from contextlib import closing
+from pathlib import Path
+import xmlsec
+from benchmarks.floor import Floor
+from benchmarks.messages import Writer
+from benchmarks.suite import forget_environment
+from mm_soap.bootstrap import seed
+from mm_soap.clock import system_clock
+from mm_soap.demonstration import init_demo
+from mm_soap.errors import Refused
+
+folder = Path(sys.argv[1])
+forget_environment()
+settings = init_demo(folder, system_clock, seed)
+writer = Writer(settings.sender[0])
+floor = Floor(writer.identity, writer.identity, folder)
+document = writer.write(2000).document
+floor.deliver(document)
+for changed, expected in ((b"Benchmark<", xmlsec.Error), (b"Subject>", Refused)):
+    try:
+        floor.deliver(document.replace(changed, changed.replace(b"b", b"d").replace(b"m", b"n")))
+    except expected:
+        print("refused")
+floor.close()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "demo")],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout.split() == ["refused", "refused"], done.stderr
