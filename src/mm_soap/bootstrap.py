@@ -17,6 +17,7 @@ from typing import Any
 from lxml import etree
 from sqlalchemy import Engine, make_url
 
+from mm_soap.bootstrap_sources import company_register, population_register
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, Settings
 from mm_soap.contract import ports, wsdl
@@ -33,6 +34,10 @@ from mm_soap.dispatcher import (
 from mm_soap.dsig import Trust, VerifiedSeal, seal_policy, sender_policy, verify_sealed
 from mm_soap.errors import ConfigurationError
 from mm_soap.far import Account, Dispatcher, Operator, Register, Sender, authority_handlers
+from mm_soap.far.accounts.service import Accounts
+from mm_soap.far.accounts.signing import Signing
+from mm_soap.far.callers import Callers
+from mm_soap.far.rights import Rights, SignatureQuestions
 from mm_soap.message import Limits
 from mm_soap.pki import Identity, TrustStore
 from mm_soap.recipient import PRECHECKS as RECIPIENT_PRECHECKS
@@ -43,6 +48,7 @@ from mm_soap.service_supplier import PRECHECKS as SERVICE_PRECHECKS
 from mm_soap.service_supplier import MailboxService, service_handlers
 from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, SoapClient, Wsgi, soap_application
 from mm_soap.storage import migrate, open_database
+from mm_soap.user_signatures import UserSignatureVerifier
 
 
 @dataclass(frozen=True)
@@ -144,9 +150,17 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
     database = _database(settings.far.database, "far")
     register = Register(database, clock)
     refused = keep_refusals(database, clock, _retention(settings))
+    persons = population_register(settings.far)
+    companies = company_register(settings.far, persons)
+    verifier = UserSignatureVerifier.load(settings.far.e_identification_anchors, clock)
+    signing = Signing(verifier, companies, persons, clock, check_digits=settings.rules.check_digits)
+    callers = Callers(database, unknown_allowed=settings.profile == "demonstration")
+    rights = Rights(database, companies, persons)
+    authority = authority_handlers(register, callers, SignatureQuestions(signing), rights)
+    recipient = recipient_handlers(register, Accounts(database, signing, callers, clock), callers)
     applications = {
-        **_port(settings, "recipient", recipient_handlers(register), RECIPIENT_PRECHECKS, refused, metrics),
-        **_port(settings, "authority", authority_handlers(register), {}, refused, metrics),
+        **_port(settings, "recipient", recipient, RECIPIENT_PRECHECKS, refused, metrics),
+        **_port(settings, "authority", authority, {}, refused, metrics),
     }
     return Party("far", applications)
 

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from mm_soap.config_production import check_production
 from mm_soap.config_report import Row, explain, rows, unknown_variable
-from mm_soap.config_types import Database, File, Organisation, Url, UrlPath, paths_from
+from mm_soap.config_types import Database, File, OptionalFile, Organisation, Url, UrlPath, paths_from
 from mm_soap.errors import ConfigurationError
 
 ENVIRONMENT_PREFIX: Final = "MM_SOAP_"
@@ -77,10 +77,39 @@ class EvidenceSettings(_Table):
     keep_days: int = Field(default=365, gt=0, description="How long the bytes are kept, in days.")
 
 
+class CompaniesSettings(_Table):
+    """[far.companies]: the company register. Without this table there is none, and companies get 5018."""
+
+    file: OptionalFile = Field(default="", description="JSON file with the companies; empty if url is set.")
+    url: Url = Field(
+        default="", description="Where the company register is asked over HTTP: the URL before /NUMBER and /search."
+    )
+    timeout: float = Field(default=5, gt=0, description="How long the company register may take, in seconds.")
+    cache_seconds: float = Field(default=300, ge=0, description="How long a company is remembered, in seconds.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.file) == bool(self.url):
+            raise PydanticCustomError("one_source", "must have either file or url")
+        return self
+
+
+class PersonsSettings(_Table):
+    """[far.persons]: the population register. Without this table, a number's own day of birth is all that is known."""
+
+    file: File = Field(description="JSON file with the persons.")
+
+
 class FarSettings(_Table):
     """[far]: the address register. Without this table, the register does not run here."""
 
     database: Database = Field(default="data/far.sqlite3", repr=False, description=_DATABASE)
+    e_identification_anchors: tuple[File, ...] = Field(
+        default=(),
+        description="PEM files: the e-identification issuers whose users may sign. Empty refuses all signatures.",
+    )
+    companies: CompaniesSettings | None = None
+    persons: PersonsSettings | None = None
 
 
 class DispatcherSettings(_Table):

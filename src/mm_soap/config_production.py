@@ -21,6 +21,8 @@ def check_production(settings: Settings) -> None:
     """
     _check_transport(settings)
     _check_anchors("trust.anchors", settings.trust.anchors)
+    if settings.far:
+        _check_anchors("far.e_identification_anchors", settings.far.e_identification_anchors)
     if settings.tls:
         _check_anchors("tls.client_anchors", settings.tls.client_anchors)
     for key, file in _private_keys(settings):
@@ -37,6 +39,8 @@ def _check_transport(settings: Settings) -> None:
         urls.append(("dispatcher.register_url", settings.register_url(settings.dispatcher)))
     urls += [("operator.register_url", settings.register_url(operator)) for operator in settings.operator]
     urls += [("sender.dispatcher_url", sender.dispatcher_url or settings.base_url) for sender in settings.sender]
+    if settings.far and settings.far.companies and settings.far.companies.url:
+        urls.append(("far.companies.url", settings.far.companies.url))
     for key, url in urls:
         if not url.startswith("https://"):
             raise ConfigurationError(f"{key} must begin with https:// in the production profile.")

@@ -34,6 +34,10 @@ def _database(value: str) -> str:
     return value if "://" in value else str(_from_folder(Path(value)))
 
 
+def _optional_file(value: str) -> str:
+    return str(_from_folder(Path(value))) if value else ""
+
+
 def _url(value: str) -> str:
     if value and not re.fullmatch(r"https?://[^/?#\s]+[^?#\s]*", value):
         raise PydanticCustomError("url", "must be an address such as https://post.example.se")
@@ -53,6 +57,7 @@ def _url_path(value: str) -> str:
 
 
 File = Annotated[Path, AfterValidator(_from_folder)]
+OptionalFile = Annotated[str, AfterValidator(_optional_file)]
 Database = Annotated[str, AfterValidator(_database)]
 Url = Annotated[str, AfterValidator(_url)]
 UrlPath = Annotated[str, AfterValidator(_url_path)]

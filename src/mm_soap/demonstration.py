@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
+
 from mm_soap.clock import Clock
 from mm_soap.config import Settings, load
+from mm_soap.demonstration_registers import COMPANIES_FILE, PERSONS, PERSONS_FILE, write_registers
 from mm_soap.errors import ConfigurationError
+from mm_soap.testing.e_identification import EIdentificationIssuer
 from mm_soap.testing.pki import TestPki
 
 SETTINGS_FILE: Final = "mm-soap.toml"
@@ -133,6 +137,7 @@ def init_demo(directory: Path, clock: Clock, seed: Seed | None = None) -> Settin
         raise ConfigurationError(f"The folder {directory} cannot be written: {error.strerror}.") from None
     try:
         _write_pki(directory / "pki", clock)
+        write_registers(directory / "data")
         file.write_text(settings_text(), encoding="utf-8")
         settings = load(file)
         if seed:
@@ -178,6 +183,16 @@ check_digits = true
 # The address register.
 [far]
 database = "data/far.sqlite3"
+# Whose e-identifications count when a user signs. The persons in pki/person-NUMBER.pem have one.
+e_identification_anchors = ["pki/e-identification-ca.pem"]
+
+# Who may sign for which company. Instead of a file, "url" names a system that is asked over HTTP.
+[far.companies]
+file = "data/{COMPANIES_FILE}"
+
+# Age, death, protected identity and changed numbers.
+[far.persons]
+file = "data/{PERSONS_FILE}"
 
 # {DISPATCHER.name}, listed for {KOMMUN_A.name} and {KOMMUN_B.name}.
 [dispatcher]
@@ -228,3 +243,6 @@ def _write_pki(folder: Path, clock: Clock) -> None:
     for number, name in DEMO_WORLD.organisations.items():
         pki.organisation(number, name)
     pki.write(folder)
+    issuer = EIdentificationIssuer(clock, pki)
+    signers = {UNKNOWN: "Tolvan Demo", **{person.number: person.name for person in PERSONS}}
+    issuer.write(folder, [issuer.person(number, name, elliptic=SECP256R1()) for number, name in signers.items()])

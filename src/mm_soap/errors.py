@@ -5,6 +5,7 @@
     MmSoapError
     ├── ConfigurationError   whoever runs this installation must change something
     ├── Refused              a request was refused; carries the Refusal and becomes a fault
+    ├── UserSignatureError   a user's signature was refused; of mm_soap.user_signatures
     ├── TransportError       another party could not be reached or did not speak SOAP
     └── RemoteFault          another party answered with a fault
 
@@ -55,6 +56,8 @@ class Refusal(Enum):
     TEXT_TOO_LONG = Reason(5001, "A text is longer than the rules for messages allow. Shorten it.")
     DUPLICATE_ID = Reason(5001, "Two messages of the delivery have the same Id. Give each its own.")
     BAD_FILENAME = Reason(5001, "A Filename is empty or has control characters.")
+    REQUEST_CONTRADICTS = Reason(5001, "Values of the request contradict each other or the operation.")
+    AGREEMENT_EMPTY = Reason(5001, "The AgreementText is empty: there is nothing that a signature could hold for.")
     NOT_IMPLEMENTED = Reason(5000, "This operation is not available in this release.")
 
     NOT_AUTHORISED = Reason(5002, "The caller may not do this.")
@@ -82,6 +85,7 @@ class Refusal(Enum):
     NOT_FOUND = Reason(5003, "No such record.")
     NOT_FINISHED = Reason(5004, "The delivery is not unpacked yet. Ask again later.")
     TOO_MANY = Reason(5005, "Too many identifiers in one call: at most 1000.")
+    TOO_MANY_SIGNATURES = Reason(5005, "Too many signatures in one call: at most 100.")
     TOO_COMPLEX = Reason(5005, "The request has too many elements or attributes.")
     MESSAGE_TOO_LARGE = Reason(5005, "The message with its attachments is larger than is accepted.")
 
@@ -94,8 +98,30 @@ class Refusal(Enum):
 
     OBJECT_EXISTS = Reason(5007, "Such a record exists already.")
 
+    ACCOUNT_ACTIVE = Reason(5009, "The recipient has an active account. Only changeServiceSupplier moves it.")
+    ACCOUNT_PENDING = Reason(
+        5009,
+        "Another registration of this recipient waits for signatures: at another operator, or of another account type. "
+        "Complete it, or abandon it with deletePendingAccountRequest.",
+    )
+    PERSON_UNDER_AGE = Reason(5009, "The person is under 18 and cannot have an account.")
+    PERSON_DEAD = Reason(5009, "The population register says that the person is dead.")
+    REGISTRATION_SIGNATURE = Reason(5010, "A user signature of the registration is not valid for the agreement text.")
+    ACCOUNT_STATE = Reason(5011, "The account is in a state that does not allow this.")
+    USER_SIGNATURE = Reason(5012, "A user signature is not valid for the agreement text.")
+
+    COMPANY_REGISTER_AWAY = Reason(
+        5018, "The company register could not be asked. Nothing was stored: call again later."
+    )
+
     CONTENT_TYPE = Reason(5019, "The content type of a body or an attachment is not supported.")
     CONTENT_MISMATCH = Reason(5019, "The bytes of an attachment are not what its ContentType says.")
+
+    COMPANY_FORM = Reason(6004, "Companies of this form are not served.")
+    SIGNATORY_RULE = Reason(6005, "The company's signatory rule cannot be evaluated.")
+    IDENTITY_PROTECTED = Reason(6006, "The answer would show a person whose identity may not be shown.")
+    PERSON_UNKNOWN = Reason(6007, "No such person is in the population register.")
+    NOT_SIGNATORY = Reason(6009, "One who signed is not a signatory, or may not sign any more.")
 
     @property
     def code(self) -> int:

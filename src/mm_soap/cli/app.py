@@ -10,6 +10,7 @@ import typer
 
 from mm_soap.cli import demo as demo_command
 from mm_soap.cli import mailboxes, sending, serving, setting_up, tracing, verifying
+from mm_soap.cli.far import far_app
 from mm_soap.cli.output import WRONG_USE, fail
 from mm_soap.errors import ConfigurationError, MmSoapError, Refused, RemoteFault
 from mm_soap.version import __version__
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 mailbox_app = typer.Typer(no_args_is_help=True, help="Look into the mailboxes of the operators in the settings.")
 app.add_typer(mailbox_app, name="mailbox")
+app.add_typer(far_app, name="far")
 
 Config = Annotated[Path, typer.Option("--config", help="The settings file, mm-soap.toml.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

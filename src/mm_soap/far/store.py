@@ -29,6 +29,8 @@ from sqlalchemy import (
     select,
 )
 
+from mm_soap.far.account_tables import add_account_requests
+from mm_soap.far.audit import ADMINISTERED, add_audit, administered
 from mm_soap.far.model import Account, Dispatcher, Operator, Sender, is_recipient
 from mm_soap.storage import NAMING, UtcDateTime, add_ledger, among, big_key, id_list, upsert
 
@@ -43,6 +45,7 @@ operator = Table(
     Column("service_address", String, nullable=False),
     Column("ui_address", String),
     Column("internal_address", String, nullable=False),
+    *administered(),
 )
 
 sender = Table(
@@ -51,6 +54,7 @@ sender = Table(
     Column("number", String(12), primary_key=True),
     Column("name", String(256), nullable=False),
     Column("attention", String),
+    *administered(),
 )
 
 dispatcher = Table(
@@ -58,6 +62,7 @@ dispatcher = Table(
     metadata,
     Column("number", String(12), primary_key=True),
     Column("name", String(256), nullable=False),
+    *administered(),
 )
 
 dispatcher_sender = Table(
@@ -91,6 +96,8 @@ sender_choice = Table(
 )
 
 add_ledger(metadata)
+add_audit(metadata)
+add_account_requests(metadata)
 
 
 _account_columns = (
@@ -103,10 +110,17 @@ _account_columns = (
 _choice = select(sender_choice.c.accepted).where(
     sender_choice.c.recipient == bindparam("recipient"), sender_choice.c.sender == bindparam("sender")
 )
-_operators = select(operator)
-_senders = select(sender).order_by(sender.c.number)
-_is_sender = select(sender.c.number).where(sender.c.number == bindparam("wanted"))
-_dispatchers = select(dispatcher).order_by(dispatcher.c.number)
+# Closed operators too: they have no accounts, but one may be closed between two reads of a call.
+_operators = select(*(column for column in operator.columns if column.name not in ADMINISTERED))
+_senders = (
+    select(*(column for column in sender.columns if column.name not in ADMINISTERED))
+    .where(sender.c.closed.is_(None))
+    .order_by(sender.c.number)
+)
+_is_sender = select(sender.c.number).where(sender.c.number == bindparam("wanted"), sender.c.closed.is_(None))
+_dispatchers = (
+    select(dispatcher.c.number, dispatcher.c.name).where(dispatcher.c.closed.is_(None)).order_by(dispatcher.c.number)
+)
 _listings = select(dispatcher_sender).order_by(dispatcher_sender.c.dispatcher, dispatcher_sender.c.sender)
 _unlist = delete(dispatcher_sender).where(dispatcher_sender.c.dispatcher == bindparam("wanted"))
 
@@ -186,22 +200,23 @@ def all_dispatchers(connection: Connection) -> Sequence[Dispatcher]:
 def save_operator(connection: Connection, one: Operator) -> None:
     """Add an operator, or write it anew."""
     connection.execute(
-        upsert(operator, connection.dialect.name),
-        {name: getattr(one, name) for name in operator.columns.keys()},  # noqa: SIM118
+        upsert(operator, connection.dialect.name, ADMINISTERED),
+        {column.name: getattr(one, column.name) for column in operator.columns if column.name not in ADMINISTERED},
     )
 
 
 def save_sender(connection: Connection, one: Sender) -> None:
     """Add a sender, or write it anew."""
     connection.execute(
-        upsert(sender, connection.dialect.name),
+        upsert(sender, connection.dialect.name, ADMINISTERED),
         {"number": one.number, "name": one.name, "attention": one.attention},
     )
 
 
 def save_dispatcher(connection: Connection, one: Dispatcher) -> None:
     """Add a dispatcher, or write it anew; its list of senders is replaced."""
-    connection.execute(upsert(dispatcher, connection.dialect.name), {"number": one.number, "name": one.name})
+    row = {"number": one.number, "name": one.name}
+    connection.execute(upsert(dispatcher, connection.dialect.name, ADMINISTERED), row)
     connection.execute(_unlist, {"wanted": one.number})
     if one.senders:
         rows = [{"dispatcher": one.number, "sender": number} for number in dict.fromkeys(one.senders)]

@@ -111,6 +111,27 @@ class TrustStore:
             raise Refused(verdict.answer)
         return verdict.answer
 
+    def check_path(self, certificate: x509.Certificate, intermediates: Sequence[x509.Certificate] = ()) -> None:
+        """Check that a valid path leads from a certificate to one of the authorities, and nothing else.
+
+        For certificates that name no organisation, such as those of persons: whom it names and what its key may do is
+        the caller's to decide. Pinned certificates do not count, and nothing is remembered.
+
+        Args:
+            certificate: the leaf.
+            intermediates: as for `check`.
+
+        Raises:
+            Refused: ``CERTIFICATE_`` and UNKNOWN_ISSUER, PATH_INVALID, EXPIRED, NOT_YET_VALID or UNREADABLE.
+        """
+        try:
+            self._validate(certificate, tuple(intermediates), self._clock())
+        except Refused:
+            raise
+        except Exception as error:  # as in _judge
+            _log.warning("a certificate could not be validated: %s", type(error).__name__)
+            raise Refused(Refusal.CERTIFICATE_UNREADABLE) from None
+
     def _judge(self, leaf: x509.Certificate, given: tuple[x509.Certificate, ...], now: datetime) -> _Verdict:
         try:
             if leaf in self._pinned:

@@ -73,7 +73,9 @@ def reachable_answer(answers: Sequence[Reachability]) -> bytes:
 def _status(one: AccountStatus, written: dict[str, str]) -> str:
     operator = ""
     if one.operator is not None:
-        operator = written.get(one.operator.number) or written.setdefault(one.operator.number, _operator(one.operator))
+        operator = written.get(one.operator.number) or written.setdefault(
+            one.operator.number, operator_element(one.operator)
+        )
     return (
         f"<r:RecipientId>{escape(one.recipient)}</r:RecipientId><r:Type>{one.account_type}</r:Type>"
         f"<r:Pending>{'true' if one.pending else 'false'}</r:Pending>"
@@ -85,11 +87,12 @@ def _moment(name: str, at: datetime | None) -> str:
     return "" if at is None else f"<r:{name}>{at.isoformat()}</r:{name}>"
 
 
-def _operator(one: Operator) -> str:
+def operator_element(one: Operator, name: str = "r:ServiceSupplier") -> str:
+    """Return an operator as an element of that name, with the prefixes ``r`` and ``s`` as in the other answers."""
     return (
-        f"<r:ServiceSupplier><r:Id>{escape(one.number)}</r:Id><r:Name>{escape(one.name)}</r:Name>"
+        f"<{name}><r:Id>{escape(one.number)}</r:Id><r:Name>{escape(one.name)}</r:Name>"
         f"{'' if one.logo is None else f'<r:Logo>{escape(one.logo)}</r:Logo>'}"
         f"<r:ServiceAdress>{escape(one.service_address)}</r:ServiceAdress>"
         f"{'' if one.ui_address is None else f'<r:UIAdress>{escape(one.ui_address)}</r:UIAdress>'}"
-        f"<r:InternalServiceAdress>{escape(one.internal_address)}</r:InternalServiceAdress></r:ServiceSupplier>"
+        f"<r:InternalServiceAdress>{escape(one.internal_address)}</r:InternalServiceAdress></{name}>"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -73,9 +73,9 @@ def insert_new(table: Table, dialect: str) -> Insert:
     return statement.on_conflict_do_nothing(index_elements=[column.name for column in table.primary_key.columns])
 
 
-def upsert(table: Table, dialect: str) -> Insert:
-    """Return an insert that, where the primary key is there already, writes the other columns anew."""
+def upsert(table: Table, dialect: str, kept: Collection[str] = ()) -> Insert:
+    """Return an insert that, where the primary key is there already, writes the other columns anew but for the kept."""
     keys = [column.name for column in table.primary_key.columns]
     statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
-    others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    others = {name: statement.excluded[name] for name in table.columns.keys() if name not in {*keys, *kept}}  # noqa: SIM118
     return statement.on_conflict_do_update(index_elements=keys, set_=others)

@@ -5,13 +5,19 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, select
 
+from mm_soap.clock import system_clock
 from mm_soap.contract import ports
 from mm_soap.far import Account, Dispatcher, Operator, Register, Sender, authority_handlers
+from mm_soap.far.accounts import Accounts, Signing
+from mm_soap.far.callers import Callers
+from mm_soap.far.rights import Rights, SignatureQuestions
 from mm_soap.far.store import metadata
 from mm_soap.recipient import PRECHECKS, recipient_handlers
 from mm_soap.refusals import keep_refusals
 from mm_soap.soap import soap_application
 from mm_soap.storage import migrate, reading
+from mm_soap.testing.registers import FakeCompanies, FakePersons
+from mm_soap.user_signatures import UserSignatureVerifier
 from mm_soap.xml import AUTHORITY, RECIPIENT_V1, RECIPIENT_V3
 
 from .wsgi import Application, call, error_code
@@ -32,10 +38,21 @@ def register(engine: Engine) -> Register:
 
 
 @pytest.fixture
-def recipient(register: Register, engine: Engine) -> Application:
+def callers(engine: Engine) -> Callers:
+    return Callers(engine, unknown_allowed=True)
+
+
+@pytest.fixture
+def signing() -> Signing:
+    verifier = UserSignatureVerifier((), system_clock)
+    return Signing(verifier, FakeCompanies(), FakePersons(), system_clock, check_digits=True)
+
+
+@pytest.fixture
+def recipient(register: Register, engine: Engine, signing: Signing, callers: Callers) -> Application:
     return soap_application(
         ports()["recipient"],
-        recipient_handlers(register),
+        recipient_handlers(register, Accounts(engine, signing, callers), callers),
         published=b"",
         body_limit=1_000_000,
         refused=keep_refusals(engine),
@@ -44,10 +61,12 @@ def recipient(register: Register, engine: Engine) -> Application:
 
 
 @pytest.fixture
-def authority(register: Register, engine: Engine) -> Application:
+def authority(register: Register, engine: Engine, signing: Signing, callers: Callers) -> Application:
     return soap_application(
         ports()["authority"],
-        authority_handlers(register),
+        authority_handlers(
+            register, callers, SignatureQuestions(signing), Rights(engine, FakeCompanies(), FakePersons())
+        ),
         published=b"",
         body_limit=1_000_000,
         refused=keep_refusals(engine),

@@ -50,4 +50,4 @@ def test_accepted(accepted: bool) -> None:
 @pytest.mark.parametrize("inside", ["162021004748", "1620<!-- x -->21004748"])
 def test_the_organisation_asked_about_is_read_whole(inside: str) -> None:
     payload = etree.fromstring(f'<a:isSenderAccepted xmlns:a="{AUTHORITY}"><arg0>{inside}</arg0></a:isSenderAccepted>')
-    assert wire.read_organisation(payload) == "162021004748"
+    assert wire.read_identity(payload) == "162021004748"

@@ -1,0 +1,48 @@
+"""How requests end without being completed, and the events that tell of every change."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from mm_soap.far import store as register_store
+from mm_soap.far.accounts import store
+from mm_soap.far.accounts.model import HistoryEntry, Kind, Origin, Pending, Step, sentence_of
+from mm_soap.storage import Event, record_event
+
+
+def end(connection: Connection, one: Pending, step: Step, origin: Origin, now: datetime) -> None:
+    """Write that a request waits no more, in the history too. An account without a request has nothing to end."""
+    if one.id is None:
+        return
+    name = register_store.all_operators(connection)[one.operator].name
+    sentence = sentence_of(one.kind, one.recipient, name, one.account_type, one.deselected or ())
+    entry = HistoryEntry(now, one.kind, step, one.operator, origin.organisation, origin.call_id, sentence)
+    store.end(connection, one.id, step, now)
+    store.record_step(connection, one.id, one.recipient, entry)
+
+
+def replace_all(connection: Connection, recipient: str, origin: Origin, now: datetime) -> None:
+    """Write of every request that still waits for an account that another one replaced it."""
+    for one in store.find_pending(connection, [recipient]):
+        end(connection, one, Step.REPLACED, origin, now)
+
+
+def record(
+    connection: Connection,
+    kind: Kind,
+    outcome: str,
+    operator: str,
+    origin: Origin,
+    now: datetime,
+    signatures: int | None = None,
+) -> None:
+    """Write the event of a change. It says who called, or that nobody knows; it names no recipient."""
+    detail = {
+        "caller": origin.organisation,
+        "caller_identity": "certificate" if origin.organisation else "unknown",
+        "operator": operator,
+        "signatures": signatures,
+    }
+    record_event(connection, Event(now, kind.value, outcome, call_id=origin.call_id, detail=detail))

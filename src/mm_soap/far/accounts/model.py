@@ -1,0 +1,275 @@
+"""What is asked about accounts, what waits for signatures, and the rules of the account's states.
+
+Source of the states: contract, services, Recipient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Final
+
+from mm_soap.companies import Status as Status
+from mm_soap.errors import Refusal, Refused
+from mm_soap.far.model import Account, Operator, Sender
+
+MOST_SIGNATURES: Final = 100
+"""The most signatures that one call may bring. The schema has no bound; each costs a verification."""
+
+
+class Kind(StrEnum):
+    """What a request about an account wants done."""
+
+    REGISTER = "register"
+    DEREGISTER = "deregister"
+    CHANGE_OPERATOR = "change operator"
+    PREFERENCES = "preferences"
+
+
+class Step(StrEnum):
+    """What happened to a request: one row of the history each."""
+
+    BEGUN = "begun"
+    SIGNED = "signed"
+    COMPLETED = "completed"
+    ABANDONED = "abandoned"
+    REPLACED = "replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a call comes from: its id, and the organisation of the client certificate; None without one."""
+
+    call_id: str
+    organisation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signatory:
+    """A person who has signed, or who may: personal number and name."""
+
+    number: str = field(repr=False)
+    name: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenSignature:
+    """A user's signature that verified.
+
+    Args:
+        signer: the personal number in its certificate.
+        name: the name in its certificate.
+        signature: the bytes, as they came.
+        certificate: as it came.
+        nonce: as it came.
+        encoding: of the text that was signed.
+        agreement_text: the text that was signed.
+        sentence: what was signed, as the register says it.
+        received: when it came.
+    """
+
+    signer: str = field(repr=False)
+    name: str = field(repr=False)
+    signature: bytes = field(repr=False)
+    certificate: str = field(repr=False)
+    nonce: str | None = field(repr=False)
+    encoding: str
+    agreement_text: str = field(repr=False)
+    sentence: str = field(repr=False)
+    received: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a signed request wants.
+
+    Args:
+        kind: what is to be done.
+        recipient: whose account.
+        agreement_text: the text that the users sign.
+        requested_on: the request's Timestamp.
+        operator: the operator that the request names; None for preferences, which belong to the account's own.
+        account_type: for a registration.
+        accepted: for preferences, the senders that the recipient accepts.
+    """
+
+    kind: Kind
+    recipient: str = field(repr=False)
+    agreement_text: str = field(repr=False)
+    requested_on: date
+    operator: Operator | None = None
+    account_type: str | None = None
+    accepted: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A request that waits for signatures.
+
+    Args:
+        id: its key; None for an account that was entered as pending without a request.
+        kind: what it wants done.
+        recipient: whose account.
+        operator: the operator that began it.
+        account_type: for a registration.
+        agreement_text: of the first call.
+        requested_on: the Timestamp of the first call.
+        changed: when a signature last came.
+        accepted: for preferences, the senders accepted, as the first call listed them.
+        deselected: for preferences, the senders that this leaves out.
+        signatures: those that came so far, one for each signer.
+    """
+
+    id: int | None
+    kind: Kind
+    recipient: str = field(repr=False)
+    operator: str
+    account_type: str | None
+    agreement_text: str = field(repr=False)
+    requested_on: date
+    changed: datetime
+    accepted: frozenset[str] | None = None
+    deselected: frozenset[str] | None = None
+    signatures: tuple[GivenSignature, ...] = ()
+
+    def same_content(self, operator: str, accepted: frozenset[str] | None, deselected: frozenset[str] | None) -> bool:
+        """Tell whether another call wants the same done, so that its signatures add to these.
+
+        The agreement text is not compared: each signature is kept with the text that it signed. A list of senders is
+        the same when it accepts the same or leaves out the same, since a sender that joins between two calls changes
+        one of them.
+        """
+        if self.operator != operator:
+            return False
+        return self.kind is not Kind.PREFERENCES or self.accepted == accepted or self.deselected == deselected
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """The contract's SignatureAuthorizationResult: how far the signatures have come."""
+
+    recipient: str = field(repr=False)
+    status: Status
+    at: datetime
+    text: str = field(repr=False)
+    signed_by: tuple[Signatory, ...] = field(default=(), repr=False)
+    possible_signers: tuple[Signatory, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingAnswer:
+    """A pending request with its operator and the state of its signatures, as it is shown."""
+
+    pending: Pending
+    operator: Operator
+    authorization: Authorization
+    accepted: tuple[Sender, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInformation:
+    """What isAuthorizedSigner tells of an account that was begun."""
+
+    active: bool
+    status: Status
+    operator: str
+    signed_by: tuple[Signatory, ...] = field(default=(), repr=False)
+    agreement_text: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizedAccount:
+    """The answer of isAuthorizedSigner."""
+
+    authorized: bool
+    user: str = field(repr=False)
+    company: str
+    company_name: str
+    rule_text: str
+    possible_signers: tuple[Signatory, ...] = field(default=(), repr=False)
+    information: AccountInformation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One step in the history of a recipient's account.
+
+    Args:
+        at: when.
+        kind: what the request wants done.
+        step: what happened to it.
+        operator: the operator of the request.
+        caller: the organisation that called; None where it had no certificate.
+        call_id: the call.
+        sentence: what the request says, in one sentence.
+        signatures: those that came with this step.
+    """
+
+    at: datetime
+    kind: Kind
+    step: Step
+    operator: str
+    caller: str | None
+    call_id: str
+    sentence: str = field(repr=False)
+    signatures: tuple[GivenSignature, ...] = ()
+
+
+def check_state(wanted: Wanted, account: Account | None, organisation: str | None) -> None:
+    """Check that the state of an account allows what is wanted.
+
+    Args:
+        wanted: the request.
+        account: the account as it is now; None where there is none.
+        organisation: the caller, where it is known. What a request names as its operator was compared before.
+
+    Raises:
+        Refused: register: ``ACCOUNT_ACTIVE`` or ``ACCOUNT_PENDING``. Otherwise ``NOT_FOUND`` without an account,
+            ``NOT_AUTHORISED`` for another operator's, ``ACCOUNT_STATE`` for a pending one and for a change to the
+            operator that has it.
+    """
+    operator = wanted.operator.number if wanted.operator else None
+    if wanted.kind is Kind.REGISTER:
+        if account is None:
+            return
+        if not account.pending:
+            raise Refused(Refusal.ACCOUNT_ACTIVE)
+        if account.operator != operator or account.account_type != wanted.account_type:
+            raise Refused(Refusal.ACCOUNT_PENDING)
+        return
+    if account is None:
+        raise Refused(Refusal.NOT_FOUND, "account")
+    if wanted.kind is Kind.DEREGISTER and account.operator != operator:
+        raise Refused(Refusal.NOT_AUTHORISED, "another operator's account")
+    if wanted.kind is Kind.PREFERENCES and organisation not in (None, account.operator):
+        raise Refused(Refusal.NOT_AUTHORISED, "another operator's account")
+    if account.pending:
+        raise Refused(Refusal.ACCOUNT_STATE, "the account is pending")
+    if wanted.kind is Kind.CHANGE_OPERATOR and account.operator == operator:
+        raise Refused(Refusal.ACCOUNT_STATE, "the account is at this operator")
+
+
+def sentence_of(
+    kind: Kind, recipient: str, operator: str, account_type: str | None, deselected: Collection[str]
+) -> str:
+    """Return the sentence that says what is signed; ``operator`` is a name. Source: contract, services, Recipient."""
+    match kind:
+        case Kind.REGISTER:
+            return f"Register {recipient} at {operator}, account type {account_type}."
+        case Kind.DEREGISTER:
+            return f"Deregister {recipient} at {operator}."
+        case Kind.CHANGE_OPERATOR:
+            return f"Move the account of {recipient} to {operator}."
+        case Kind.PREFERENCES:
+            without = f"all senders but {', '.join(sorted(deselected))}" if deselected else "all senders"
+            return f"The account of {recipient} at {operator} accepts {without}."
+
+
+def merge(before: Iterable[GivenSignature], now: Iterable[GivenSignature]) -> dict[str, GivenSignature]:
+    """Return the signatures by signer; of two by the same person the first one counts."""
+    merged: dict[str, GivenSignature] = {}
+    for one in (*before, *now):
+        merged.setdefault(one.signer, one)
+    return merged

@@ -1,0 +1,249 @@
+"""Queries of requests about accounts, their signatures and their history.
+
+The functions that change something expect the account to be locked by `lock_account` in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
+
+from mm_soap.far import store as register_store
+from mm_soap.far.account_tables import history, request, signature
+from mm_soap.far.accounts.model import GivenSignature, HistoryEntry, Kind, Pending, Step
+from mm_soap.far.model import Account, AccountType
+
+_account = register_store.account
+_operator = register_store.operator
+_choice = register_store.sender_choice
+
+_one_account = select(
+    _account.c.recipient, _account.c.operator, _account.c.account_type, _account.c.pending, _account.c.last_registration
+).where(_account.c.recipient == bindparam("wanted"))
+# SQLite lets one transaction write at a time and needs no more; PostgreSQL holds the row until the end.
+_locked_account = _one_account.with_for_update()
+_operator_by_name = select(_operator.c.number).where(
+    _operator.c.name == bindparam("wanted"), _operator.c.closed.is_(None)
+)
+_pending = select(request).where(request.c.state == "pending").order_by(request.c.recipient, request.c.id)
+_pending_of = _pending.where(request.c.recipient.in_(bindparam("recipients", expanding=True)))
+_pending_signed_by = _pending.where(
+    request.c.id.in_(select(signature.c.request).where(signature.c.signer == bindparam("signer")))
+)
+_signatures = (
+    select(signature)
+    .where(signature.c.request.in_(bindparam("requests", expanding=True)))
+    .order_by(signature.c.request, signature.c.received, signature.c.signer)
+)
+_last_registration = (
+    select(request.c.id, request.c.agreement_text)
+    .where(request.c.recipient == bindparam("wanted"), request.c.kind == "register", request.c.state == "completed")
+    .order_by(request.c.id.desc())
+    .limit(1)
+)
+_history = (
+    select(history, request.c.kind)
+    .join_from(history, request, history.c.request == request.c.id)
+    .where(history.c.recipient == bindparam("wanted"))
+    .order_by(history.c.id)
+)
+_choices = select(_choice.c.sender, _choice.c.accepted).where(_choice.c.recipient == bindparam("wanted"))
+_end = update(request).where(request.c.id == bindparam("wanted"))
+_move = update(_account).where(_account.c.recipient == bindparam("wanted"))
+_close = delete(_account).where(_account.c.recipient == bindparam("wanted"))
+
+
+def find_account(connection: Connection, recipient: str) -> Account | None:
+    """Return the account of a recipient."""
+    return _read_account(connection.execute(_one_account, {"wanted": int(recipient)}).first())
+
+
+def lock_account(connection: Connection, recipient: str) -> Account | None:
+    """Return the account of a recipient, and let nobody else change it before this transaction ends.
+
+    Where there is none, nothing is locked: of two that then insert one, the second breaks a key.
+    """
+    return _read_account(connection.execute(_locked_account, {"wanted": int(recipient)}).first())
+
+
+def _read_account(row: Any) -> Account | None:
+    if row is None:
+        return None
+    return Account(str(row.recipient), row.operator, AccountType(row.account_type), row.pending, row.last_registration)
+
+
+def operator_by_name(connection: Connection, name: str) -> str | None:
+    """Return the number of the operator that is registered under a name and not closed."""
+    number: str | None = connection.execute(_operator_by_name, {"wanted": name}).scalar()
+    return number
+
+
+def find_pending(connection: Connection, recipients: Collection[str], *kinds: Kind) -> Sequence[Pending]:
+    """Return the pending requests of some recipients, of any or some kinds, by recipient."""
+    rows = connection.execute(_pending_of, {"recipients": [int(one) for one in recipients]}).all()
+    return _with_signatures(connection, [row for row in rows if not kinds or row.kind in kinds])
+
+
+def find_pending_signed(connection: Connection, user: str, *kinds: Kind) -> Sequence[Pending]:
+    """Return the pending requests of some kinds that a person has signed."""
+    rows = connection.execute(_pending_signed_by, {"signer": user}).all()
+    return _with_signatures(connection, [row for row in rows if row.kind in kinds])
+
+
+def _with_signatures(connection: Connection, rows: Sequence[Any]) -> Sequence[Pending]:
+    given: dict[int, list[GivenSignature]] = {}
+    if rows:
+        for row in connection.execute(_signatures, {"requests": [row.id for row in rows]}).mappings():
+            given.setdefault(row["request"], []).append(_read_signature(row))
+    answer = []
+    for row in rows:
+        content = row.content or {}
+        answer.append(
+            Pending(
+                row.id,
+                Kind(row.kind),
+                str(row.recipient),
+                row.operator,
+                row.account_type,
+                row.agreement_text,
+                row.requested_on,
+                row.changed,
+                frozenset(content["accepted"]) if content else None,
+                frozenset(content["deselected"]) if content else None,
+                tuple(given.get(row.id, ())),
+            )
+        )
+    return answer
+
+
+def _read_signature(row: RowMapping) -> GivenSignature:
+    return GivenSignature(**{name: row[name] for name in GivenSignature.__dataclass_fields__})
+
+
+def begin(connection: Connection, one: Pending) -> int:
+    """Write a new request and return its key."""
+    content = None
+    if one.accepted is not None:
+        content = {"accepted": sorted(one.accepted), "deselected": sorted(one.deselected or ())}
+    row = {
+        "recipient": int(one.recipient),
+        "kind": one.kind.value,
+        "state": "pending",
+        "operator": one.operator,
+        "account_type": one.account_type,
+        "agreement_text": one.agreement_text,
+        "requested_on": one.requested_on,
+        "content": content,
+        "begun": one.changed,
+        "changed": one.changed,
+    }
+    key = connection.execute(insert(request), row).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def end(connection: Connection, request_id: int, step: Step, at: datetime) -> None:
+    """Write that a request waits no more: it is completed, abandoned or replaced."""
+    connection.execute(_end.values(state=step.value, changed=at), {"wanted": request_id})
+
+
+def touch(connection: Connection, request_id: int, at: datetime) -> None:
+    """Write when a signature was last added to a request."""
+    connection.execute(_end.values(changed=at), {"wanted": request_id})
+
+
+def record_step(connection: Connection, request_id: int, recipient: str, entry: HistoryEntry) -> None:
+    """Write a step of the history, with the signatures that came with it."""
+    row = {
+        "request": request_id,
+        "recipient": int(recipient),
+        "at": entry.at,
+        "step": entry.step.value,
+        "operator": entry.operator,
+        "caller": entry.caller,
+        "call_id": entry.call_id,
+        "sentence": entry.sentence,
+    }
+    key = connection.execute(insert(history), row).inserted_primary_key
+    assert key is not None
+    if entry.signatures:
+        names = GivenSignature.__dataclass_fields__
+        rows = [
+            {"request": request_id, "history": key[0], **{name: getattr(one, name) for name in names}}
+            for one in entry.signatures
+        ]
+        connection.execute(insert(signature), rows)
+
+
+def read_history(connection: Connection, recipient: str) -> Sequence[HistoryEntry]:
+    """Return the history of a recipient's accounts, oldest first."""
+    rows = connection.execute(_history, {"wanted": int(recipient)}).all()
+    given: dict[int, list[GivenSignature]] = {}
+    if rows:
+        for row in connection.execute(_signatures, {"requests": sorted({row.request for row in rows})}).mappings():
+            given.setdefault(row["history"], []).append(_read_signature(row))
+    return [
+        HistoryEntry(
+            row.at,
+            Kind(row.kind),
+            Step(row.step),
+            row.operator,
+            row.caller,
+            row.call_id,
+            row.sentence,
+            tuple(given.get(row.id, ())),
+        )
+        for row in rows
+    ]
+
+
+def last_registration(connection: Connection, recipient: str) -> tuple[str, Sequence[GivenSignature]] | None:
+    """Return the agreement text and the signatures by which an account was last opened, where they are known."""
+    row = connection.execute(_last_registration, {"wanted": int(recipient)}).first()
+    if row is None:
+        return None
+    rows = connection.execute(_signatures, {"requests": [row.id]}).mappings()
+    return row.agreement_text, [_read_signature(one) for one in rows]
+
+
+def add_pending_account(connection: Connection, recipient: str, operator: str, account_type: str) -> None:
+    """Write an account that waits for signatures. Breaks a key where there is one already."""
+    connection.execute(
+        insert(_account),
+        {"recipient": int(recipient), "account_type": account_type, "pending": True, "operator": operator},
+    )
+
+
+def activate(connection: Connection, recipient: str, at: datetime) -> None:
+    """Make a pending account active."""
+    connection.execute(_move.values(pending=False, last_registration=at), {"wanted": int(recipient)})
+
+
+def move(connection: Connection, recipient: str, operator: str) -> None:
+    """Move an account to another operator."""
+    connection.execute(_move.values(operator=operator), {"wanted": int(recipient)})
+
+
+def close(connection: Connection, recipient: str) -> None:
+    """Take an account away, with what its recipient chose. Its history stays."""
+    connection.execute(_close, {"wanted": int(recipient)})
+
+
+def deselected(connection: Connection, recipient: str) -> frozenset[str]:
+    """Return the numbers of the senders that a recipient does not accept."""
+    found = connection.execute(_choices, {"wanted": int(recipient)})
+    return frozenset(number for number, accepted in found if not accepted)
+
+
+def replace_choices(connection: Connection, recipient: str, unwanted: Iterable[str], at: datetime) -> None:
+    """Write whom a recipient does not accept; everybody else is accepted. Senders that are gone are left out."""
+    before = deselected(connection, recipient)
+    connected = {one.number for one in register_store.all_senders(connection)}
+    now = frozenset(unwanted) & connected
+    for number in sorted(now - before):
+        register_store.save_choice(connection, recipient, number, False, at)
+    for number in sorted(before - now):
+        register_store.save_choice(connection, recipient, number, True, at)

@@ -1,0 +1,30 @@
+"""What a person may do with which mailboxes: as signatory, by role, by consent; and whose signatures are enough."""
+
+from mm_soap.far.rights.model import (
+    AccessRights,
+    AccountAction,
+    Activity,
+    Consent,
+    ConsentKind,
+    GrantType,
+    Problem,
+    ProblemType,
+    Right,
+)
+from mm_soap.far.rights.service import Consents, Rights
+from mm_soap.far.rights.signatures import SignatureQuestions
+
+__all__ = [
+    "AccessRights",
+    "AccountAction",
+    "Activity",
+    "Consent",
+    "ConsentKind",
+    "Consents",
+    "GrantType",
+    "Problem",
+    "ProblemType",
+    "Right",
+    "Rights",
+    "SignatureQuestions",
+]
