@@ -99,7 +99,7 @@ QUICK = {"retry_first": 0.1, "retry_longest": 1.0}
 
 def test_the_whole_process_is_killed(fresh: Demonstration) -> None:
     fresh.change("dispatcher", **QUICK)
-    server = fresh.serve()
+    server = fresh.serve(MM_SOAP_THREADS="64")
     run(fresh, server.url, server)
 
 
