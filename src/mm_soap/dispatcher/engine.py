@@ -5,24 +5,20 @@ hands out the calls to operators and writes down their results, several at a tim
 After a crash the rows are as they were before the step that was cut off, and that step runs again: it sends the same
 bytes, and an operator that has them already answers as it did before.
 
-One engine works on a database at a time: it holds a lock on a file beside it, which the operating system frees however
-the process ends. Other processes wait for it.
+One engine works on a database at a time; other processes wait for it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -32,6 +28,7 @@ from mm_soap.clock import Clock
 from mm_soap.dispatcher import store
 from mm_soap.dispatcher.addressing import Addressing
 from mm_soap.dispatcher.handover import Handover
+from mm_soap.dispatcher.holding import hold
 from mm_soap.dispatcher.lanes import Lanes
 from mm_soap.dispatcher.model import Outcome, Sealed, State
 from mm_soap.errors import MmSoapError
@@ -57,7 +54,6 @@ class EmbeddedEngine:
 
     Args:
         database: the dispatcher's own.
-        lock: the path of the lock file; None where no other process can run an engine on this database.
         addressing, handover: the steps.
         clock: the time.
         look_up_batch: deliveries addressed together, at most 1000.
@@ -68,7 +64,6 @@ class EmbeddedEngine:
     def __init__(
         self,
         database: Database,
-        lock: Path | None,
         addressing: Addressing,
         handover: Handover,
         clock: Clock,
@@ -78,7 +73,6 @@ class EmbeddedEngine:
         threads: int = 16,
     ) -> None:
         self._database = database
-        self._lock = lock
         self._addressing = addressing
         self._handover = handover
         self._clock = clock
@@ -110,7 +104,7 @@ class EmbeddedEngine:
             thread.join()
 
     def _run(self) -> None:
-        with _hold(self._lock, self._stopping) as held:
+        with hold(self._database, self._stopping) as held:
             if not held:
                 return
             addresser = threading.Thread(target=self._guarded, args=(self._address,), name="addresser", daemon=True)
@@ -241,21 +235,3 @@ def _event(now: datetime, kind: str, outcome: Outcome) -> Event:
         sender=outcome.sender,
         detail={"reason": outcome.reason, "attempt": outcome.attempts, **(outcome.detail or {})},
     )
-
-
-@contextmanager
-def _hold(path: Path | None, stopping: threading.Event) -> Iterator[bool]:
-    """Hold the lock on a file, waiting for it; False if the engine was stopped before it got the lock."""
-    if path is None:
-        yield True
-        return
-    with path.open("a") as file:
-        while not stopping.is_set():
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                stopping.wait(0.5)
-            else:
-                yield True
-                return
-        yield False

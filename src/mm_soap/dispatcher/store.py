@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
+    delete,
     func,
     insert,
     select,
@@ -104,6 +105,14 @@ _advance: Final = (
         reason=bindparam("new_reason"),
     )
 )
+_over: Final = (
+    select(_document.c.delivery)
+    .join(_delivery, _delivery.c.id == _document.c.delivery)
+    .where(_delivery.c.next_attempt.is_(None), _delivery.c.received < bindparam("before"))
+    .limit(500)
+)
+_forget_seals: Final = delete(_seal).where(_seal.c.delivery.in_(bindparam("wanted", expanding=True)))
+_forget_documents: Final = delete(_document).where(_document.c.delivery.in_(bindparam("wanted", expanding=True)))
 _count: Final = select(_delivery.c.state, func.count()).group_by(_delivery.c.state)
 
 
@@ -199,6 +208,18 @@ def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:
             for one in outcomes
         ],
     )
+
+
+def forget_documents(connection: Connection, before: datetime) -> int:
+    """Delete what was signed and sealed of some deliveries that ended and were accepted before a time.
+
+    What became of them, and by which ids, stays. Returns how many there were; 0 when none is left.
+    """
+    wanted = {"wanted": list(connection.execute(_over, {"before": before}).scalars())}
+    if wanted["wanted"]:
+        connection.execute(_forget_seals, wanted)
+        connection.execute(_forget_documents, wanted)
+    return len(wanted["wanted"])
 
 
 def count_by_state(connection: Connection) -> dict[State, int]:

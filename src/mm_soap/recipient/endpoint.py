@@ -11,8 +11,9 @@ from mm_soap.recipient import wire
 if TYPE_CHECKING:
     from mm_soap.soap import Handler, Precheck
 
-# More than 1000 ids have an error code of their own; the schema would call it bad input. Source: contract, errors.
 PRECHECKS: Mapping[str, Precheck] = {"isRegistered": wire.check_number_of_ids, "isReachable": wire.check_number_of_ids}
+"""What is looked at before the schema. More than 1000 ids have an error code of their own; the schema would call it bad
+input. Source: contract, errors."""
 
 
 def recipient_handlers(register: Register) -> Mapping[str, Handler]:
