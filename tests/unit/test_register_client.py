@@ -1,4 +1,4 @@
-"""The register's lists of senders and dispatchers are kept for a stated time, and one thread at a time asks for them."""
+"""The lists of senders and dispatchers are kept for a stated time, and one thread at a time asks for them."""
 
 from __future__ import annotations
 
