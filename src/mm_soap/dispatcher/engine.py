@@ -212,11 +212,12 @@ class EmbeddedEngine:
     def _write(self, kind: str, outcomes: Iterable[Outcome]) -> None:
         outcomes = list(outcomes)
         now = self._clock()
-        with writing(self._database) as connection:
+        # Not durable: after a crash of the machine the step runs again, with the same bytes and the same answer.
+        with writing(self._database, durable=False) as connection:
             store.write_outcomes(connection, outcomes)
             record_event(connection, *(_event(now, kind, outcome) for outcome in outcomes))
         for outcome in outcomes:
-            _log.info("%s %s: %s", kind, outcome.distribution_id, outcome.state.value)
+            _log.debug("%s %s: %s", kind, outcome.distribution_id, outcome.state.value)
 
     def _seconds_until(self, moment: datetime | None) -> float:
         if moment is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Final
 
 from sqlalchemy import (
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
     bindparam,
@@ -25,7 +27,7 @@ from sqlalchemy import (
 )
 
 from mm_soap.dispatcher.model import Accepted, NewDelivery, Outcome, Sealed, State
-from mm_soap.storage import NAMING, PreparedInsert, UtcDateTime, add_ledger, big_key
+from mm_soap.storage import NAMING, PreparedInsert, UtcDateTime, add_ledger, among, big_key, id_list
 
 metadata: Final = MetaData(naming_convention=NAMING)
 add_ledger(metadata)
@@ -76,7 +78,16 @@ _state: Final = select(_delivery.c.recipient, _delivery.c.state, _delivery.c.rea
     _delivery.c.distribution_id == bindparam("wanted"), _delivery.c.sender == bindparam("wanted_sender")
 )
 _due: Final = (
-    select(_delivery)
+    select(
+        _delivery.c.id,
+        _delivery.c.distribution_id,
+        _delivery.c.sender,
+        _delivery.c.recipient,
+        _delivery.c.received,
+        _delivery.c.attempts,
+        _delivery.c.operator,
+        _delivery.c.address,
+    )
     .where(_delivery.c.state == bindparam("wanted"), _delivery.c.next_attempt <= bindparam("now"))
     .order_by(_delivery.c.next_attempt)
     .limit(bindparam("most"))
@@ -84,14 +95,22 @@ _due: Final = (
 _next_due: Final = select(func.min(_delivery.c.next_attempt)).where(
     _delivery.c.state == bindparam("wanted"), _delivery.c.next_attempt > bindparam("now")
 )
-_documents: Final = select(_document.c.delivery, _document.c.signed).where(
-    _document.c.delivery.in_(bindparam("wanted", expanding=True))
-)
-_sealed_parts: Final = (
-    select(_document.c.delivery, _document.c.signed, _seal.c.content)
-    .join(_seal, _seal.c.delivery == _document.c.delivery)
-    .where(_document.c.delivery.in_(bindparam("wanted", expanding=True)))
-)
+
+
+@cache
+def _documents(dialect: str) -> Select[int, bytes]:
+    return select(_document.c.delivery, _document.c.signed).where(among(_document.c.delivery, "wanted", dialect))
+
+
+@cache
+def _sealed_parts(dialect: str) -> Select[int, bytes, bytes]:
+    return (
+        select(_document.c.delivery, _document.c.signed, _seal.c.content)
+        .join(_seal, _seal.c.delivery == _document.c.delivery)
+        .where(among(_document.c.delivery, "wanted", dialect))
+    )
+
+
 _advance: Final = (
     update(_delivery)
     .where(_delivery.c.id == bindparam("row"))
@@ -177,12 +196,16 @@ def next_due(connection: Connection, state: State, now: datetime) -> datetime | 
 
 def documents_of(connection: Connection, deliveries: Collection[int]) -> dict[int, bytes]:
     """Return the verified SignedDelivery of each delivery."""
-    return {row[0]: row[1] for row in connection.execute(_documents, {"wanted": list(deliveries)})}
+    dialect = connection.dialect.name
+    rows = connection.execute(_documents(dialect), {"wanted": id_list(deliveries, dialect)})
+    return {row[0]: row[1] for row in rows}
 
 
 def sealed_parts(connection: Connection, deliveries: Collection[int]) -> dict[int, tuple[bytes, bytes]]:
     """Return the SignedDelivery and the seal of each delivery, which make the same sealed bytes at every attempt."""
-    return {row[0]: (row[1], row[2]) for row in connection.execute(_sealed_parts, {"wanted": list(deliveries)})}
+    dialect = connection.dialect.name
+    rows = connection.execute(_sealed_parts(dialect), {"wanted": id_list(deliveries, dialect)})
+    return {row[0]: (row[1], row[2]) for row in rows}
 
 
 def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:
