@@ -123,7 +123,11 @@ def hostile_requests(own: Demonstration) -> Iterator[tuple[str, bytes, dict[str,
     yield "/Message/v3", f"{said} is no XML".encode(), {}
     yield "/Message/v3", good[:-30], {}
     yield "/Message/v3", good.replace(b"</s:Body>", b"</s:Body><s:Body/>"), {}
-    yield "/Message/v3", good.replace(b"<s:Header/>", f"<s:Header><x s:mustUnderstand='1'>{said}</x></s:Header>".encode()), {}
+    yield (
+        "/Message/v3",
+        good.replace(b"<s:Header/>", f"<s:Header><x s:mustUnderstand='1'>{said}</x></s:Header>".encode()),
+        {},
+    )
     yield "/Message/v3", f"<!DOCTYPE x [<!ENTITY {MARKER} '{PERSON}'>]>".encode() + good, {}
     yield "/Message/v3", good, {"content_type": f'text/xml; charset="{MARKER}{PERSON}"'}
     yield "/Message/v3", good, {"content_type": f"application/{MARKER}"}
@@ -139,7 +143,11 @@ def hostile_requests(own: Demonstration) -> Iterator[tuple[str, bytes, dict[str,
     yield "/Recipient/v3", enveloped(f'<isRegistered xmlns="{RECIPIENT_V3}">{many}</isRegistered>'), {}
     rights = f'<a:getUserAccessRights xmlns:a="{AUTHORITY}"><arg0>{PERSON}</arg0></a:getUserAccessRights>'
     yield "/Authority", enveloped(rights), {}
-    yield "/Authority", enveloped(f'<a:isSenderAccepted xmlns:a="{AUTHORITY}"><arg0>{said}</arg0></a:isSenderAccepted>'), {}
+    yield (
+        "/Authority",
+        enveloped(f'<a:isSenderAccepted xmlns:a="{AUTHORITY}"><arg0>{said}</arg0></a:isSenderAccepted>'),
+        {},
+    )
     yield "/Notification/v3", enveloped(f"<x>{said}</x>"), {}
     yield f"/Service/v3/{PERSON}?recipientId={PERSON}", enveloped(f"<x>{said}</x>"), {}
     yield f"/Service/v3?recipientId={PERSON}", f'<s:Envelope xmlns:s="{SOAP_ENVELOPE}">{said}</s:Envelope>'.encode(), {}
