@@ -192,7 +192,6 @@ def test_ids_that_nobody_knows(demonstration: Demonstration, served: Server) -> 
     refused(mm_soap("mailbox", "list", UNKNOWN, *at), 1)
 
 
-@pytest.mark.xfail(strict=True, reason="the sentence is the name of an exception")
 def test_nobody_answers(template: Path) -> None:
     """The sentence says whom to look after."""
     at = ("--config", template / "mm-soap.toml")

@@ -216,9 +216,6 @@ def test_a_delivery_that_cannot_be_made_fails_with_a_reason(short_of_time: Demon
     assert reason_of(short_of_time, distribution).startswith("Given up: ")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="while the circuit breaker of an operator is open, what waits behind it is not given up in time"
-)
 def test_all_that_waits_for_a_dead_operator_is_given_up_in_time(short_of_time: Demonstration) -> None:
     url = short_of_time.servers[0].url
     recipients = NUMBERS.register(short_of_time, f"http://127.0.0.1:{free_port()}/Service/v3", 20)

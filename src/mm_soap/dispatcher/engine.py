@@ -14,7 +14,7 @@ import logging
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -151,15 +151,22 @@ class EmbeddedEngine:
         now = self._clock()
         room = self._threads - len(self._busy)
         begun: list[Sealed] = []
+        over: Sequence[Sealed] = ()
         next_due = None
+        full = self._lanes.full(now)
         with reading(self._database) as connection:
+            if full:  # what waits behind a full or a closed lane is not attempted, but its time runs
+                before = self._handover.overdue(now)
+                over = store.overdue(connection, now, before, _WRITTEN_TOGETHER, self._busy)
             if room > 0:
-                due = store.due_for_delivery(connection, now, room, self._busy, self._lanes.full(now))
+                due = store.due_for_delivery(connection, now, room, self._busy, full)
                 begun = self._with_room(due, now)
             if begun:
                 parts = store.sealed_parts(connection, [delivery.id for delivery in begun])
             else:
                 next_due = store.next_due(connection, State.SEALED, now)
+        if over:
+            self._write("hand-over", [self._handover.give_up(delivery) for delivery in over])
         for delivery in begun:
             self._busy[delivery.id] = delivery
             self._lanes.of(delivery.operator).begin()

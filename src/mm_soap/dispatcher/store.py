@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     Column,
@@ -92,6 +92,7 @@ _due: Final = (
     .order_by(_delivery.c.next_attempt)
     .limit(bindparam("most"))
 )
+_overdue: Final = _due.where(_delivery.c.received <= bindparam("accepted_before"))
 _next_due: Final = select(func.min(_delivery.c.next_attempt)).where(
     _delivery.c.state == bindparam("wanted"), _delivery.c.next_attempt > bindparam("now")
 )
@@ -181,12 +182,20 @@ def due_for_delivery(
     """Return sealed deliveries that are due, without the ``busy`` and those to the operators that are ``full``."""
     statement = _due.where(_delivery.c.operator.not_in(sorted(full))) if full else _due
     rows = connection.execute(statement, {"wanted": State.SEALED.value, "now": now, "most": most + len(busy)})
-    found = (
-        Sealed(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, r.operator, r.address)
-        for r in rows
-        if r.id not in busy
-    )
-    return list(found)[:most]
+    return [_sealed(row) for row in rows if row.id not in busy][:most]
+
+
+def overdue(
+    connection: Connection, now: datetime, accepted_before: datetime, most: int, busy: Collection[int]
+) -> Sequence[Sealed]:
+    """Return sealed deliveries that are due and were accepted long ago, without the ``busy``."""
+    parameters: dict[str, object] = {"wanted": State.SEALED.value, "now": now, "most": most + len(busy)}
+    parameters["accepted_before"] = accepted_before
+    return [_sealed(row) for row in connection.execute(_overdue, parameters) if row.id not in busy][:most]
+
+
+def _sealed(r: Any) -> Sealed:
+    return Sealed(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, r.operator, r.address)
 
 
 def next_due(connection: Connection, state: State, now: datetime) -> datetime | None:
