@@ -98,7 +98,7 @@ def _package(name: str) -> str:
     function, _, place = name.rpartition(" (")
     if not function:
         return "functions in C"
-    return place.partition("/")[0] or "Python's library"
+    return "Python's library" if place.startswith(("/", "<")) else place.partition("/")[0]
 
 
 def _write(_number: int, _frame: Any) -> None:

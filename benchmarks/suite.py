@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.profiling import FILE_VARIABLE
-from mm_soap.bootstrap import databases, seed
+from mm_soap.bootstrap import databases
 from mm_soap.clock import system_clock
 from mm_soap.config import ENVIRONMENT_PREFIX, Settings, load
 from mm_soap.contract import ports
 from mm_soap.demonstration import OPERATOR_ONE, SETTINGS_FILE, init_demo
 from mm_soap.errors import MmSoapError
 from mm_soap.far import Operator, Register
+from mm_soap.seeding import seed
 
 PARTIES = ("far", "dispatcher", "operator")
 """The parties by the names that the benchmark uses for them."""

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from lxml import etree
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Connection, Engine, text
 
 from mm_soap.bootstrap_sources import company_register, population_register
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, Settings
 from mm_soap.contract import ports, wsdl
-from mm_soap.demonstration import DemoWorld
+from mm_soap.directory import Directory
 from mm_soap.dispatcher import PRECHECKS as MESSAGE_PRECHECKS
 from mm_soap.dispatcher import (
     Addressing,
@@ -29,15 +28,17 @@ from mm_soap.dispatcher import (
     Handover,
     MessageService,
     RetryPolicy,
+    forget_documents,
     message_handlers,
 )
 from mm_soap.dsig import Trust, VerifiedSeal, seal_policy, sender_policy, verify_sealed
-from mm_soap.errors import ConfigurationError
-from mm_soap.far import Account, Dispatcher, Operator, Register, Sender, authority_handlers
+from mm_soap.errors import ConfigurationError, Refused
+from mm_soap.far import Register, authority_handlers
 from mm_soap.far.accounts.service import Accounts
 from mm_soap.far.accounts.signing import Signing
 from mm_soap.far.callers import Callers
 from mm_soap.far.rights import Rights, SignatureQuestions
+from mm_soap.housekeeping import Housekeeping
 from mm_soap.message import Limits
 from mm_soap.pki import Identity, TrustStore
 from mm_soap.recipient import PRECHECKS as RECIPIENT_PRECHECKS
@@ -47,8 +48,20 @@ from mm_soap.register_client import RegisterClient
 from mm_soap.service_supplier import PRECHECKS as SERVICE_PRECHECKS
 from mm_soap.service_supplier import MailboxService, service_handlers
 from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, SoapClient, Wsgi, soap_application
-from mm_soap.storage import migrate, open_database
+from mm_soap.storage import forget_evidence, migrate, open_database, reading
 from mm_soap.user_signatures import UserSignatureVerifier
+
+
+class Work(Protocol):
+    """Work in the background."""
+
+    def start(self) -> None:
+        """Begin, and return at once."""
+        ...
+
+    def stop(self) -> None:
+        """End, after what is under way."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -58,16 +71,16 @@ class Party:
     Args:
         name: ``far``, ``dispatcher`` or ``operator:NUMBER``.
         applications: WSGI applications by path.
+        database: its own.
         prefix: what stands before the paths of its ports.
-        start: begins its work in the background.
-        stop: ends that work, after what is under way.
+        work: what it does in the background.
     """
 
     name: str
     applications: Mapping[str, Wsgi]
+    database: Engine
     prefix: str = ""
-    start: Callable[[], None] = field(default=lambda: None)
-    stop: Callable[[], None] = field(default=lambda: None)
+    work: Sequence[Work] = ()
 
 
 def build_parties(
@@ -98,39 +111,22 @@ def build_parties(
     return [builders[name]() for name in chosen]
 
 
-def seed(settings: Settings, world: DemoWorld) -> None:
-    """Fill the databases of a demonstration."""
-    assert settings.far is not None
-    register = Register(_database(settings.far.database, "far"))
-    register_operators(settings, world, register)
-    for sender in world.senders:
-        register.add_sender(Sender(sender.number, sender.name))
-    for dispatcher in world.dispatchers:
-        register.add_dispatcher(Dispatcher(dispatcher.number, dispatcher.name, dispatcher.signs_for))
-    accounts = [
-        Account(each.recipient, each.operator, pending=each.state == "pending", last_registration=system_clock())
-        for each in world.accounts
-    ]
-    register.add_accounts(accounts)
-    services = dict(zip((each.organisation for each in settings.operator), mailbox_services(settings), strict=True))
-    for account in world.accounts:
-        if account.state == "active":
-            services[account.operator].open_mailbox(account.recipient)
-        for sender_number in account.deselected:
-            register.deselect(account.recipient, sender_number)
-            services[account.operator].deselect(account.recipient, sender_number)
-
-
-def register_operators(settings: Settings, world: DemoWorld, register: Register) -> None:
-    """Write into the register of a demonstration where its operators are served now."""
-    for operator in world.operators:
-        address = f"{settings.base_url}{operator.path}{ports()['service'].path}"
-        register.add_operator(Operator(operator.number, operator.name, address, address))
-
-
 def mailbox_services(settings: Settings, clock: Clock = system_clock) -> list[MailboxService]:
     """Return the use cases of each operator in the settings, for commands that look into mailboxes."""
-    return [_mailbox_service(settings, operator, clock) for operator in settings.operator]
+    return [
+        _mailbox_service(settings, operator, _register_client(settings, operator, clock), clock)
+        for operator in settings.operator
+    ]
+
+
+def answers(database: Engine) -> bool:
+    """Tell whether a database can be read now."""
+    try:
+        with reading(database) as connection:
+            connection.execute(text("SELECT 1"))
+    except Refused:
+        return False
+    return True
 
 
 def databases(settings: Settings) -> dict[str, Engine]:
@@ -162,7 +158,7 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
         **_port(settings, "recipient", recipient, RECIPIENT_PRECHECKS, refused, metrics),
         **_port(settings, "authority", authority, {}, refused, metrics),
     }
-    return Party("far", applications)
+    return Party("far", applications, database, "", (Housekeeping(database, clock, forget_evidence),))
 
 
 def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, clock: Clock) -> Party:
@@ -173,7 +169,6 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
     operators = _Operators(own.call_timeout, own.calls_per_operator)
     engine = EmbeddedEngine(
         database,
-        _lock_file(own.database),
         Addressing(database, register, identity, retry, clock),
         Handover(operators, retry, clock),
         clock,
@@ -187,12 +182,19 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
     refused = keep_refusals(database, clock, _retention(settings))
     applications = _port(settings, "message", handlers, MESSAGE_PRECHECKS, refused, metrics)
     applications |= _port(settings, "notification", {}, {}, refused, metrics)
-    return Party("dispatcher", applications, "", engine.start, engine.stop)
+    retention = _retention(settings)
+
+    def forget_old_documents(connection: Connection, now: datetime) -> int:
+        return forget_documents(connection, now - retention)
+
+    housekeeping = Housekeeping(database, clock, forget_evidence, forget_old_documents)
+    return Party("dispatcher", applications, database, "", (register, engine, housekeeping))
 
 
 def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock: Clock) -> Party:
     _identity(own)  # an operator signs nothing yet; a wrong certificate is told at the start all the same
-    service = _mailbox_service(settings, own, clock)
+    register = _register_client(settings, own, clock)
+    service = _mailbox_service(settings, own, register, clock)
     trust = _trust(settings, clock)
 
     def verify(call: Call) -> VerifiedSeal:
@@ -201,11 +203,11 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
     handlers = service_handlers(service, verify)
     refused = keep_refusals(service.database, clock, _retention(settings))
     applications = _port(settings, "service", handlers, SERVICE_PRECHECKS, refused, metrics, own.path)
-    return Party(f"operator:{own.organisation}", applications, own.path)
+    housekeeping = Housekeeping(service.database, clock, forget_evidence)
+    return Party(f"operator:{own.organisation}", applications, service.database, own.path, (register, housekeeping))
 
 
-def _mailbox_service(settings: Settings, own: OperatorSettings, clock: Clock) -> MailboxService:
-    directory = _register_client(settings, own, clock)
+def _mailbox_service(settings: Settings, own: OperatorSettings, directory: Directory, clock: Clock) -> MailboxService:
     database = _database(own.database, "service_supplier")
     return MailboxService(database, directory, _limits(settings), _retention(settings), clock)
 
@@ -284,11 +286,3 @@ def _database(target: str, party: Any) -> Engine:
     database = open_database(target)
     migrate(database, party)
     return database
-
-
-def _lock_file(target: str) -> Path | None:
-    """Return the lock file of the engine on a database file; None for a database server."""
-    if "://" not in target:
-        return Path(f"{target}.engine")
-    url = make_url(target)
-    return Path(f"{url.database}.engine") if url.get_backend_name() == "sqlite" and url.database else None

@@ -197,7 +197,7 @@ class Settings(BaseSettings):
         default="",
         description="The URL that others reach this server by; it stands in the WSDLs. Empty for host and port.",
     )
-    threads: int = Field(default=8, gt=0, description="How many requests one worker process answers at once.")
+    threads: int = Field(default=16, gt=0, description="How many requests one worker process answers at once.")
     workers: int = Field(default=1, gt=0, description="How many worker processes answer requests.")
     body_limit: int = Field(default=8_388_608, gt=0, description="The longest request body that is read, in bytes.")
     trust: TrustSettings = Field(default_factory=TrustSettings)

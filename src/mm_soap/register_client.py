@@ -22,6 +22,11 @@ from mm_soap.xml import AUTHORITY, DISPATCHER, RECIPIENT_V1, RECIPIENT_V3, SENDE
 
 _log = logging.getLogger(__name__)
 
+_LONGEST_WAIT: Final = 5.0
+"""Seconds that a call waits for another one that asks the register already."""
+_PAUSE_WHEN_AWAY: Final = 1.0
+"""Seconds between two questions while the register is away."""
+
 
 class Port(Protocol):
     """What carries a call: :class:`mm_soap.soap.SoapClient`, or a fake."""
@@ -69,6 +74,8 @@ class RegisterClient:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: _Parties | None = None
+        self._stopping = threading.Event()
+        self._keeper: threading.Thread | None = None
 
     def reachable(self, sender: str, recipients: Sequence[str]) -> list[Reached]:
         """Ask isReachable for at most 1000 recipients; the answers are in the order of the question.
@@ -97,19 +104,50 @@ class RegisterClient:
         """
         return sender in self._parties().dispatchers.get(dispatcher, frozenset())
 
+    def start(self) -> None:
+        """Keep the lists fresh in the background, so that no call has to wait for them.
+
+        In a process that serves several parties this is more than speed: calls that all waited for the register could
+        take every thread that the register needs to answer.
+        """
+        self._stopping.clear()
+        self._keeper = threading.Thread(target=self._keep_fresh, name="register-client", daemon=True)
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """End the work in the background. A question under way is not waited for."""
+        self._stopping.set()
+
+    def _keep_fresh(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._known = self._ask()
+                pause = max(0.1, self._max_age.total_seconds() / 2)
+            except (RemoteFault, TransportError) as error:
+                _log.warning("The register could not be asked for senders and dispatchers: %s", error)
+                pause = _PAUSE_WHEN_AWAY
+            self._stopping.wait(pause)
+
     def _parties(self) -> _Parties:
-        known = self._known
-        if known is not None and self._clock() - known.asked < self._max_age:
+        known = self._fresh()
+        if known is not None:
             return known
-        with self._lock:  # one thread asks, the others wait for its answer
-            known = self._known
-            if known is None or self._clock() - known.asked >= self._max_age:
-                try:
-                    known = self._known = self._ask()
-                except (RemoteFault, TransportError) as error:
-                    _log.error("The register could not be asked for senders and dispatchers: %s", error)
-                    raise Refused(Refusal.UNAVAILABLE) from None
+        if not self._lock.acquire(timeout=_LONGEST_WAIT):
+            raise Refused(Refusal.UNAVAILABLE)
+        try:  # one thread asks, the others wait for its answer
+            known = self._fresh()
+            if known is None:
+                known = self._known = self._ask()
+        except (RemoteFault, TransportError) as error:
+            _log.error("The register could not be asked for senders and dispatchers: %s", error)
+            raise Refused(Refusal.UNAVAILABLE) from None
+        finally:
+            self._lock.release()
         return known
+
+    def _fresh(self) -> _Parties | None:
+        known = self._known
+        return known if known is not None and self._clock() - known.asked < self._max_age else None
 
     def _ask(self) -> _Parties:
         asked = self._clock()

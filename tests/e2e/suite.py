@@ -178,7 +178,9 @@ class Server:
     def workers(self) -> list[int]:
         """The process ids of the workers under the master."""
         assert self.process is not None
-        return [int(each) for each in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()]
+        return [
+            int(each) for each in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        ]
 
     def kill_workers(self) -> None:
         """SIGKILL to the workers alone."""

@@ -6,14 +6,24 @@ import json
 import re
 import socket
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lxml import etree
+from signxml.algorithms import (
+    CanonicalizationMethod,
+    DigestAlgorithm,
+    SignatureConstructionMethod,
+    SignatureMethod,
+)
+from signxml.signer import XMLSigner
 
 from mm_soap.cli.demo import one_page_pdf
 from mm_soap.demonstration import DISPATCHER, KOMMUN_A, OPERATOR_ONE, OPERATOR_TWO, RECIPIENT, UNKNOWN
+from mm_soap.message import build_delivery
 from tests.e2e.conftest import VECTORS_CERTIFICATE
 from tests.e2e.suite import (
     COMMAND,
@@ -109,7 +119,9 @@ def test_for_people_and_without_colour(demonstration: Demonstration, served: Ser
     at = ("--config", demonstration.config)
     with ThreadPoolExecutor(3) as pool:
         shown = [
-            *pool.map(lambda command: mm_soap(*command, *at), [("trace", distribution), ("mailbox", "list", RECIPIENT)]),
+            *pool.map(
+                lambda command: mm_soap(*command, *at), [("trace", distribution), ("mailbox", "list", RECIPIENT)]
+            ),
             mm_soap("status", distribution, *at, MM_SOAP_PORT=str(served.port)),
         ]
     for each in (result, *shown):
@@ -122,10 +134,6 @@ def test_for_people_and_without_colour(demonstration: Demonstration, served: Ser
     assert "Delivered" in shown[2].stdout
 
 
-MARKUP = pytest.mark.xfail(strict=True, reason="what is printed is read as markup of rich")
-
-
-@MARKUP
 @pytest.mark.parametrize("subject", ["Beslut [bold]fetstil[/bold]", "[/x]"])
 def test_square_brackets_are_text(demonstration: Demonstration, served: Server, texts: Path, subject: str) -> None:
     distribution = distribute(served.url, demonstration.signed(letter(RECIPIENT, a_message(subject))))
@@ -151,7 +159,7 @@ def test_a_recipient_who_is_not_in_the_register(demonstration: Demonstration, te
 @pytest.mark.parametrize(
     ("body", "more", "change", "expected", "word"),
     [
-        pytest.param("body.txt", (), {"sender": "162120000000"}, 2, "[[sender]]", marks=MARKUP),
+        ("body.txt", (), {"sender": "162120000000"}, 2, "[[sender]]"),
         ("body.txt", (), {"recipient": "192705178355"}, 1, "5001"),
         ("body.txt", ("picture.png",), {}, 2, "picture.png"),
         ("body.txt", ("not.pdf",), {}, 1, "5019"),
@@ -184,7 +192,6 @@ def test_ids_that_nobody_knows(demonstration: Demonstration, served: Server) -> 
     refused(mm_soap("mailbox", "list", UNKNOWN, *at), 1)
 
 
-@pytest.mark.xfail(strict=True, reason="the sentence is the name of an exception")
 def test_nobody_answers(template: Path) -> None:
     """The sentence says whom to look after."""
     at = ("--config", template / "mm-soap.toml")
@@ -227,7 +234,7 @@ def test_init_leaves_what_is_there_alone(fresh: Demonstration) -> None:
 
 
 def test_init_says_what_it_made(tmp_path: Path) -> None:
-    folder = tmp_path / "demo"
+    folder = tmp_path / "de[b]mo"  # square brackets are markup to what prints
     result = mm_soap("init", folder, "--demo", "--json")
     assert result.returncode == 0, result.stderr
     made = json.loads(result.stdout)
@@ -264,7 +271,6 @@ def test_without_other_settings_it_is_this_machine_alone(demonstration: Demonstr
     assert 'host = "127.0.0.1"\nport = 8080\n' in demonstration.config.read_text()
 
 
-@pytest.mark.xfail(strict=True, reason="it ends without a word")
 def test_a_port_that_is_taken(demonstration: Demonstration, served: Server) -> None:
     result = mm_soap("serve", "--config", demonstration.config, MM_SOAP_PORT=str(served.port))
     assert result.returncode in (1, 2)
@@ -274,10 +280,12 @@ def test_a_port_that_is_taken(demonstration: Demonstration, served: Server) -> N
     assert str(served.port) in last
 
 
-def test_a_call_under_way_ends_before_the_server_does(fresh: Demonstration) -> None:
+def test_a_connection_that_says_nothing_does_not_keep_it_from_stopping(fresh: Demonstration) -> None:
     server = fresh.serve("far")
     with socket.create_connection(("127.0.0.1", server.port)) as idle:
+        began = time.monotonic()
         server.stop()
+        assert time.monotonic() - began < 15
         assert idle.recv(1) == b""
     assert "Traceback" not in server.output()
 
@@ -339,16 +347,6 @@ def test_verify_sha1(tmp_path: Path, demonstration: Demonstration) -> None:
 
 def signed_with_sha1(demonstration: Demonstration) -> bytes:
     """What an old system sends. signxml makes no such signature unless it is told to twice."""
-    from lxml import etree
-    from signxml.algorithms import (
-        CanonicalizationMethod,
-        DigestAlgorithm,
-        SignatureConstructionMethod,
-        SignatureMethod,
-    )
-    from signxml.signer import XMLSigner
-
-    from mm_soap.message import build_delivery
 
     class OldSigner(XMLSigner):
         def check_deprecated_methods(self) -> None:

@@ -19,7 +19,7 @@ from tests.e2e.suite import Demonstration, Fault, Server, a_message, distribute,
 MESSAGES = int(os.environ.get("MM_SOAP_TEST_CRASH_MESSAGES", "300"))
 """How many messages are sent; set the variable to 1000 or more for a longer run."""
 
-KILLS = max(4, MESSAGES // 60)
+KILLS = max(3, MESSAGES // 100)
 SENDERS = 4
 RECIPIENTS = (RECIPIENT, RECIPIENT_AT_TWO)
 SECONDS = 80 * max(1.0, MESSAGES / 300)
@@ -99,7 +99,7 @@ QUICK = {"retry_first": 0.1, "retry_longest": 1.0}
 
 def test_the_whole_process_is_killed(fresh: Demonstration) -> None:
     fresh.change("dispatcher", **QUICK)
-    server = fresh.serve()
+    server = fresh.serve(MM_SOAP_THREADS="64")
     run(fresh, server.url, server)
 
 

@@ -110,7 +110,7 @@ import xmlsec
 from benchmarks.floor import Floor
 from benchmarks.messages import Writer
 from benchmarks.suite import forget_environment
-from mm_soap.bootstrap import seed
+from mm_soap.seeding import seed
 from mm_soap.clock import system_clock
 from mm_soap.demonstration import init_demo
 from mm_soap.errors import Refused

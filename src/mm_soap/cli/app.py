@@ -12,7 +12,7 @@ from mm_soap.cli import demo as demo_command
 from mm_soap.cli import mailboxes, sending, serving, setting_up, tracing, verifying
 from mm_soap.cli.far import far_app
 from mm_soap.cli.output import WRONG_USE, fail
-from mm_soap.errors import ConfigurationError, MmSoapError, Refused, RemoteFault
+from mm_soap.errors import ConfigurationError, MmSoapError, Refused, RemoteFault, TransportError
 from mm_soap.version import __version__
 
 app = typer.Typer(
@@ -140,6 +140,8 @@ def main() -> None:
         _end(f"The call was refused with code {fault.code}: {fault.description} (CallId {fault.call_id})")
     except Refused as refused:
         _end(f"{refused.description} (code {refused.refusal.code})")
+    except TransportError as error:
+        _end(f"The call failed: {error}. Check the address, and whether it is served there.")
     except MmSoapError as error:
         _end(str(error))
 

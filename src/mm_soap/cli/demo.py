@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mm_soap.bootstrap import seed
 from mm_soap.cli.output import console, print_json, progress_console
 from mm_soap.clock import system_clock
 from mm_soap.demonstration import DISPATCHER, KOMMUN_A, OPERATOR_ONE, RECIPIENT, SETTINGS_FILE, init_demo
 from mm_soap.errors import MmSoapError
+from mm_soap.seeding import seed
 
 _TEXT = "Hej!\n\nDitt beslut finns i bilagan.\n\nHälsningar\nKommun A\n"
 _SUBJECT = "Beslut om bygglov"

@@ -36,6 +36,8 @@ def list_messages(config: Path, recipient: str, as_json: bool) -> None:
             )
         else:
             rows = [(one.received.astimezone().strftime("%Y-%m-%d %H:%M:%S"), one.sender, one.subject) for one in found]
-            print_table(f"{len(found)} messages", ("Received", "Sender", "Subject"), rows)
+            print_table(
+                "1 message" if len(found) == 1 else f"{len(found)} messages", ("Received", "Sender", "Subject"), rows
+            )
         return
     fail("No operator in the settings has a mailbox for this recipient.")

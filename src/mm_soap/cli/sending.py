@@ -82,9 +82,9 @@ def _print(title: str, result: dict[str, object], as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
-    shown = {"type": "not unpacked yet", **{key: value for key, value in result.items() if value is not None}}
-    if "type" not in result:
-        del shown["type"]
+    shown = {key: value for key, value in result.items() if value is not None}
+    if result.get("type", "") is None:
+        shown["type"] = "not unpacked yet"
     print_table(title, ("", ""), [(key.replace("_", " "), value) for key, value in shown.items()])
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mm_soap.bootstrap import Party, build_parties, databases, register_operators
+from mm_soap.bootstrap import Party, Work, answers, build_parties, databases
 from mm_soap.config import Settings, load
 from mm_soap.contract import published
-from mm_soap.demonstration import DEMO_WORLD
 from mm_soap.errors import ConfigurationError
 from mm_soap.far import Register
+from mm_soap.seeding import register_operators
 from mm_soap.soap import Metrics, ServerSettings, Wsgi, compose
 from mm_soap.soap import serve as serve_application
 
@@ -26,13 +27,28 @@ def serve(config: Path, only: Sequence[str]) -> None:
             'This release does not terminate TLS yet and serves demonstrations alone: set profile = "demonstration".'
         )
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     # Built once before the workers start, so that what is wrong with the settings is said in one sentence.
     names = [party.name for party in build_parties(settings, only, Metrics())]
     if settings.profile == "demonstration" and not only and settings.far is not None:
-        register_operators(settings, DEMO_WORLD, Register(databases(settings)["far"]))
+        register_operators(settings, Register(databases(settings)["far"]))
+    _check_port(settings)
     worker = _Worker(settings, names)
     server = ServerSettings(settings.host, settings.port, settings.base_url, settings.threads, settings.workers)
     serve_application(worker.application, server, start=worker.start, stop=worker.stop)
+
+
+def _check_port(settings: Settings) -> None:
+    """Say in a sentence that the port is taken; gunicorn would try for seconds and end without a word."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror}. Set another host or port."
+            ) from None
 
 
 class _Worker:
@@ -52,14 +68,20 @@ class _Worker:
         for party in self._parties:
             applications |= party.applications
             files |= published(self._settings.base_url, party.prefix)
-        return compose(applications, files, lambda: True, metrics)
+        return compose(applications, files, self._ready, metrics)
 
     def start(self) -> None:
         """Start the work in the background."""
-        for party in self._parties:
-            party.start()
+        for work in self._work():
+            work.start()
 
     def stop(self) -> None:
         """Let the work in the background end."""
-        for party in self._parties:
-            party.stop()
+        for work in self._work():
+            work.stop()
+
+    def _ready(self) -> bool:
+        return all(answers(party.database) for party in self._parties)
+
+    def _work(self) -> list[Work]:
+        return [work for party in self._parties for work in party.work]

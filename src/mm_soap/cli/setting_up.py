@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mm_soap.bootstrap import seed
 from mm_soap.cli.output import console, print_json, progress_console
 from mm_soap.clock import system_clock
 from mm_soap.demonstration import RECIPIENT, SETTINGS_FILE, init_demo
+from mm_soap.seeding import seed
 
 
 def init(directory: Path, as_json: bool) -> None:

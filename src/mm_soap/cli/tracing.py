@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.padding import Padding
+from rich.text import Text
 from sqlalchemy import Engine
 
 from mm_soap.bootstrap import databases
-from mm_soap.cli.output import console, fail, print_json
+from mm_soap.cli.output import console, fail, plain, print_json
 from mm_soap.config import load
 from mm_soap.storage import Event, events_of, reading
 
@@ -39,8 +40,9 @@ def trace(config: Path, any_id: str, as_json: bool) -> None:
     for step in steps:
         event = step.event
         outcome = "" if event.outcome == event.kind else f": {event.outcome}"
-        out.print(f"\n[dim]{_time(step)}[/]  [bold]{step.party}[/]  {event.kind}{outcome}")
-        out.print(Padding(_why(event), (0, 0, 0, 4)))
+        head = (f"\n{_time(step)}  ", "dim"), (step.party, "bold"), plain(f"  {event.kind}{outcome}")
+        out.print(Text.assemble(*head))
+        out.print(Padding(plain(_why(event)), (0, 0, 0, 4)))
 
 
 def find_steps(parties: dict[str, Engine], any_id: str) -> list[Step]:

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from cryptography import x509
 from lxml import etree
+from rich.text import Text
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 
-from mm_soap.cli.output import REFUSED, console, print_json
+from mm_soap.cli.output import REFUSED, console, plain, print_json
 from mm_soap.clock import Clock, system_clock
 from mm_soap.contract import explain
 from mm_soap.dsig import (
@@ -164,10 +165,11 @@ def _row(kind: str, verified: VerifiedDocument) -> dict[str, Any]:
 def _print(report: _Report) -> None:
     out = console()
     for row in report.signatures:
-        out.print(f"[green]✓[/] The {row['signature']}'s signature holds: {row['signer']}, signed {row['signed_form']}")
-        out.print(f"  {row['subject']}, valid until {row['certificate_valid_until']}")
+        holds = f"The {row['signature']}'s signature holds: {row['signer']}, signed {row['signed_form']}"
+        out.print(Text.assemble(("✓ ", "green"), plain(holds)))
+        out.print(plain(f"  {row['subject']}, valid until {row['certificate_valid_until']}"))
     for problem in report.problems:
         place = f" at {problem['place']}" if problem["place"] else ""
-        out.print(f"[red]✗[/] {problem['rule']}{place}: {problem['remedy']}")
+        out.print(Text.assemble(("✗ ", "red"), plain(f"{problem['rule']}{place}: {problem['remedy']}")))
     if report.valid and report.trusted is None:
         out.print("[yellow]![/] Who issued the certificates was not checked: give --trust CERT.")

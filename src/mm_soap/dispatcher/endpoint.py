@@ -12,6 +12,8 @@ from mm_soap.dsig import Trust, verify_delivery
 from mm_soap.soap import Call, Handler, Precheck
 
 PRECHECKS: Mapping[str, Precheck] = {"distributeSecure": wire.require_signature}
+"""What is looked at before the schema. A missing signature has an error code of its own, 5006; the schema would call it
+bad input."""
 
 
 def message_handlers(service: MessageService, trust: Trust) -> Mapping[str, Handler]:

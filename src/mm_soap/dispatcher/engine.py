@@ -5,24 +5,20 @@ hands out the calls to operators and writes down their results, several at a tim
 After a crash the rows are as they were before the step that was cut off, and that step runs again: it sends the same
 bytes, and an operator that has them already answers as it did before.
 
-One engine works on a database at a time: it holds a lock on a file beside it, which the operating system frees however
-the process ends. Other processes wait for it.
+One engine works on a database at a time; other processes wait for it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -32,6 +28,7 @@ from mm_soap.clock import Clock
 from mm_soap.dispatcher import store
 from mm_soap.dispatcher.addressing import Addressing
 from mm_soap.dispatcher.handover import Handover
+from mm_soap.dispatcher.holding import hold
 from mm_soap.dispatcher.lanes import Lanes
 from mm_soap.dispatcher.model import Outcome, Sealed, State
 from mm_soap.errors import MmSoapError
@@ -57,7 +54,6 @@ class EmbeddedEngine:
 
     Args:
         database: the dispatcher's own.
-        lock: the path of the lock file; None where no other process can run an engine on this database.
         addressing, handover: the steps.
         clock: the time.
         look_up_batch: deliveries addressed together, at most 1000.
@@ -68,7 +64,6 @@ class EmbeddedEngine:
     def __init__(
         self,
         database: Database,
-        lock: Path | None,
         addressing: Addressing,
         handover: Handover,
         clock: Clock,
@@ -78,7 +73,6 @@ class EmbeddedEngine:
         threads: int = 16,
     ) -> None:
         self._database = database
-        self._lock = lock
         self._addressing = addressing
         self._handover = handover
         self._clock = clock
@@ -110,7 +104,7 @@ class EmbeddedEngine:
             thread.join()
 
     def _run(self) -> None:
-        with _hold(self._lock, self._stopping) as held:
+        with hold(self._database, self._stopping) as held:
             if not held:
                 return
             addresser = threading.Thread(target=self._guarded, args=(self._address,), name="addresser", daemon=True)
@@ -157,15 +151,22 @@ class EmbeddedEngine:
         now = self._clock()
         room = self._threads - len(self._busy)
         begun: list[Sealed] = []
+        over: Sequence[Sealed] = ()
         next_due = None
+        full = self._lanes.full(now)
         with reading(self._database) as connection:
+            if full:  # what waits behind a full or a closed lane is not attempted, but its time runs
+                before = self._handover.overdue(now)
+                over = store.overdue(connection, now, before, _WRITTEN_TOGETHER, self._busy)
             if room > 0:
-                due = store.due_for_delivery(connection, now, room, self._busy, self._lanes.full(now))
+                due = store.due_for_delivery(connection, now, room, self._busy, full)
                 begun = self._with_room(due, now)
             if begun:
                 parts = store.sealed_parts(connection, [delivery.id for delivery in begun])
             else:
                 next_due = store.next_due(connection, State.SEALED, now)
+        if over:
+            self._write("hand-over", [self._handover.give_up(delivery) for delivery in over])
         for delivery in begun:
             self._busy[delivery.id] = delivery
             self._lanes.of(delivery.operator).begin()
@@ -218,11 +219,12 @@ class EmbeddedEngine:
     def _write(self, kind: str, outcomes: Iterable[Outcome]) -> None:
         outcomes = list(outcomes)
         now = self._clock()
-        with writing(self._database) as connection:
+        # Not durable: after a crash of the machine the step runs again, with the same bytes and the same answer.
+        with writing(self._database, durable=False) as connection:
             store.write_outcomes(connection, outcomes)
             record_event(connection, *(_event(now, kind, outcome) for outcome in outcomes))
         for outcome in outcomes:
-            _log.info("%s %s: %s", kind, outcome.distribution_id, outcome.state.value)
+            _log.debug("%s %s: %s", kind, outcome.distribution_id, outcome.state.value)
 
     def _seconds_until(self, moment: datetime | None) -> float:
         if moment is None:
@@ -241,21 +243,3 @@ def _event(now: datetime, kind: str, outcome: Outcome) -> Event:
         sender=outcome.sender,
         detail={"reason": outcome.reason, "attempt": outcome.attempts, **(outcome.detail or {})},
     )
-
-
-@contextmanager
-def _hold(path: Path | None, stopping: threading.Event) -> Iterator[bool]:
-    """Hold the lock on a file, waiting for it; False if the engine was stopped before it got the lock."""
-    if path is None:
-        yield True
-        return
-    with path.open("a") as file:
-        while not stopping.is_set():
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                stopping.wait(0.5)
-            else:
-                yield True
-                return
-        yield False

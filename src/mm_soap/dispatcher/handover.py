@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from lxml import etree
@@ -72,6 +73,14 @@ class Handover:
         if delivered:
             return self._outcome(delivery, State.DELIVERED, DELIVERED, trans_id), False
         return self._outcome(delivery, State.FAILED, NOT_TAKEN, trans_id), False
+
+    def overdue(self, now: datetime) -> datetime:
+        """Return when the deliveries were accepted that are to be given up now."""
+        return now - timedelta(seconds=self.retry.give_up_after)
+
+    def give_up(self, delivery: Sealed) -> Outcome:
+        """Return the outcome of a delivery whose time is over before another attempt could be made."""
+        return self._outcome(delivery, State.FAILED, GAVE_UP)
 
     def unexpected(self, delivery: Sealed, cause: BaseException) -> Outcome:
         """Return the outcome of an attempt that ended in an error of our own: try again."""

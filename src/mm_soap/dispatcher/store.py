@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from sqlalchemy import (
     Column,
@@ -14,9 +15,11 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
     bindparam,
+    delete,
     func,
     insert,
     select,
@@ -24,7 +27,7 @@ from sqlalchemy import (
 )
 
 from mm_soap.dispatcher.model import Accepted, NewDelivery, Outcome, Sealed, State
-from mm_soap.storage import NAMING, PreparedInsert, UtcDateTime, add_ledger, big_key
+from mm_soap.storage import NAMING, PreparedInsert, UtcDateTime, add_ledger, among, big_key, id_list
 
 metadata: Final = MetaData(naming_convention=NAMING)
 add_ledger(metadata)
@@ -75,22 +78,40 @@ _state: Final = select(_delivery.c.recipient, _delivery.c.state, _delivery.c.rea
     _delivery.c.distribution_id == bindparam("wanted"), _delivery.c.sender == bindparam("wanted_sender")
 )
 _due: Final = (
-    select(_delivery)
+    select(
+        _delivery.c.id,
+        _delivery.c.distribution_id,
+        _delivery.c.sender,
+        _delivery.c.recipient,
+        _delivery.c.received,
+        _delivery.c.attempts,
+        _delivery.c.operator,
+        _delivery.c.address,
+    )
     .where(_delivery.c.state == bindparam("wanted"), _delivery.c.next_attempt <= bindparam("now"))
     .order_by(_delivery.c.next_attempt)
     .limit(bindparam("most"))
 )
+_overdue: Final = _due.where(_delivery.c.received <= bindparam("accepted_before"))
 _next_due: Final = select(func.min(_delivery.c.next_attempt)).where(
     _delivery.c.state == bindparam("wanted"), _delivery.c.next_attempt > bindparam("now")
 )
-_documents: Final = select(_document.c.delivery, _document.c.signed).where(
-    _document.c.delivery.in_(bindparam("wanted", expanding=True))
-)
-_sealed_parts: Final = (
-    select(_document.c.delivery, _document.c.signed, _seal.c.content)
-    .join(_seal, _seal.c.delivery == _document.c.delivery)
-    .where(_document.c.delivery.in_(bindparam("wanted", expanding=True)))
-)
+
+
+@cache
+def _documents(dialect: str) -> Select[int, bytes]:
+    return select(_document.c.delivery, _document.c.signed).where(among(_document.c.delivery, "wanted", dialect))
+
+
+@cache
+def _sealed_parts(dialect: str) -> Select[int, bytes, bytes]:
+    return (
+        select(_document.c.delivery, _document.c.signed, _seal.c.content)
+        .join(_seal, _seal.c.delivery == _document.c.delivery)
+        .where(among(_document.c.delivery, "wanted", dialect))
+    )
+
+
 _advance: Final = (
     update(_delivery)
     .where(_delivery.c.id == bindparam("row"))
@@ -104,6 +125,14 @@ _advance: Final = (
         reason=bindparam("new_reason"),
     )
 )
+_over: Final = (
+    select(_document.c.delivery)
+    .join(_delivery, _delivery.c.id == _document.c.delivery)
+    .where(_delivery.c.next_attempt.is_(None), _delivery.c.received < bindparam("before"))
+    .limit(500)
+)
+_forget_seals: Final = delete(_seal).where(_seal.c.delivery.in_(bindparam("wanted", expanding=True)))
+_forget_documents: Final = delete(_document).where(_document.c.delivery.in_(bindparam("wanted", expanding=True)))
 _count: Final = select(_delivery.c.state, func.count()).group_by(_delivery.c.state)
 
 
@@ -153,12 +182,20 @@ def due_for_delivery(
     """Return sealed deliveries that are due, without the ``busy`` and those to the operators that are ``full``."""
     statement = _due.where(_delivery.c.operator.not_in(sorted(full))) if full else _due
     rows = connection.execute(statement, {"wanted": State.SEALED.value, "now": now, "most": most + len(busy)})
-    found = (
-        Sealed(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, r.operator, r.address)
-        for r in rows
-        if r.id not in busy
-    )
-    return list(found)[:most]
+    return [_sealed(row) for row in rows if row.id not in busy][:most]
+
+
+def overdue(
+    connection: Connection, now: datetime, accepted_before: datetime, most: int, busy: Collection[int]
+) -> Sequence[Sealed]:
+    """Return sealed deliveries that are due and were accepted long ago, without the ``busy``."""
+    parameters: dict[str, object] = {"wanted": State.SEALED.value, "now": now, "most": most + len(busy)}
+    parameters["accepted_before"] = accepted_before
+    return [_sealed(row) for row in connection.execute(_overdue, parameters) if row.id not in busy][:most]
+
+
+def _sealed(r: Any) -> Sealed:
+    return Sealed(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, r.operator, r.address)
 
 
 def next_due(connection: Connection, state: State, now: datetime) -> datetime | None:
@@ -168,12 +205,16 @@ def next_due(connection: Connection, state: State, now: datetime) -> datetime | 
 
 def documents_of(connection: Connection, deliveries: Collection[int]) -> dict[int, bytes]:
     """Return the verified SignedDelivery of each delivery."""
-    return {row[0]: row[1] for row in connection.execute(_documents, {"wanted": list(deliveries)})}
+    dialect = connection.dialect.name
+    rows = connection.execute(_documents(dialect), {"wanted": id_list(deliveries, dialect)})
+    return {row[0]: row[1] for row in rows}
 
 
 def sealed_parts(connection: Connection, deliveries: Collection[int]) -> dict[int, tuple[bytes, bytes]]:
     """Return the SignedDelivery and the seal of each delivery, which make the same sealed bytes at every attempt."""
-    return {row[0]: (row[1], row[2]) for row in connection.execute(_sealed_parts, {"wanted": list(deliveries)})}
+    dialect = connection.dialect.name
+    rows = connection.execute(_sealed_parts(dialect), {"wanted": id_list(deliveries, dialect)})
+    return {row[0]: (row[1], row[2]) for row in rows}
 
 
 def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:
@@ -199,6 +240,18 @@ def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:
             for one in outcomes
         ],
     )
+
+
+def forget_documents(connection: Connection, before: datetime) -> int:
+    """Delete what was signed and sealed of some deliveries that ended and were accepted before a time.
+
+    What became of them, and by which ids, stays. Returns how many there were; 0 when none is left.
+    """
+    wanted = {"wanted": list(connection.execute(_over, {"before": before}).scalars())}
+    if wanted["wanted"]:
+        connection.execute(_forget_seals, wanted)
+        connection.execute(_forget_documents, wanted)
+    return len(wanted["wanted"])
 
 
 def count_by_state(connection: Connection) -> dict[State, int]:

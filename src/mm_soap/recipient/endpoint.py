@@ -14,12 +14,13 @@ from mm_soap.xml import RECIPIENT_V2, RECIPIENT_V3
 if TYPE_CHECKING:
     from mm_soap.soap import Call, Handler, Precheck
 
-# More than 1000 ids have an error code of their own; the schema would call it bad input. Source: contract, errors.
 PRECHECKS: Mapping[str, Precheck] = {
     "isRegistered": wire.check_number_of_ids,
     "isReachable": wire.check_number_of_ids,
     "getPendingAccountRequest": wire.check_number_of_ids,
 }
+"""What is looked at before the schema. More than 1000 ids have an error code of their own; the schema would call it bad
+input. Source: contract, errors."""
 
 
 def recipient_handlers(register: Register, accounts: Accounts, callers: Callers) -> Mapping[str, Handler]:

@@ -12,8 +12,9 @@ from mm_soap.service_supplier.service import MailboxService
 if TYPE_CHECKING:
     from mm_soap.soap import Call, Handler, Precheck
 
-# A missing signature has an error code of its own; the schema would call it bad input. Source: contract, errors, 5006.
 PRECHECKS: Mapping[str, Precheck] = {"deliverSecure": wire.require_signatures}
+"""What is looked at before the schema. A missing signature has an error code of its own; the schema would call it bad
+input. Source: contract, errors, 5006."""
 
 
 def service_handlers(service: MailboxService, verify: Callable[[Call], VerifiedSeal]) -> Mapping[str, Handler]:

@@ -56,6 +56,7 @@ class SoapClient:
         self._timeout = urllib3.Timeout(connect=min(connect_timeout, timeout), read=timeout)
         address = urllib3.util.parse_url(url)
         self._target = address.request_uri
+        self._host = f"{address.scheme}://{address.host}" + (f":{address.port}" if address.port else "")
         # The pool of one host, not the manager of all: that would take the address apart again at every call.
         self._pool = urllib3.connection_from_url(
             url,
@@ -120,7 +121,7 @@ class SoapClient:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # The text of these may hold the address with what is in it; the class says what happened.
-            raise TransportError(f"no answer: {type(error).__name__}") from None
+            raise TransportError(f"no answer from {self._host}: {type(error).__name__}") from None
         kind = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if kind not in ("text/xml", "application/xml", "application/soap+xml"):
             raise TransportError(f"HTTP {response.status} without SOAP")

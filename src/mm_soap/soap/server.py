@@ -5,14 +5,18 @@ from __future__ import annotations
 import gc
 import logging
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+from gunicorn.util import write_error  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from mm_soap.contract import prepare
@@ -131,6 +135,16 @@ def _address(listener: Any) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+_PAGES: Final = {
+    "ExpectationFailed": (417, "Expectation Failed"),
+    "ForbiddenProxyRequest": (403, "Forbidden"),
+    "LimitRequestHeaders": (431, "Request Header Fields Too Large"),
+    "LimitRequestLine": (414, "URI Too Long"),
+    "UnsupportedTransferCoding": (501, "Not Implemented"),
+}
+"""How the server answers what never becomes a request, by the name of gunicorn's exception; anything else with 400."""
+
+
 class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's threaded worker, which by itself waits without end for a request that arrives in drips.
 
@@ -171,6 +185,15 @@ class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
             return super().handle(conn)
         finally:
             self._arrived()
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer what cannot be read as a request; gunicorn's own page, and its log, would repeat what was sent."""
+        code, reason = _PAGES.get(type(exc).__name__, (400, "Bad Request"))
+        if not isinstance(exc, (ParseException, ssl.SSLError)):
+            code, reason = 500, "Internal Server Error"
+            _log.error("unexpected in the server: %s", type(exc).__name__)
+        with suppress(OSError):
+            write_error(client, code, reason, "")
 
     def _arrived(self) -> None:
         with self.arriving_lock:

@@ -22,6 +22,7 @@ BUSY_SECONDS: Final = 10
 _POOL_SIZE: Final = 10
 _POOL_OVERFLOW: Final = 30
 _WRITE_LOCK: Final = "mm_soap_write_lock"
+_DURABLE: Final = "mm_soap_durable"
 
 _log = logging.getLogger(__name__)
 
@@ -124,10 +125,16 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """Run a block in one write transaction: all of it is stored, durably, or nothing when the block raises.
+def writing(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
+    """Run a block in one write transaction: all of it is stored, or nothing when the block raises.
 
     Keep the block short and without calls to others: with SQLite one transaction writes at a time.
+
+    Args:
+        engine: from `open_database`.
+        durable: whether what was written outlasts a crash of the machine once this returns. Without it, such a crash
+            may undo the transaction, and those after it that were not durable either; a crash of the process never
+            does. For what can be done again from what was there before.
 
     Raises:
         Conflict: a unique or foreign key was broken.
@@ -138,11 +145,23 @@ def writing(engine: Engine) -> Iterator[Connection]:
         raise Refused(Refusal.UNAVAILABLE)
     try:
         with _translated(), engine.begin() as connection:
+            _settle(connection, durable)
             _begin(connection, "BEGIN IMMEDIATE")
             yield connection
     finally:
         if lock is not None:
             lock.release()
+
+
+def _settle(connection: Connection, durable: bool) -> None:
+    if connection.dialect.name == "postgresql":
+        if not durable:
+            connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
+    elif connection.info.get(_DURABLE, True) != durable:
+        # With NORMAL the write-ahead log is synchronised by the next durable commit, not by this one.
+        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        driver.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}").close()
+        connection.info[_DURABLE] = durable
 
 
 def _begin(connection: Connection, how: str) -> None:

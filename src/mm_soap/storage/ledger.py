@@ -28,6 +28,9 @@ from mm_soap.errors import Refused
 from mm_soap.storage.columns import NAMING, UtcDateTime, big_key
 from mm_soap.storage.prepared import PreparedInsert
 
+_FORGOTTEN_TOGETHER: Final = 500
+"""Records deleted in one transaction, so that others do not wait long."""
+
 RETENTION: Final = timedelta(days=365)
 """How long evidence is kept where the settings say nothing else."""
 
@@ -130,7 +133,11 @@ _evidence_of = (
     .where(_evidence.c.call_id == bindparam("wanted"))
     .order_by(_evidence.c.id)
 )
-_forget = delete(_evidence).where(_evidence.c.keep_until < bindparam("now"))
+_forget = delete(_evidence).where(
+    _evidence.c.id.in_(
+        select(_evidence.c.id).where(_evidence.c.keep_until < bindparam("now")).limit(_FORGOTTEN_TOGETHER)
+    )
+)
 
 
 def add_ledger(metadata: MetaData) -> None:
@@ -228,5 +235,5 @@ def evidence_of(connection: Connection, call_id: str) -> Sequence[Evidence]:
 
 
 def forget_evidence(connection: Connection, now: datetime) -> int:
-    """Delete the evidence whose time is over and return how many there were."""
+    """Delete some of the evidence whose time is over, and return how much; 0 when none is left."""
     return connection.execute(_forget, {"now": now}).rowcount

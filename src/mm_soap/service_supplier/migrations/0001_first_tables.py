@@ -42,6 +42,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_delivery"),
         sa.UniqueConstraint("document_digest", name="uq_delivery_document_digest"),
     )
+    create_messages(key, moment)
+    create_ledger()
+
+
+def create_messages(key: sa.types.TypeEngine[int], moment: sa.DateTime) -> None:
     op.create_table(
         "message",
         sa.Column("delivery", key, nullable=False),
@@ -78,7 +83,6 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
     )
-    create_ledger()
 
 
 def downgrade() -> None:

@@ -1,11 +1,11 @@
-"""The first form of the dispatcher's database."""
+"""The first tables of the dispatcher."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from mm_soap.storage.ledger_tables import create_ledger, drop_ledger
 
-revision = "dispatcher_0001"
+revision = "dispatcher0001"
 down_revision = None
 branch_labels = None
 depends_on = None

@@ -1,0 +1,72 @@
+"""Forgetting in time: what is kept for a limited time goes when that time is over."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, Engine
+
+from mm_soap.clock import Clock
+from mm_soap.errors import MmSoapError
+from mm_soap.storage import writing
+
+_log = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_ROUNDS: Final = 600.0
+
+Forget = Callable[[Connection, datetime], int]
+"""Deletes some of what is over at a time, and returns how many records it deleted."""
+
+
+class Housekeeping:
+    """Runs what a party forgets, in the background: at the start and every ten minutes.
+
+    Args:
+        database: the party's own.
+        clock: the time.
+        forget: each deletes a bounded number of records in a transaction of its own, until nothing is left.
+    """
+
+    def __init__(self, database: Engine, clock: Clock, *forget: Forget) -> None:
+        self._database = database
+        self._clock = clock
+        self._forget = forget
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin, and return at once."""
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the transaction that is under way."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def once(self) -> int:
+        """Forget all that is over now, and return how many records that were."""
+        total = 0
+        for forget in self._forget:
+            while not self._stopping.is_set():
+                with writing(self._database) as connection:
+                    number = forget(connection, self._clock())
+                total += number
+                if number == 0:
+                    break
+        return total
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                number = self.once()
+                if number:
+                    _log.info("%d records whose time was over are deleted", number)
+            except MmSoapError as error:
+                _log.error("Housekeeping waits: %s", error)
+            self._stopping.wait(_SECONDS_BETWEEN_ROUNDS)

@@ -1,0 +1,73 @@
+"""Bounded calls to each operator, and a pause after several technical errors."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mm_soap.dispatcher.lanes import Lane, Lanes
+from tests.unit.dispatcher.fakes import NOON
+
+SECOND = timedelta(seconds=1)
+
+
+def failing(times: int) -> Lane:
+    lane = Lane(4)
+    for _ in range(times):
+        lane.begin()
+        lane.end(True, NOON)
+    return lane
+
+
+def test_room_is_bounded() -> None:
+    lane = Lane(2)
+    assert lane.room(NOON) == 2
+    lane.begin()
+    lane.begin()
+    assert lane.room(NOON) == 0
+    lane.end(False, NOON)
+    assert lane.room(NOON) == 1
+
+
+@pytest.mark.parametrize(("failures", "pause"), [(4, 0), (5, 2), (6, 4), (7, 8), (9, 32), (10, 60), (500, 60)])
+def test_it_pauses_longer_after_each_error_in_a_row(failures: int, pause: int) -> None:
+    lane = failing(failures)
+    assert (lane.room(NOON) > 0) == (pause == 0)
+    if pause:
+        assert lane.room(NOON + pause * SECOND - SECOND / 1000) == 0
+        assert lane.room(NOON + pause * SECOND) == 1  # one call tries whether it is over
+
+
+def test_one_good_answer_ends_the_pause() -> None:
+    lane = failing(7)
+    lane.begin()
+    assert lane.room(NOON + 60 * SECOND) == 0
+    lane.end(False, NOON + 60 * SECOND)
+    assert lane.room(NOON + 60 * SECOND) == 4
+    lane.begin()
+    lane.end(True, NOON)
+    assert lane.room(NOON) == 4  # it counts from the beginning
+
+
+def test_each_operator_has_its_own() -> None:
+    lanes = Lanes(1)
+    lanes.of("one").begin()
+    assert lanes.full(NOON) == {"one"}
+    assert lanes.of("two").room(NOON) == 1
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 120)), max_size=60), st.integers(1, 8))
+def test_never_more_at_once_than_allowed(steps: list[tuple[bool, bool, int]], limit: int) -> None:
+    lane, now = Lane(limit), NOON
+    for begin, error, seconds in steps:
+        now += seconds * SECOND
+        assert 0 <= lane.room(now) <= limit - lane.under_way
+        if begin and lane.room(now):
+            lane.begin()
+        elif lane.under_way:
+            lane.end(error, now)
+    assert lane.under_way <= limit
+    assert Lane.room(lane, now + timedelta(minutes=1)) >= (1 if lane.under_way == 0 else 0)

@@ -1,0 +1,182 @@
+"""The layout of the code: what may import what, who parses, what is public, and how long things are."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src"
+FILES = sorted((SOURCE / "mm_soap").rglob("*.py"))
+PARTIES = ("dispatcher", "far", "recipient", "service_supplier")
+
+MAY_IMPORT = {
+    "model": set(),
+    "lanes": set(),
+    "store": {"model"},
+    "wire": {"model"},
+    "service": {"model", "store"},
+    "addressing": {"model", "store"},
+    "handover": {"model", "store", "wire"},
+    "holding": set(),
+    "engine": {"model", "store", "addressing", "handover", "lanes", "holding"},
+    "endpoint": {"model", "service", "wire"},
+}
+"""What each room of a party may import of the same party. A new room gets its place here."""
+
+OTHER_PARTIES = {("recipient", "far")}
+"""Which party may import which. The Recipient service stands over the register."""
+
+LONGEST_FILE = 300
+LONGEST_FUNCTION = 60
+
+XML_PARSERS = {"fromstring", "fromstringlist", "parse", "XML", "XMLID", "HTML", "iterparse", "XMLParser", "HTMLParser"}
+"""What of lxml.etree turns bytes into a tree."""
+
+
+def name_of(file: Path) -> str:
+    return str(file.relative_to(SOURCE))
+
+
+def module_of(file: Path) -> str:
+    parts = file.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Yield each module, and each name in a module, that a file imports, wherever it does."""
+    package = module_of(file).split(".")
+    if file.name != "__init__.py":
+        package = package[:-1]
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def party_files() -> list[Path]:
+    return [
+        file
+        for party in PARTIES
+        for file in sorted((SOURCE / "mm_soap" / party).glob("*.py"))
+        if file.name != "__init__.py"
+    ]
+
+
+def importers(pattern: str) -> set[str]:
+    return {name_of(file) for file in FILES if any(re.match(pattern, one) for one in imports(file))}
+
+
+@pytest.mark.parametrize("file", party_files(), ids=name_of)
+def test_imports_within_a_party_point_one_way(file: Path) -> None:
+    party = file.parent.name
+    assert file.stem in MAY_IMPORT, "give the room its place in MAY_IMPORT"
+    rooms = {one.name.removesuffix(".py") for one in file.parent.glob("*.py")} - {"__init__"}
+    used = {room for room in rooms if f"mm_soap.{party}.{room}" in set(imports(file))}
+    assert used <= MAY_IMPORT[file.stem]
+
+
+@pytest.mark.parametrize("file", party_files(), ids=name_of)
+def test_parties_know_nothing_of_each_other(file: Path) -> None:
+    own = file.parent.name
+    others = {party for party in PARTIES if party != own and (own, party) not in OTHER_PARTIES}
+    used = {one.split(".")[1] for one in imports(file) if one.startswith("mm_soap.")}
+    assert used & (others | {"cli", "bootstrap", "config", "demonstration", "testing"}) == set()
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.name == "model.py"], ids=name_of)
+def test_models_import_the_standard_library_alone(file: Path) -> None:
+    if file.parent.name not in (*PARTIES, "message"):
+        return
+    foreign = {one.split(".")[0] for one in imports(file)} - set(sys.stdlib_module_names)
+    assert foreign == set()
+
+
+def test_spyne_is_imported_in_the_shell_alone() -> None:
+    assert importers(r"spyne\b") == {"mm_soap/soap/_spyne.py"}
+
+
+def test_each_outer_library_has_its_place() -> None:
+    places = {
+        r"gunicorn\b": {"mm_soap/soap/server.py"},
+        r"urllib3\b": {"mm_soap/soap/client.py"},
+        r"pyhanko_certvalidator\b": {"mm_soap/pki/paths.py"},
+        r"xmlschema\b": {"mm_soap/contract/explanation.py"},
+        r"selectolax\b": {"mm_soap/message/html.py", "mm_soap/message/html_tree.py"},
+    }
+    assert {library: importers(library) for library in places} == places
+
+
+def test_foreign_xml_is_parsed_in_one_place() -> None:
+    # contract/ parses its own schema files; selectolax, for HTML bodies, is held by the test above.
+    found = set()
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            named = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "etree"
+            if named and node.attr in XML_PARSERS:
+                found.add(name_of(file))
+    own_files = {name for name in found if name.startswith("mm_soap/contract/")}
+    assert found - own_files == {"mm_soap/xml.py"}
+    assert importers(r"(lxml\.(html|objectify)|xml\.(etree|dom|sax\.(?!saxutils)))\b") == set()
+    # By another name these would be missed above.
+    assert importers(rf"lxml\.etree\.({'|'.join(XML_PARSERS)})$") == set()
+
+
+@pytest.mark.parametrize("package", [file.parent for file in FILES if file.name == "__init__.py"], ids=name_of)
+def test_public_names_exist_and_are_documented(package: Path) -> None:
+    module = importlib.import_module(module_of(package / "__init__.py"))
+    assert (module.__doc__ or "").strip()
+    names = getattr(module, "__all__", [])
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not hasattr(module, name)] == []
+    page = (ROOT / "docs/reference/public-api.md").read_text(encoding="utf-8")
+    for name in names:
+        value = inspect.unwrap(getattr(module, name)) if callable(getattr(module, name)) else None
+        if inspect.isclass(value) or inspect.isfunction(value):
+            assert (value.__doc__ or "").strip(), f"{name} has no docstring"
+        if package.name not in ("cli", "mm_soap"):
+            assert f"| `{name}` |" in page, f"{name} is not in the reference"
+
+
+def test_the_list_of_packages_is_complete() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    listed = setup["options"]["packages"].split()
+    assert sorted(listed) == sorted(module_of(file) for file in FILES if file.name == "__init__.py")
+    folders = {file.parent for file in FILES}
+    assert {folder for folder in folders if not (folder / "__init__.py").exists()} == set()
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_files_and_functions_stay_short(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= LONGEST_FILE
+    functions = [
+        node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+    assert [one.name for one in functions if (one.end_lineno or 0) - one.lineno + 1 > LONGEST_FUNCTION] == []
+
+
+def test_migrations_stand_in_a_row() -> None:
+    for party in PARTIES:
+        numbers = sorted(file.name[:4] for file in (SOURCE / "mm_soap" / party / "migrations").glob("[0-9]*.py"))
+        assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
+
+
+def test_the_lists_above_name_what_is_there() -> None:
+    stems = {file.stem for file in party_files()}
+    assert set(MAY_IMPORT) == stems
+    assert all(first < second for first, second in pairwise(PARTIES))
