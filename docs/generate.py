@@ -23,22 +23,28 @@ from mm_soap.contract import ports
 from mm_soap.dispatcher import message_handlers
 from mm_soap.errors import Refusal
 from mm_soap.far import authority_handlers
+from mm_soap.far.callers import Callers
 from mm_soap.recipient import recipient_handlers
 from mm_soap.service_supplier import service_handlers
 
 DOCS: Final = Path(__file__).parent
 PUBLIC_PACKAGES: Final = (
+    "companies",
     "contract",
     "dispatcher",
     "dsig",
     "far",
+    "far.accounts",
+    "far.rights",
     "message",
+    "persons",
     "pki",
     "recipient",
     "service_supplier",
     "soap",
     "storage",
     "testing",
+    "user_signatures",
 )
 """The packages whose ``__all__`` others may rely on."""
 
@@ -85,9 +91,10 @@ def walk(command: Any, name: str = "mm-soap") -> Iterator[tuple[str, Any]]:
 def operations() -> str:
     """Return the table of all operations and whether they are available."""
     nothing: Any = None
+    callers: Any = Callers  # Nothing is called: the methods have only to be there.
     built = {
-        "recipient": recipient_handlers(nothing),
-        "authority": authority_handlers(nothing),
+        "recipient": recipient_handlers(nothing, nothing, callers),
+        "authority": authority_handlers(nothing, callers, nothing, nothing),
         "message": message_handlers(nothing, nothing),
         "service": service_handlers(nothing, nothing),
     }
@@ -148,8 +155,9 @@ def _sentence(command: Any) -> str:
 def _parameter(one: Any) -> str:
     flag = bool(getattr(one, "is_flag", False))
     argument = one.param_type_name == "argument"
-    value = one.metavar or one.name.upper()
-    name = value if argument else one.opts[0] if flag else f"{one.opts[0]} {value}"
+    value = one.metavar or one.name.upper().rstrip("_")
+    flags = "`, `".join([one.opts[0], *one.secondary_opts])
+    name = value if argument else flags if flag else f"{one.opts[0]} {value}"
     default = "" if one.required or flag or one.default in (None, (), []) else f"`{one.default}`"
     return f"| `{name}` | {'yes' if one.required else 'no'} | {default} | {one.help or ''} |"
 

@@ -22,16 +22,59 @@ PARTIES = ("dispatcher", "far", "recipient", "service_supplier")
 MAY_IMPORT = {
     "model": set(),
     "lanes": set(),
-    "store": {"model"},
+    # Tables and their statements: all of them are the store.
+    "account_tables": set(),
+    "audit": set(),
+    "store": {"model", "account_tables", "audit"},
+    "parties": {"model", "store", "account_tables"},
+    "staging": set(),
+    # Files that go in and come out, as rows: what wire is for XML.
+    "files": set(),
+    "files_out": {"files"},
+    "checking": {"model", "staging", "files"},
     "wire": {"model"},
+    "account_wire": {"model", "wire"},
+    # Use cases.
     "service": {"model", "store"},
+    "callers": {"model", "store"},
+    "administration": {"model", "parties", "audit"},
+    "bulk": {"model", "store", "account_tables", "audit", "staging", "checking", "files"},
+    "register_files": {"audit", "bulk", "files", "files_out"},
+    "export": {"model", "store", "audit"},
     "addressing": {"model", "store"},
     "handover": {"model", "store", "wire"},
     "holding": set(),
     "engine": {"model", "store", "addressing", "handover", "lanes", "holding"},
-    "endpoint": {"model", "service", "wire"},
+    "endpoint": {"model", "service", "callers", "wire", "account_wire"},
 }
 """What each room of a party may import of the same party. A new room gets its place here."""
+
+INNER_ROOMS = {
+    "accounts": {
+        "model": set(),
+        "signing": {"model"},
+        "store": {"model"},
+        "ending": {"model", "store"},
+        "requests": {"model", "signing", "store", "ending"},
+        "service": {"model", "signing", "store", "ending", "requests"},
+    },
+    "rights": {
+        "model": set(),
+        "store": {"model"},
+        "service": {"model", "store"},
+        "signatures": {"model"},
+    },
+}
+"""The register's packages within the package, and what each of their rooms may import of the same one."""
+
+INNER_MAY_USE = {
+    "accounts": {"model", "store", "account_tables", "callers"},
+    "rights": {"model", "store", "accounts"},
+}
+"""What those packages may use of the register around them. Rights stand over accounts, never the other way."""
+
+MODELS_BEYOND = {"mm_soap/far/accounts/model.py": {"mm_soap.companies.Status", "mm_soap.errors", "mm_soap.far.model"}}
+"""What a model imports against the rule that models import the standard library alone. None may be added."""
 
 OTHER_PARTIES = {("recipient", "far")}
 """Which party may import which. The Recipient service stands over the register."""
@@ -76,6 +119,15 @@ def party_files() -> list[Path]:
     ]
 
 
+def inner_files() -> list[Path]:
+    return [
+        file
+        for package in INNER_ROOMS
+        for file in sorted((SOURCE / "mm_soap/far" / package).glob("*.py"))
+        if file.name != "__init__.py"
+    ]
+
+
 def importers(pattern: str) -> set[str]:
     return {name_of(file) for file in FILES if any(re.match(pattern, one) for one in imports(file))}
 
@@ -89,9 +141,29 @@ def test_imports_within_a_party_point_one_way(file: Path) -> None:
     assert used <= MAY_IMPORT[file.stem]
 
 
-@pytest.mark.parametrize("file", party_files(), ids=name_of)
+@pytest.mark.parametrize("file", inner_files(), ids=name_of)
+def test_imports_within_the_packages_of_the_register_point_one_way(file: Path) -> None:
+    package = file.parent.name
+    found = set(imports(file))
+    assert file.stem in INNER_ROOMS[package], "give the room its place in INNER_ROOMS"
+    used = {room for room in INNER_ROOMS[package] if f"mm_soap.far.{package}.{room}" in found}
+    assert used <= INNER_ROOMS[package][file.stem]
+    around = {path.stem for path in (SOURCE / "mm_soap/far").iterdir()} - {"__init__", package}
+    outside = {one.split(".")[2] for one in found if re.match(r"mm_soap\.far\.", one)} & around
+    assert outside <= INNER_MAY_USE[package]
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.stem.endswith("wire")], ids=name_of)
+def test_wires_take_from_the_register_what_its_models_hold(file: Path) -> None:
+    # By another package's __all__, where the module that is imported does not say it.
+    names = [one.rsplit(".", 1) for one in imports(file) if re.match(r"mm_soap\.far\.(.*\.)?[A-Z]\w*$", one)]
+    homes = {getattr(getattr(importlib.import_module(module), name), "__module__", module) for module, name in names}
+    assert {home for home in homes if home.startswith("mm_soap.far") and not home.endswith(".model")} == set()
+
+
+@pytest.mark.parametrize("file", [*party_files(), *inner_files()], ids=name_of)
 def test_parties_know_nothing_of_each_other(file: Path) -> None:
-    own = file.parent.name
+    own = file.relative_to(SOURCE / "mm_soap").parts[0]
     others = {party for party in PARTIES if party != own and (own, party) not in OTHER_PARTIES}
     used = {one.split(".")[1] for one in imports(file) if one.startswith("mm_soap.")}
     assert used & (others | {"cli", "bootstrap", "config", "demonstration", "testing"}) == set()
@@ -99,10 +171,16 @@ def test_parties_know_nothing_of_each_other(file: Path) -> None:
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.name == "model.py"], ids=name_of)
 def test_models_import_the_standard_library_alone(file: Path) -> None:
-    if file.parent.name not in (*PARTIES, "message"):
+    if file.parent.name not in (*PARTIES, *INNER_ROOMS, "message"):
         return
-    foreign = {one.split(".")[0] for one in imports(file)} - set(sys.stdlib_module_names)
-    assert foreign == set()
+    foreign = {one for one in imports(file) if one.split(".")[0] not in sys.stdlib_module_names}
+    known = MODELS_BEYOND.get(name_of(file), set())
+    assert {
+        one
+        for one in foreign
+        if not any(f"{beyond}.".startswith(f"{one}.") or one.startswith(f"{beyond}.") for beyond in known)
+    } == set()
+    assert {beyond for beyond in known if beyond not in foreign} == set(), "take out what is not there any more"
 
 
 def test_spyne_is_imported_in_the_shell_alone() -> None:
@@ -112,7 +190,9 @@ def test_spyne_is_imported_in_the_shell_alone() -> None:
 def test_each_outer_library_has_its_place() -> None:
     places = {
         r"gunicorn\b": {"mm_soap/soap/server.py"},
-        r"urllib3\b": {"mm_soap/soap/client.py"},
+        # The SOAP client, and the client of a company register that is asked over HTTP.
+        r"urllib3\b": {"mm_soap/soap/client.py", "mm_soap/companies/http.py"},
+        r"pyhanko\b": {"mm_soap/user_signatures/cms_signature.py"},
         r"pyhanko_certvalidator\b": {"mm_soap/pki/paths.py"},
         r"xmlschema\b": {"mm_soap/contract/explanation.py"},
         r"selectolax\b": {"mm_soap/message/html.py", "mm_soap/message/html_tree.py"},
@@ -179,4 +259,7 @@ def test_migrations_stand_in_a_row() -> None:
 def test_the_lists_above_name_what_is_there() -> None:
     stems = {file.stem for file in party_files()}
     assert set(MAY_IMPORT) == stems
+    assert {f"{file.parent.name}.{file.stem}" for file in inner_files()} == {
+        f"{package}.{room}" for package, rooms in INNER_ROOMS.items() for room in rooms
+    }
     assert all(first < second for first, second in pairwise(PARTIES))

@@ -8,13 +8,25 @@ down_revision = "far0001"
 branch_labels = None
 depends_on = None
 
+_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_MOMENT = sa.DateTime(timezone=True)
+
 
 def upgrade() -> None:
-    key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-    moment = sa.DateTime(timezone=True)
+    _make_requests()
+    _make_history()
+    _make_signatures()
+
+
+def downgrade() -> None:
+    for table in ("account_signature", "account_history", "account_request"):
+        op.drop_table(table)
+
+
+def _make_requests() -> None:
     op.create_table(
         "account_request",
-        sa.Column("id", key, nullable=False),
+        sa.Column("id", _KEY, nullable=False),
         sa.Column("recipient", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.String(20), nullable=False),
         sa.Column("state", sa.String(9), nullable=False),
@@ -23,8 +35,8 @@ def upgrade() -> None:
         sa.Column("agreement_text", sa.Text(), nullable=False),
         sa.Column("requested_on", sa.Date(), nullable=False),
         sa.Column("content", sa.JSON()),
-        sa.Column("begun", moment, nullable=False),
-        sa.Column("changed", moment, nullable=False),
+        sa.Column("begun", _MOMENT, nullable=False),
+        sa.Column("changed", _MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_account_request"),
         sa.ForeignKeyConstraint(["operator"], ["operator.number"], name="fk_account_request_operator"),
         sa.CheckConstraint(
@@ -44,12 +56,15 @@ def upgrade() -> None:
         sqlite_where=only_pending,
         postgresql_where=only_pending,
     )
+
+
+def _make_history() -> None:
     op.create_table(
         "account_history",
-        sa.Column("id", key, nullable=False),
+        sa.Column("id", _KEY, nullable=False),
         sa.Column("request", sa.BigInteger(), nullable=False),
         sa.Column("recipient", sa.BigInteger(), nullable=False),
-        sa.Column("at", moment, nullable=False),
+        sa.Column("at", _MOMENT, nullable=False),
         sa.Column("step", sa.String(9), nullable=False),
         sa.Column("operator", sa.String(12), nullable=False),
         sa.Column("caller", sa.String(12)),
@@ -62,6 +77,9 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_account_history_recipient", "account_history", ["recipient"])
+
+
+def _make_signatures() -> None:
     op.create_table(
         "account_signature",
         sa.Column("request", sa.BigInteger(), nullable=False),
@@ -74,15 +92,10 @@ def upgrade() -> None:
         sa.Column("encoding", sa.Text(), nullable=False),
         sa.Column("agreement_text", sa.Text(), nullable=False),
         sa.Column("sentence", sa.Text(), nullable=False),
-        sa.Column("received", moment, nullable=False),
+        sa.Column("received", _MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("request", "signer", name="pk_account_signature"),
         sa.ForeignKeyConstraint(["request"], ["account_request.id"], name="fk_account_signature_request"),
         sa.ForeignKeyConstraint(["history"], ["account_history.id"], name="fk_account_signature_history"),
     )
     op.create_index("ix_account_signature_history", "account_signature", ["history"])
     op.create_index("ix_account_signature_signer", "account_signature", ["signer"])
-
-
-def downgrade() -> None:
-    for table in ("account_signature", "account_history", "account_request"):
-        op.drop_table(table)
