@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rich.padding import Padding
 from rich.text import Text
@@ -49,23 +49,47 @@ def find_steps(parties: dict[str, Engine], any_id: str) -> list[Step]:
     """Return the steps of a message, oldest first.
 
     One id leads to others: a distribution id to its message ids and to the operator's TransId, and those to what the
-    operator wrote.
+    operator wrote. A TransId is an operator's own, so it is looked up at that operator alone; a message id is a
+    sender's, so what another sender calls the same is left out.
     """
-    found: dict[tuple[str, Any], Step] = {}
-    asked: set[tuple[str, str]] = set()
-    to_ask = {(kind, any_id) for kind in _IDS}
+    found: dict[tuple[str, str], Step] = {}
+    asked: set[_Question] = set()
+    to_ask = {_Question(kind, any_id) for kind in _IDS}
     while to_ask:
-        kind, wanted = to_ask.pop()
-        asked.add((kind, wanted))
+        question = to_ask.pop()
+        asked.add(question)
         for party, database in parties.items():
+            if question.party not in (None, party):
+                continue
             with reading(database) as connection:
-                events = events_of(connection, **{kind: wanted})
+                events = events_of(connection, **{question.kind: question.wanted})
             for event in events:
-                found.setdefault((party, repr(event)), Step(party, event))
-                # A CallId is followed no further: a call of many messages would lead to all of them.
-                ids = {(name, getattr(event, name)) for name in _IDS[:3] if getattr(event, name)}
-                to_ask |= ids - asked
+                if question.sender in (None, event.sender):
+                    found.setdefault((party, repr(event)), Step(party, event))
+                    to_ask |= _leads(party, event) - asked
     return sorted(found.values(), key=lambda step: step.event.at)
+
+
+class _Question(NamedTuple):
+    """Which events are sought: by an id, perhaps of one party alone or of one sender alone."""
+
+    kind: str
+    wanted: str
+    party: str | None = None
+    sender: str | None = None
+
+
+def _leads(party: str, event: Event) -> set[_Question]:
+    # A CallId is followed no further: a call of many messages would lead to all of them.
+    leads = set()
+    if event.distribution_id:
+        leads.add(_Question("distribution_id", event.distribution_id))
+    if event.message_id:
+        leads.add(_Question("message_id", event.message_id, None, event.sender))
+    if event.trans_id:
+        operator = event.detail.get("operator")
+        leads.add(_Question("trans_id", event.trans_id, f"operator:{operator}" if operator else party))
+    return leads
 
 
 def _document(step: Step) -> dict[str, Any]:

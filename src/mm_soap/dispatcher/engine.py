@@ -159,7 +159,8 @@ class EmbeddedEngine:
                 before = self._handover.overdue(now)
                 over = store.overdue(connection, now, before, _WRITTEN_TOGETHER, self._busy)
             if room > 0:
-                due = store.due_for_delivery(connection, now, room, self._busy, full)
+                taken = {*self._busy, *(delivery.id for delivery in over)}
+                due = store.due_for_delivery(connection, now, room, taken, full)
                 begun = self._with_room(due, now)
             if begun:
                 parts = store.sealed_parts(connection, [delivery.id for delivery in begun])

@@ -58,11 +58,8 @@ class Handover:
         except RemoteFault as fault:
             if fault.technical:
                 return self._later(delivery, str(fault)), True
-            detail: dict[str, object] = {
-                "code": fault.code,
-                "description": fault.description,
-                "operator_call_id": fault.call_id,
-            }
+            # Not its Description: that is another party's text and may hold what was sent. The CallId leads to it.
+            detail: dict[str, object] = {"code": fault.code, "operator_call_id": fault.call_id}
             reason = f"The operator refused the message: {fault}."
             return self._outcome(delivery, State.FAILED, reason, detail=detail), False
         except TransportError as error:

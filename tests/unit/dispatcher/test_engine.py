@@ -172,3 +172,27 @@ def test_an_error_of_the_register_client_ends_no_thread(database: Engine) -> Non
         until(lambda: bool(register.asked))
         register.answers.clear()
         until(lambda: state_of(database, one) is State.DELIVERED)
+
+
+def test_what_is_given_up_is_not_handed_over_as_well(database: Engine) -> None:
+    """An overdue delivery of one operator, while the lane of another is full."""
+    release, under_way = threading.Event(), []
+
+    def answer(address: str, _before: int) -> etree._Element:
+        if OTHER in address:
+            under_way.append(1)
+            release.wait(10)
+        return delivered()
+
+    operators = FakeOperators(answer)
+    for _ in range(2):
+        sealed(database, OTHER, due=system_clock())
+    with running(database, operators=operators):
+        until(lambda: len(under_way) == 2)
+        late = sealed(database, due=system_clock() - timedelta(seconds=6))
+        until(lambda: state_of(database, late) is not State.SEALED)
+        release.set()
+    calls = [address for address, _ in operators.calls if OTHER not in address]
+    with reading(database) as connection:
+        outcomes = [each.outcome for each in events_of(connection, distribution_id=late.distribution_id)]
+    assert (outcomes, len(calls)) in ((["failed"], 0), (["delivered"], 1))
