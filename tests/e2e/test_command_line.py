@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -286,7 +287,8 @@ def test_a_connection_that_says_nothing_does_not_keep_it_from_stopping(fresh: De
         began = time.monotonic()
         server.stop()
         assert time.monotonic() - began < 15
-        assert idle.recv(1) == b""
+        with suppress(ConnectionResetError):  # it was still in the queue of the listening socket
+            assert idle.recv(1) == b""
     assert "Traceback" not in server.output()
 
 
