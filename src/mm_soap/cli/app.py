@@ -1,4 +1,7 @@
-"""The commands of mm-soap and their options. What they do stands in the modules beside this one."""
+"""The commands of mm-soap and their options. What they do stands in the modules beside this one.
+
+Each command loads its module when it runs: all of them together take a second to load.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,6 @@ from typing import Annotated
 
 import typer
 
-from mm_soap.cli import demo as demo_command
-from mm_soap.cli import mailboxes, sending, serving, setting_up, tracing, verifying
 from mm_soap.cli.far import far_app
 from mm_soap.cli.output import WRONG_USE, fail
 from mm_soap.errors import ConfigurationError, MmSoapError, Refused, RemoteFault, TransportError
@@ -45,6 +46,8 @@ def init(
     """Make the settings, databases and test certificates of a demonstration."""
     if not demo:
         fail("Add --demo: a production installation is set up by hand, see docs/how-to/run-one-party.md.", WRONG_USE)
+    from mm_soap.cli import setting_up
+
     setting_up.init(directory, json)
 
 
@@ -57,6 +60,8 @@ def serve(
     ] = None,
 ) -> None:
     """Serve until stopped. Prints "ready URL" once calls are accepted."""
+    from mm_soap.cli import serving
+
     serving.serve(config, party or [])
 
 
@@ -73,6 +78,8 @@ def send(
     json: Json = False,
 ) -> None:
     """Sign a message and hand it to the dispatcher."""
+    from mm_soap.cli import sending
+
     letter = sending.Letter(sender, recipient, subject, body, tuple(attach or ()))
     sending.send(config, letter, timeout if wait else None, json)
 
@@ -85,6 +92,8 @@ def status(
     json: Json = False,
 ) -> None:
     """Ask the dispatcher how far a message came."""
+    from mm_soap.cli import sending
+
     sending.status(config, distribution_id, sender, json)
 
 
@@ -95,6 +104,8 @@ def trace(
     json: Json = False,
 ) -> None:
     """Show which way a message went, step by step, as the parties in the settings wrote it down."""
+    from mm_soap.cli import tracing
+
     tracing.trace(config, any_id, json)
 
 
@@ -105,6 +116,8 @@ def mailbox_list(
     json: Json = False,
 ) -> None:
     """List the messages in a recipient's mailbox, newest first."""
+    from mm_soap.cli import mailboxes
+
     mailboxes.list_messages(config, recipient, json)
 
 
@@ -116,6 +129,8 @@ def verify(
     json: Json = False,
 ) -> None:
     """Check the signatures of a file, and say what is wrong with it."""
+    from mm_soap.cli import verifying
+
     verifying.verify(file, tuple(trust or ()), allow_sha1, json)
 
 
@@ -127,6 +142,8 @@ def demo(
     json: Json = False,
 ) -> None:
     """Start all parties, send a message with a PDF from Kommun A, and show the way it took."""
+    from mm_soap.cli import demo as demo_command
+
     demo_command.demo(directory, json)
 
 

@@ -14,7 +14,7 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 
 from mm_soap.cli.output import REFUSED, console, plain, print_json
 from mm_soap.clock import Clock, system_clock
-from mm_soap.contract import explain
+from mm_soap.contract.explanation import explain
 from mm_soap.dsig import (
     Trust,
     VerifiedDelivery,

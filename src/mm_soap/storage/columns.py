@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import ARRAY, BigInteger, DateTime, Dialect, Integer, String, Table, any_, bindparam, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -67,15 +67,27 @@ def id_list(values: Iterable[int], dialect: str) -> str | list[int]:
     return f"[{','.join(map(str, once))}]" if dialect == "sqlite" else once
 
 
+def _insert(table: Table, dialect: str) -> Any:
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # loads its drivers' modules, some megabytes that SQLite has no use for
+
+    return postgresql.insert(table)
+
+
 def insert_new(table: Table, dialect: str) -> Insert:
     """Return an insert that leaves a row as it is where the primary key is there already."""
-    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
-    return statement.on_conflict_do_nothing(index_elements=[column.name for column in table.primary_key.columns])
+    statement = _insert(table, dialect)
+    made: Insert = statement.on_conflict_do_nothing(
+        index_elements=[column.name for column in table.primary_key.columns]
+    )
+    return made
 
 
 def upsert(table: Table, dialect: str, kept: Collection[str] = ()) -> Insert:
     """Return an insert that, where the primary key is there already, writes the other columns anew but for the kept."""
     keys = [column.name for column in table.primary_key.columns]
-    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    statement = _insert(table, dialect)
     others = {name: statement.excluded[name] for name in table.columns.keys() if name not in {*keys, *kept}}  # noqa: SIM118
-    return statement.on_conflict_do_update(index_elements=keys, set_=others)
+    made: Insert = statement.on_conflict_do_update(index_elements=keys, set_=others)
+    return made

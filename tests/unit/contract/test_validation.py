@@ -7,6 +7,7 @@ import pytest
 from lxml import etree
 
 from mm_soap import contract
+from mm_soap.contract.explanation import explain
 from mm_soap.errors import Refusal, Refused
 
 S = "http://minameddelanden.gov.se/schema"
@@ -138,17 +139,17 @@ def test_a_schema_is_whole_though_other_threads_parse():
 
 
 def test_explain_tells_a_person_every_violation():
-    found = contract.explain(inside(registered("<r:recipientId>1</r:recipientId><r:z/>")))
+    found = explain(inside(registered("<r:recipientId>1</r:recipientId><r:z/>")))
     assert len(found) == 2
     assert found[0].path.endswith("/r:recipientId")
     assert "pattern" in found[0].rule
     assert found[0].remedy
-    assert contract.explain(inside(registered("<r:recipientId>191212121212</r:recipientId>"))) == []
-    missing = contract.explain(inside(registered("")))
+    assert explain(inside(registered("<r:recipientId>191212121212</r:recipientId>"))) == []
+    missing = explain(inside(registered("")))
     assert "recipientId" in missing[0].remedy
-    (odd,) = contract.explain(inside(registered('<r:recipientId xsi:type="no:such">1</r:recipientId>')))
+    (odd,) = explain(inside(registered('<r:recipientId xsi:type="no:such">1</r:recipientId>')))
     assert "xsi:type" in odd.remedy
 
 
 def test_explain_stops_at_fifty():
-    assert len(contract.explain(inside(registered("<r:recipientId>1</r:recipientId>" * 80)))) == 50
+    assert len(explain(inside(registered("<r:recipientId>1</r:recipientId>" * 80)))) == 50
