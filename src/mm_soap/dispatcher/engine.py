@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -38,6 +40,8 @@ _log = logging.getLogger(__name__)
 
 _LONGEST_WAIT: Final = 1.0
 """Seconds after which a thread looks at the database though nobody woke it."""
+_MOMENT: Final = 0.005
+"""Seconds in which results are gathered after a first one."""
 _WRITTEN_TOGETHER: Final = 32
 """Sealed deliveries that are written down in one transaction; they go on their way after it."""
 
@@ -196,15 +200,18 @@ class EmbeddedEngine:
         self._inbox.put(_Result(delivery, outcome, technical_error))
 
     def _collect(self, seconds: float) -> None:
-        """Wait for a result or a call to wake, then take all that are there."""
-        try:
-            message = self._inbox.get(timeout=seconds) if seconds > 0 else self._inbox.get_nowait()
+        """Wait for a result or a call to wake, then take all that are there, or come within a moment."""
+        with suppress(Empty):
+            self._take(self._inbox.get(timeout=seconds) if seconds > 0 else self._inbox.get_nowait())
+            # Results that come close together are written down together, and what follows them begins together.
+            if len(self._unwritten) < len(self._busy) and not self._stopping.is_set():
+                time.sleep(_MOMENT)
             while True:
-                if message is not None:
-                    self._unwritten.append(message)
-                message = self._inbox.get_nowait()
-        except Empty:
-            pass
+                self._take(self._inbox.get_nowait())
+
+    def _take(self, message: _Result | None) -> None:
+        if message is not None:
+            self._unwritten.append(message)
 
     def _write_results(self) -> None:
         if not self._unwritten:

@@ -6,11 +6,15 @@ Source of the rules: the contract's signing rules, "Algorithms" and the last par
 from __future__ import annotations
 
 from base64 import b64encode
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any, Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 from signxml.algorithms import (
@@ -59,7 +63,7 @@ class _Signer(XMLSigner):
 _STUB: Final = "document"
 
 
-def signature_for(text: bytes, identity: Identity) -> bytes:
+def signature_by_signxml(text: bytes, identity: Identity) -> bytes:
     """Return the ds:Signature element over a canonical text, with one Reference ``""`` and one transform.
 
     Args:
@@ -73,6 +77,44 @@ def signature_for(text: bytes, identity: Identity) -> bytes:
         exclude_c14n_transform_element=True,
     )
     return etree.tostring(signed[-1], with_tail=False)
+
+
+def signature_for(text: bytes, identity: Identity) -> bytes:
+    """Return what `signature_by_signxml` returns, byte for byte, at a third of its cost beside the RSA operation.
+
+    An organisation's signatures differ in two values alone, DigestValue and SignatureValue. So signxml makes one of
+    them, and the others are written into its bytes: every message passes here. A test holds the two ways equal.
+    """
+    frame = _frame(identity)
+    digest = b64encode(sha256(text).digest())
+    value = identity.key.sign(digest.join(frame.signed_info), PKCS1v15(), SHA256())
+    before, between, after = frame.signature
+    return b"".join((before, digest, between, b64encode(value), after))
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The bytes of an organisation's signatures, around what differs."""
+
+    signature: tuple[bytes, bytes, bytes]
+    """Around DigestValue and SignatureValue."""
+    signed_info: tuple[bytes, bytes]
+    """The canonical text of SignedInfo, around DigestValue."""
+
+
+@lru_cache(maxsize=64)
+def _frame(identity: Identity) -> _Frame:
+    made = signature_by_signxml(b"", identity)
+    before, rest = _split(made, b"DigestValue")
+    between, after = _split(rest, b"SignatureValue")
+    signed_info = EXCLUSIVE.text(parse_untrusted(etree.tostring(parse_untrusted(made)[0], with_tail=False)))
+    return _Frame((before, between, after), _split(signed_info, b"DigestValue"))
+
+
+def _split(raw: bytes, name: bytes) -> tuple[bytes, bytes]:
+    """Return the bytes before and after the text of the one element of this name."""
+    start = raw.index(b"<%s>" % name) + len(name) + 2
+    return raw[:start], raw[raw.index(b"</%s>" % name) :]
 
 
 @lru_cache(maxsize=64)
