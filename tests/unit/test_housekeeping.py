@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,10 +33,11 @@ def clock() -> FrozenClock:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Engine:
+def database(tmp_path: Path) -> Iterator[Engine]:
     engine = open_database(tmp_path / "dispatcher.sqlite3")
     migrate(engine, "dispatcher")
-    return engine
+    yield engine
+    engine.dispose()
 
 
 def test_evidence_goes_when_its_time_is_over(database: Engine, clock: FrozenClock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ ONE, TWO = "165599999918", "165599999926"
 
 
 @pytest.fixture
-def parties(tmp_path: Path) -> dict[str, Engine]:
+def parties(tmp_path: Path) -> Iterator[dict[str, Engine]]:
     """Two messages that share a message id, and a TransId, though not a sender or an operator."""
     found = {}
     for name in ("dispatcher", f"operator:{ONE}", f"operator:{TWO}"):
@@ -41,7 +42,9 @@ def parties(tmp_path: Path) -> dict[str, Engine]:
             )
         with writing(found[f"operator:{operator}"]) as connection:
             record_event(connection, Event(NOW, "delivery", "stored", None, "m-1", "t-1", f"o-{number}", sender))
-    return found
+    yield found
+    for engine in found.values():
+        engine.dispose()
 
 
 @pytest.mark.parametrize("number", [1, 2])
