@@ -25,7 +25,7 @@ from mm_soap.soap.model import StartResponse, Wsgi
 
 _log = logging.getLogger(__name__)
 _ARRIVAL_SECONDS: Final = 60.0
-_OBJECTS_BEFORE_COLLECTION: Final = 50_000
+_OBJECTS_BEFORE_COLLECTION: Final = 10_000
 
 
 @dataclass(frozen=True)
