@@ -31,6 +31,15 @@ class DistributionStatus:
         return self.delivery_status in ("Delivered", "DeliveryFailed") or self.type in ("Paper", "Not")
 
 
+def distribute_secure_request(document: bytes) -> bytes:
+    """Return Message.distributeSecure with a signed delivery, its bytes as they are under the name they travel by.
+
+    Source: the contract's signing rules, "The digest input".
+    """
+    head, _, tail = document.replace(b"SignedDelivery", b"signedDelivery", 1).rpartition(b"SignedDelivery")
+    return b'<distributeSecure xmlns="%s">%ssignedDelivery%s</distributeSecure>' % (MESSAGE_V3.encode(), head, tail)
+
+
 class SenderClient:
     """Calls one dispatcher. Safe for threads.
 
@@ -54,9 +63,7 @@ class SenderClient:
         Raises:
             RemoteFault, TransportError: it was refused, or no answer came at the last try either.
         """
-        # The root travels under another name: see the contract's signing rules, "The digest input".
-        head, _, tail = document.replace(b"SignedDelivery", b"signedDelivery", 1).rpartition(b"SignedDelivery")
-        body = b'<distributeSecure xmlns="%s">%ssignedDelivery%s</distributeSecure>' % (MESSAGE_V3.encode(), head, tail)
+        body = distribute_secure_request(document)
         for attempt in range(1, _TRIES):
             try:
                 return text_of(self._client.call(body, expected=_DISTRIBUTED)[0]).strip()

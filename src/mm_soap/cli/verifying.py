@@ -28,6 +28,7 @@ from mm_soap.dsig import (
 from mm_soap.errors import ConfigurationError, Refusal, Refused
 from mm_soap.message import Limits, check_delivery, read_delivery
 from mm_soap.pki import OrganisationCertificate, TrustStore, organisation_number, subject_name
+from mm_soap.sender import distribute_secure_request
 from mm_soap.xml import MESSAGE_V3, SERVICE_V3, parse_untrusted, qname
 
 _SIGNED: Final = (qname(MESSAGE_V3, "SignedDelivery"), qname(MESSAGE_V3, "signedDelivery"))
@@ -113,10 +114,7 @@ def _check(raw: bytes, report: _Report, anchors: tuple[Path, ...], allow_sha1: b
 def _check_rules(delivery: VerifiedDelivery, report: _Report) -> None:
     """Add what is wrong with the content; the signatures hold all the same."""
     name = qname(MESSAGE_V3, "signedDelivery")
-    document = delivery.document.replace(b"SignedDelivery", b"signedDelivery", 1)
-    head, _, tail = document.rpartition(b"SignedDelivery")
-    wrapped = b'<distributeSecure xmlns="%s">%ssignedDelivery%s</distributeSecure>' % (MESSAGE_V3.encode(), head, tail)
-    problems = explain(parse_untrusted(wrapped))
+    problems = explain(parse_untrusted(distribute_secure_request(delivery.document)))
     report.problems.extend(
         {"rule": "SCHEMA", "place": place or name, "remedy": remedy} for place, _, remedy in problems
     )

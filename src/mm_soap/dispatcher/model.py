@@ -30,10 +30,6 @@ class State(StrEnum):
     """The recipient has no mailbox, or none that is ready."""
 
 
-FINAL: Final = frozenset({State.DELIVERED, State.FAILED, State.PAPER, State.NOT_REGISTERED})
-"""States that nothing follows."""
-
-
 @dataclass(frozen=True, slots=True)
 class Status:
     """The answer of checkDistributionStatus for one recipient."""
