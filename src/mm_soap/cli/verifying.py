@@ -146,7 +146,7 @@ def _trust(anchors: tuple[Path, ...], allow_sha1: bool) -> Trust:
             digest_algorithms=policy.digest_algorithms | {DigestAlgorithm.SHA1},
         )
     store = TrustStore.load(anchors, clock) if anchors else _AnyIssuer()
-    return Trust(store, policy, seal_policy(), clock)
+    return Trust(store, policy, seal_policy())
 
 
 def _row(kind: str, verified: VerifiedDocument) -> dict[str, Any]:
