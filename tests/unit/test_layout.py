@@ -21,7 +21,7 @@ PARTIES = ("dispatcher", "far", "recipient", "service_supplier")
 
 MAY_IMPORT = {
     "model": set(),
-    "lanes": set(),
+    "lanes": {"model"},
     # Tables and their statements: all of them are the store.
     "account_tables": set(),
     "audit": set(),
@@ -44,7 +44,9 @@ MAY_IMPORT = {
     "addressing": {"model", "store"},
     "handover": {"model", "store", "wire"},
     "holding": set(),
-    "engine": {"model", "store", "addressing", "handover", "lanes", "holding"},
+    "outcomes": {"model", "store"},
+    "carrier": {"model", "store", "handover", "lanes", "outcomes"},
+    "engine": {"model", "store", "addressing", "handover", "holding", "carrier", "outcomes"},
     "endpoint": {"model", "service", "callers", "wire", "account_wire"},
 }
 """What each room of a party may import of the same party. A new room gets its place here."""

@@ -22,6 +22,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    not_,
     select,
     update,
 )
@@ -92,7 +93,18 @@ _due: Final = (
     .order_by(_delivery.c.next_attempt)
     .limit(bindparam("most"))
 )
-_overdue: Final = _due.where(_delivery.c.received <= bindparam("accepted_before"))
+
+
+@cache
+def _due_but(dialect: str) -> Select[int, str, str, str, datetime, int, str | None, str | None]:
+    return _due.where(not_(among(_delivery.c.id, "busy", dialect)))
+
+
+@cache
+def _overdue(dialect: str) -> Select[int, str, str, str, datetime, int, str | None, str | None]:
+    return _due_but(dialect).where(_delivery.c.received <= bindparam("accepted_before"))
+
+
 _next_due: Final = select(func.min(_delivery.c.next_attempt)).where(
     _delivery.c.state == bindparam("wanted"), _delivery.c.next_attempt > bindparam("now")
 )
@@ -180,18 +192,27 @@ def due_for_delivery(
     connection: Connection, now: datetime, most: int, busy: Collection[int], full: Collection[str]
 ) -> Sequence[Sealed]:
     """Return sealed deliveries that are due, without the ``busy`` and those to the operators that are ``full``."""
-    statement = _due.where(_delivery.c.operator.not_in(sorted(full))) if full else _due
-    rows = connection.execute(statement, {"wanted": State.SEALED.value, "now": now, "most": most + len(busy)})
-    return [_sealed(row) for row in rows if row.id not in busy][:most]
+    dialect = connection.dialect.name
+    statement = _due_but(dialect)
+    if full:
+        statement = statement.where(_delivery.c.operator.not_in(sorted(full)))
+    parameters = {"wanted": State.SEALED.value, "now": now, "most": most, "busy": id_list(busy, dialect)}
+    return [_sealed(row) for row in connection.execute(statement, parameters)]
 
 
 def overdue(
     connection: Connection, now: datetime, accepted_before: datetime, most: int, busy: Collection[int]
 ) -> Sequence[Sealed]:
     """Return sealed deliveries that are due and were accepted long ago, without the ``busy``."""
-    parameters: dict[str, object] = {"wanted": State.SEALED.value, "now": now, "most": most + len(busy)}
-    parameters["accepted_before"] = accepted_before
-    return [_sealed(row) for row in connection.execute(_overdue, parameters) if row.id not in busy][:most]
+    dialect = connection.dialect.name
+    parameters = {
+        "wanted": State.SEALED.value,
+        "now": now,
+        "most": most,
+        "busy": id_list(busy, dialect),
+        "accepted_before": accepted_before,
+    }
+    return [_sealed(row) for row in connection.execute(_overdue(dialect), parameters)]
 
 
 def _sealed(r: Any) -> Sealed:

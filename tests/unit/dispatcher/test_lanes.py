@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mm_soap.dispatcher.lanes import Lane, Lanes
+from mm_soap.dispatcher.model import Sealed
 from tests.unit.dispatcher.fakes import NOON
 
 SECOND = timedelta(seconds=1)
@@ -52,11 +53,41 @@ def test_one_good_answer_ends_the_pause() -> None:
     assert lane.room(NOON) == 4  # it counts from the beginning
 
 
+def waiting(lanes: Lanes, operator: str, number: int) -> list[Sealed]:
+    made = [Sealed(n, f"{operator}-{n}", "", "", NOON, 0, operator, "") for n in range(number)]
+    lanes.of(operator).waiting.extend(made)
+    return made
+
+
 def test_each_operator_has_its_own() -> None:
     lanes = Lanes(1)
+    one, two = waiting(lanes, "one", 2), waiting(lanes, "two", 2)
+    assert lanes.next_up(NOON, 9) == [one[0], two[0]]
     lanes.of("one").begin()
-    assert lanes.full(NOON) == {"one"}
-    assert lanes.of("two").room(NOON) == 1
+    assert lanes.next_up(NOON, 9) == [two[0]]
+    assert lanes.waiting() == 4
+
+
+def test_nothing_more_is_fetched_for_a_long_queue_or_in_a_pause() -> None:
+    lanes = Lanes(1)
+    waiting(lanes, "one", 3)
+    for _ in range(5):
+        lanes.of("two").begin()
+        lanes.of("two").end(True, NOON)
+    assert lanes.full(NOON, 4) == {"two"}
+    assert lanes.full(NOON, 3) == {"one", "two"}
+    assert lanes.full(NOON + 2 * SECOND, 3) == {"one"}
+
+
+def test_all_have_their_turn_where_there_is_never_room_for_all() -> None:
+    lanes, went = Lanes(4), []
+    for name in ("one", "two", "three"):
+        waiting(lanes, name, 20)
+    for _ in range(12):
+        for each in lanes.next_up(NOON, 1):
+            lanes.of(each.operator).waiting.popleft()
+            went.append(each.operator)
+    assert {name: went.count(name) for name in set(went)} == {"one": 4, "two": 4, "three": 4}
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 120)), max_size=60), st.integers(1, 8))

@@ -1,0 +1,234 @@
+"""Carrying sealed deliveries to their operators, many at once, and writing down what came of them.
+
+One thread takes what is due from the database, some at a time; gives each operator's lane its next calls; and writes
+results down, some at a time. Other threads make the calls. What was taken is remembered until its result is on disk:
+were the write to fail, or not yet made, the delivery would be handed over again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from sqlalchemy import Engine
+
+from mm_soap.clock import Clock
+from mm_soap.dispatcher import store
+from mm_soap.dispatcher.handover import Handover
+from mm_soap.dispatcher.lanes import Lanes
+from mm_soap.dispatcher.model import Outcome, Sealed, State
+from mm_soap.dispatcher.outcomes import write_down
+from mm_soap.storage import reading
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_WAIT: Final = 1.0
+"""Seconds after which the database is looked at though nobody said that there is more."""
+_TAKEN_TOGETHER: Final = 32
+"""Deliveries that are taken from the database at once."""
+_AHEAD: Final = 16
+"""Deliveries that wait for one operator, in memory, before no more are taken for it."""
+_DOCUMENTS_AHEAD: Final = 8
+"""Documents that are read before their calls begin: each may be of some megabytes."""
+_WRITTEN_TOGETHER: Final = 32
+_LONGEST_UNWRITTEN: Final = 0.05
+"""Seconds that a result waits for others to be written down with."""
+
+
+@dataclass(frozen=True)
+class _Result:
+    delivery: Sealed
+    outcome: Outcome
+    technical_error: bool
+
+
+class Carrier:
+    """Hands over the sealed deliveries of one database. `turn` and `finish` are for one thread.
+
+    Args:
+        database: the dispatcher's own.
+        handover: makes an attempt.
+        clock: the time.
+        calls_per_operator: calls to one operator at once.
+        threads: calls to all operators at once.
+    """
+
+    def __init__(
+        self, database: Engine, handover: Handover, clock: Clock, calls_per_operator: int, threads: int
+    ) -> None:
+        self._database = database
+        self._handover = handover
+        self._clock = clock
+        self._lanes = Lanes(calls_per_operator)
+        self._taken: dict[int, Sealed] = {}
+        self._parts: dict[int, tuple[bytes, bytes]] = {}
+        self._under_way = 0
+        self._unwritten: list[_Result] = []
+        self._write_at = 0.0
+        self._look_at = 0.0
+        self._more = True
+        self._left_out: set[str] = set()
+        self._inbox: SimpleQueue[_Result | None] = SimpleQueue()
+        self._work: SimpleQueue[tuple[Sealed, bytes, bytes] | None] = SimpleQueue()
+        self._threads = [threading.Thread(target=self._carry, name="handover", daemon=True) for _ in range(threads)]
+
+    def start(self) -> None:
+        """Start the threads that make the calls."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Tell, from any thread, that there is more to carry, or that it is time to stop."""
+        self._inbox.put(None)
+
+    def finish(self) -> None:
+        """Let the calls that are under way end, write their results down, and end the threads."""
+        for _ in self._threads:
+            self._work.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._collect(0)
+        self._write_results()
+
+    def turn(self) -> None:
+        """Begin what may begin, wait for something to happen, and write down what ended.
+
+        Raises:
+            Refused: the database is away. Nothing is lost; the next turn goes on where this one broke off.
+        """
+        self._take_due()
+        self._begin()
+        self._collect(self._seconds_to_wait())
+        idle = not self._under_way and not self._lanes.waiting()
+        if idle or len(self._unwritten) >= _WRITTEN_TOGETHER or time.monotonic() >= self._write_at:
+            self._write_results()
+
+    # Taking
+
+    def _take_due(self) -> None:
+        due = time.monotonic() >= self._look_at
+        if not due and (not self._more or self._lanes.waiting() >= _AHEAD):
+            return
+        now = self._clock()
+        if due:
+            self._give_up(now)
+        full = self._lanes.full(now, _AHEAD)
+        with reading(self._database) as connection:
+            found = store.due_for_delivery(connection, now, _TAKEN_TOGETHER, self._taken, full)
+            following = None if found else store.next_due(connection, State.SEALED, now)
+        self._left_out = full
+        self._more = len(found) == _TAKEN_TOGETHER
+        self._look_at = time.monotonic() + self._seconds_until(following)
+        for delivery in found:
+            self._taken[delivery.id] = delivery
+            self._lanes.of(delivery.operator).waiting.append(delivery)
+
+    def _give_up(self, now: datetime) -> None:
+        """Write down what could not begin before its time was over: it waits behind a full lane, or a paused one."""
+        before = self._handover.overdue(now)
+        over: list[Sealed] = []
+        for lane in self._lanes.each():
+            late = [delivery for delivery in lane.waiting if delivery.received <= before]
+            over += late
+            for delivery in late:
+                lane.waiting.remove(delivery)
+                self._parts.pop(delivery.id, None)
+                self._take(_Result(delivery, self._handover.give_up(delivery), False))
+        if not self._left_out:
+            return
+        with reading(self._database) as connection:
+            missed = store.overdue(connection, now, before, _WRITTEN_TOGETHER, self._taken)
+        for delivery in missed:
+            self._taken[delivery.id] = delivery
+            self._take(_Result(delivery, self._handover.give_up(delivery), False))
+
+    # Carrying
+
+    def _begin(self) -> None:
+        now = self._clock()
+        chosen = self._lanes.next_up(now, len(self._threads) - self._under_way)
+        if any(delivery.id not in self._parts for delivery in chosen):
+            self._read_documents(chosen)
+        for delivery in chosen:
+            lane = self._lanes.of(delivery.operator)
+            lane.waiting.popleft()
+            lane.begin()
+            self._under_way += 1
+            self._work.put((delivery, *self._parts.pop(delivery.id)))
+            if delivery.operator in self._left_out and len(lane.waiting) < _AHEAD // 2:
+                self._more = True
+
+    def _read_documents(self, chosen: list[Sealed]) -> None:
+        ahead = [delivery for lane in self._lanes.each() for delivery in lane.waiting]
+        wanted = [each.id for each in (*chosen, *ahead[: len(chosen) + _DOCUMENTS_AHEAD])]
+        with reading(self._database) as connection:
+            self._parts |= store.sealed_parts(connection, [each for each in wanted if each not in self._parts])
+
+    def _carry(self) -> None:
+        while (work := self._work.get()) is not None:
+            delivery, document, seal = work
+            try:
+                outcome, technical_error = self._handover.step(delivery, document, seal)
+            except Exception as error:
+                frames = "".join(traceback.format_tb(error.__traceback__))
+                _log.error("An attempt ended in %s\n%s", type(error).__name__, frames)
+                outcome, technical_error = self._handover.unexpected(delivery, error), True
+            del work, document, seal  # else they stay in memory while the thread waits
+            self._inbox.put(_Result(delivery, outcome, technical_error))
+
+    # Writing down
+
+    def _collect(self, seconds: float) -> None:
+        """Wait for a result or a call to wake, then take all that are there."""
+        with suppress(Empty):
+            self._receive(self._inbox.get(timeout=seconds) if seconds > 0 else self._inbox.get_nowait())
+            while True:
+                self._receive(self._inbox.get_nowait())
+
+    def _receive(self, result: _Result | None) -> None:
+        if result is None:
+            self._more = True
+            return
+        now = self._clock()
+        lane = self._lanes.of(result.delivery.operator)
+        lane.end(result.technical_error, now)
+        self._under_way -= 1
+        self._take(result)
+        if lane.paused(now):
+            # They wait in the database, where their time is watched, and are taken again after the pause.
+            while lane.waiting:
+                delivery = lane.waiting.popleft()
+                self._parts.pop(delivery.id, None)
+                del self._taken[delivery.id]
+            self._left_out.add(result.delivery.operator)
+
+    def _take(self, result: _Result) -> None:
+        if not self._unwritten:
+            self._write_at = time.monotonic() + _LONGEST_UNWRITTEN
+        self._unwritten.append(result)
+
+    def _write_results(self) -> None:
+        if not self._unwritten:
+            return
+        write_down(self._database, self._clock, "hand-over", [result.outcome for result in self._unwritten])
+        for result in self._unwritten:
+            del self._taken[result.delivery.id]
+        self._unwritten.clear()
+
+    def _seconds_to_wait(self) -> float:
+        if self._more and self._lanes.waiting() < _AHEAD:
+            return 0
+        until = min(self._look_at, self._write_at) if self._unwritten else self._look_at
+        return max(0.0, until - time.monotonic())
+
+    def _seconds_until(self, moment: datetime | None) -> float:
+        if moment is None:
+            return _LONGEST_WAIT
+        return min(_LONGEST_WAIT, max(0.01, (moment - self._clock()).total_seconds()))

@@ -1,0 +1,50 @@
+"""Writing down what became of steps, with the event that tells of each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from mm_soap.clock import Clock
+from mm_soap.dispatcher import store
+from mm_soap.dispatcher.model import Outcome
+from mm_soap.storage import Event, record_event, writing
+
+_log = logging.getLogger(__name__)
+
+
+def write_down(database: Engine, clock: Clock, kind: str, outcomes: Sequence[Outcome]) -> None:
+    """Write what became of deliveries in one transaction.
+
+    Args:
+        database: the dispatcher's own.
+        clock: the time of the events.
+        kind: the step, ``look-up`` or ``hand-over``.
+        outcomes: one for each delivery.
+
+    Raises:
+        Refused: ``UNAVAILABLE`` or ``UNEXPECTED``, as :func:`mm_soap.storage.writing`.
+    """
+    now = clock()
+    # Not durable: after a crash of the machine the step runs again, with the same bytes and the same answer.
+    with writing(database, durable=False) as connection:
+        store.write_outcomes(connection, outcomes)
+        record_event(connection, *(_event(now, kind, outcome) for outcome in outcomes))
+    for outcome in outcomes:
+        _log.debug("%s %s: %s", kind, outcome.distribution_id, outcome.state.value)
+
+
+def _event(now: datetime, kind: str, outcome: Outcome) -> Event:
+    retried = outcome.next_attempt is not None and outcome.attempts > 0
+    return Event(
+        now,
+        kind,
+        "retry" if retried else outcome.state.value,
+        outcome.distribution_id,
+        trans_id=outcome.trans_id,
+        sender=outcome.sender,
+        detail={"reason": outcome.reason, "attempt": outcome.attempts, **(outcome.detail or {})},
+    )
