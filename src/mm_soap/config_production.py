@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from mm_soap.config_tables import Settings
 from mm_soap.errors import ConfigurationError
 from mm_soap.pki import is_test_certificate, read_certificates
-
-if TYPE_CHECKING:
-    from mm_soap.config import Settings
 
 
 def check_production(settings: Settings) -> None:

@@ -9,6 +9,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
 
@@ -183,6 +184,12 @@ def test_models_import_the_standard_library_alone(file: Path) -> None:
         if not any(f"{beyond}.".startswith(f"{one}.") or one.startswith(f"{beyond}.") for beyond in known)
     } == set()
     assert {beyond for beyond in known if beyond not in foreign} == set(), "take out what is not there any more"
+
+
+def test_imports_between_the_modules_outside_the_packages_point_one_way() -> None:
+    modules = {module_of(file): file for file in (SOURCE / "mm_soap").glob("*.py") if file.name != "__init__.py"}
+    used = {module: set(imports(file)) & modules.keys() for module, file in modules.items()}
+    assert list(TopologicalSorter(used).static_order())  # a circle raises CycleError, which names it
 
 
 def test_spyne_is_imported_in_the_shell_alone() -> None:

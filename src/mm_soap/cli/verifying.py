@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from cryptography import x509
 from lxml import etree
 from rich.text import Text
-from signxml.algorithms import DigestAlgorithm, SignatureMethod
 
 from mm_soap.cli.output import REFUSED, console, plain, print_json
 from mm_soap.clock import Clock, system_clock
@@ -138,13 +137,7 @@ def _is_utf8(raw: bytes, root: etree._Element) -> bool:
 
 def _trust(anchors: tuple[Path, ...], allow_sha1: bool) -> Trust:
     clock: Clock = system_clock
-    policy = sender_policy()
-    if allow_sha1:
-        policy = replace(
-            policy,
-            signature_methods=policy.signature_methods | {SignatureMethod.RSA_SHA1},
-            digest_algorithms=policy.digest_algorithms | {DigestAlgorithm.SHA1},
-        )
+    policy = sender_policy().with_sha1() if allow_sha1 else sender_policy()
     store = TrustStore.load(anchors, clock) if anchors else _AnyIssuer()
     return Trust(store, policy, seal_policy())
 

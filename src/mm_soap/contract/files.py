@@ -1,8 +1,7 @@
-"""The bytes of the contract: our WSDL and XSD files, and the W3C's schema for signatures from the signxml package."""
+"""The bytes of the contract: the WSDL and XSD files."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -11,14 +10,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Final
 
 from lxml import etree
-
-XMLDSIG_PATH: Final = "/xsd/xmldsig-core-schema.xsd"
-
-# zeep refuses a schema with a document type declaration, and nothing in the schema needs the one that it has.
-_DOCTYPE: Final = re.compile(rb"<!DOCTYPE.*?\]>\s*", re.DOTALL)
 
 
 @cache
@@ -31,8 +24,6 @@ def contract_files() -> Mapping[str, bytes]:
         for path, node in _walk(package / kind)
         if path.endswith(suffix)
     }
-    signature_schema = (files("signxml") / "schemas" / "xmldsig-core-schema.xsd").read_bytes()
-    found[XMLDSIG_PATH] = _DOCTYPE.sub(b"", signature_schema, count=1)
     return MappingProxyType(dict(sorted(found.items())))
 
 

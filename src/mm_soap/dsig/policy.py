@@ -49,8 +49,10 @@ class SignaturePolicy:
 
     def for_signer(self, organisation: str) -> SignaturePolicy:
         """Return the policy as it holds for one signer: SHA-1 is added for those named in ``sha1_from``."""
-        if organisation not in self.sha1_from:
-            return self
+        return self.with_sha1() if organisation in self.sha1_from else self
+
+    def with_sha1(self) -> SignaturePolicy:
+        """Return the policy with SHA-1 added, whoever signs."""
         return replace(
             self,
             signature_methods=self.signature_methods | {SignatureMethod.RSA_SHA1},

@@ -1,0 +1,233 @@
+"""What can be set: the settings of an installation and their tables, each with its meaning and its bounds."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from mm_soap.config_types import Database, File, OptionalFile, Organisation, Url, UrlPath
+
+ENVIRONMENT_PREFIX: Final = "MM_SOAP_"
+"""What the names of the environment variables begin with that override settings."""
+
+_DATABASE: Final = "The party's own database: a file for SQLite, made when it is not there, or a URL."
+_ORGANISATION: Final = "The organisation number, 12 digits beginning with 16; the certificate must name the same."
+_CERTIFICATE: Final = "PEM file: the certificate that the party signs with, then those of its issuers."
+_KEY: Final = "PEM file: the certificate's private key, unencrypted, readable by its owner alone."
+_REGISTER: Final = "Where the register is: the URL before /Recipient/v3 and /Authority. Empty for this installation."
+
+_CALL_TIMEOUT: Final = "How long another party may take to answer, in seconds."
+_PARTY_CACHE: Final = "How long the register's senders and dispatchers are remembered, in seconds."
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class TrustSettings(_Table):
+    """[trust]: whose signatures are believed."""
+
+    anchors: tuple[File, ...] = Field(
+        default=(),
+        description="PEM files: the authorities, or single certificates, whose signatures are believed.",
+    )
+    allow_sha1_from: tuple[Organisation, ...] = Field(
+        default=(), description="Organisation numbers of the senders whose signatures may still use SHA-1."
+    )
+
+
+class RulesSettings(_Table):
+    """[rules]: what a message must look like."""
+
+    max_message_bytes: int = Field(
+        default=2_097_152,
+        gt=0,
+        description="The longest message, in bytes: bodies and attachments, decoded.",
+    )
+    check_digits: bool = Field(default=True, description="Whether the check digit of identifiers is checked.")
+
+
+class TlsSettings(_Table):
+    """[tls]: how this server identifies itself, and whom it lets in."""
+
+    certificate: File = Field(description="PEM file: the server's certificate, then those of its issuers.")
+    key: File = Field(description="PEM file: the server's private key, readable by its owner alone.")
+    client_anchors: tuple[File, ...] = Field(
+        default=(), description="PEM files: the authorities whose client certificates are let in. Empty asks for none."
+    )
+
+
+class EvidenceSettings(_Table):
+    """[evidence]: the exact bytes that came in and went out."""
+
+    keep_days: int = Field(default=365, gt=0, description="How long the bytes are kept, in days.")
+
+
+class CompaniesSettings(_Table):
+    """[far.companies]: the company register. Without this table there is none, and companies get 5018."""
+
+    file: OptionalFile = Field(default="", description="JSON file with the companies; empty if url is set.")
+    url: Url = Field(
+        default="", description="Where the company register is asked over HTTP: the URL before /NUMBER and /search."
+    )
+    timeout: float = Field(default=5, gt=0, description="How long the company register may take, in seconds.")
+    cache_seconds: float = Field(default=300, ge=0, description="How long a company is remembered, in seconds.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.file) == bool(self.url):
+            raise PydanticCustomError("one_source", "must have either file or url")
+        return self
+
+
+class PersonsSettings(_Table):
+    """[far.persons]: the population register. Without this table, a number's own day of birth is all that is known."""
+
+    file: File = Field(description="JSON file with the persons.")
+
+
+class FarSettings(_Table):
+    """[far]: the address register. Without this table, the register does not run here."""
+
+    database: Database = Field(default="data/far.sqlite3", repr=False, description=_DATABASE)
+    e_identification_anchors: tuple[File, ...] = Field(
+        default=(),
+        description="PEM files: the e-identification issuers whose users may sign. Empty refuses all signatures.",
+    )
+    companies: CompaniesSettings | None = None
+    persons: PersonsSettings | None = None
+
+
+class DispatcherSettings(_Table):
+    """[dispatcher]: the dispatcher. Without this table, none runs here."""
+
+    organisation: Organisation = Field(description=_ORGANISATION)
+    certificate: File = Field(description=_CERTIFICATE)
+    key: File = Field(description=_KEY)
+    database: Database = Field(default="data/dispatcher.sqlite3", repr=False, description=_DATABASE)
+    register_url: Url = Field(default="", description=_REGISTER)
+    look_up_batch: int = Field(
+        default=1000,
+        gt=0,
+        le=1000,
+        description="How many recipients are looked up in one call, at most.",
+    )
+    calls_per_operator: int = Field(
+        default=4, gt=0, description="How many deliveries are made to one mailbox operator at once, at most."
+    )
+    call_timeout: float = Field(default=30, gt=0, description=_CALL_TIMEOUT)
+    retry_first: float = Field(
+        default=1, gt=0, description="The longest wait before the second attempt, in seconds; it doubles from then on."
+    )
+    retry_longest: float = Field(default=900, gt=0, description="The longest wait between two attempts, in seconds.")
+    give_up_after: float = Field(
+        default=86_400, gt=0, description="How long a delivery is tried before it has failed, in seconds."
+    )
+    party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
+
+
+class OperatorSettings(_Table):
+    """[[operator]]: a mailbox operator; one table for each that runs here."""
+
+    organisation: Organisation = Field(description=_ORGANISATION)
+    name: str = Field(min_length=1, description="The operator's name, as in the register.")
+    certificate: File = Field(description=_CERTIFICATE)
+    key: File = Field(description=_KEY)
+    database: Database = Field(repr=False, description=_DATABASE)
+    path: UrlPath = Field(
+        default="",
+        description="What stands before /Service/v3 in the operator's address, such as /brevlada-tva; empty for none.",
+    )
+    register_url: Url = Field(default="", description=_REGISTER)
+    call_timeout: float = Field(default=30, gt=0, description=_CALL_TIMEOUT)
+    party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
+
+
+class SenderSettings(_Table):
+    """[[sender]]: a sender that `mm-soap send` may sign for; one table for each."""
+
+    organisation: Organisation = Field(description=_ORGANISATION)
+    name: str = Field(min_length=2, max_length=256, description="The sender's name, as its messages show it.")
+    certificate: File = Field(description=_CERTIFICATE)
+    key: File = Field(description=_KEY)
+    dispatcher_url: Url = Field(
+        default="", description="Where its dispatcher is: the URL before /Message/v3. Empty for this installation."
+    )
+
+
+def _distinct(what: str, values: list[str]) -> None:
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("distinct", "{what} must be its own", {"what": what})
+
+
+class Settings(BaseSettings):
+    """All settings of an installation. `mm_soap.config.load` is the way to make one.
+
+    Paths are absolute: a relative one in the file, or in a variable, is taken from the folder of the file.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+    )
+
+    profile: Literal["demonstration", "production"] = Field(
+        default="production", description="Production refuses to start with what only a demonstration may have."
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
+    port: int = Field(default=8080, gt=0, lt=65_536, description="The TCP port to listen on.")
+    public_url: Url = Field(
+        default="",
+        description="The URL that others reach this server by; it stands in the WSDLs. Empty for host and port.",
+    )
+    threads: int = Field(default=16, gt=0, description="How many requests one worker process answers at once.")
+    workers: int = Field(default=1, gt=0, description="How many worker processes answer requests.")
+    body_limit: int = Field(default=8_388_608, gt=0, description="The longest request body that is read, in bytes.")
+    trust: TrustSettings = Field(default_factory=TrustSettings)
+    rules: RulesSettings = Field(default_factory=RulesSettings)
+    evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
+    tls: TlsSettings | None = None
+    far: FarSettings | None = None
+    dispatcher: DispatcherSettings | None = None
+    operator: tuple[OperatorSettings, ...] = ()
+    sender: tuple[SenderSettings, ...] = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, and nothing else count."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _parties_apart(self) -> Self:
+        for what in ("organisation", "path"):
+            _distinct(f"the {what} of each [[operator]]", [getattr(o, what) for o in self.operator])
+        _distinct("the organisation of each [[sender]]", [sender.organisation for sender in self.sender])
+        parties = [p for p in (self.far, self.dispatcher, *self.operator) if p]
+        _distinct("the database of each party", [p.database for p in parties])
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """The URL by which others reach this server, without a slash at its end."""
+        if self.public_url:
+            return self.public_url
+        # What listens on every address is reached at this one from the same machine.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"{'https' if self.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def register_url(self, party: DispatcherSettings | OperatorSettings) -> str:
+        """Return where a party finds the register: the URL before /Recipient/v3 and /Authority."""
+        return party.register_url or self.base_url
