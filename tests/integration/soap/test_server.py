@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import threading
@@ -88,3 +89,46 @@ def test_bad_http_leaves_nothing_in_the_output(own_server):
     out, err = own_server.process.communicate(timeout=20)
     assert (out, err) == (b"", b"")
     assert mark.decode() not in own_server.logged
+
+
+def request(recipient: str) -> bytes:
+    content = body(recipient)
+    head = f"POST /Recipient/v3 HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: {len(content)}\r\n\r\n"
+    return head.encode() + content
+
+
+def answer(connection: socket.socket) -> bytes:
+    """Read one answer, by its length: the connection stays open."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    head, _, rest = received.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length:")[2].split()[0])
+    while len(rest) < length:
+        rest += connection.recv(65536)
+    assert len(rest) == length
+    return head + rest
+
+
+def test_more_kept_connections_than_threads(server):
+    with contextlib.ExitStack() as stack:
+        address = ("127.0.0.1", server.port)
+        connections = [stack.enter_context(socket.create_connection(address, timeout=20)) for _ in range(24)]
+        for turn in range(3):
+            for connection in connections[turn:]:  # some say nothing any more
+                connection.sendall(request("191212121212"))
+            for connection in connections[turn:]:
+                assert answer(connection).startswith(b"HTTP/1.1 200")
+        for _ in range(20):  # closely after each other, while 23 others are silent
+            connections[-1].sendall(request("191212121212"))
+            assert answer(connections[-1]).startswith(b"HTTP/1.1 200")
+
+
+def test_two_requests_at_once_on_a_connection(server):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        for _ in range(3):
+            connection.sendall(request("191212121212") * 2)
+            received = b""
+            while received.count(b"</soap:Envelope>") < 2:
+                received += connection.recv(65536)
+            assert received.count(b"HTTP/1.1 200") == 2
