@@ -56,6 +56,8 @@ class Lane:
             self.failures = 0
             self.closed_until = None
             return
+        if self.paused(now):
+            return  # it began before the pause, and says nothing new
         self.failures += 1
         if self.failures >= _FAILURES_TO_OPEN:
             pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self.failures - _FAILURES_TO_OPEN, 16))

@@ -16,10 +16,12 @@ SECOND = timedelta(seconds=1)
 
 
 def failing(times: int) -> Lane:
-    lane = Lane(4)
-    for _ in range(times):
+    """Return a lane after errors in a row, the last of them at noon and each other after the pause before it."""
+    lane, now = Lane(4), NOON - timedelta(days=1)
+    for number in range(times):
         lane.begin()
-        lane.end(True, NOON)
+        now = NOON if number == times - 1 else now + 61 * SECOND
+        lane.end(True, now)
     return lane
 
 
@@ -40,6 +42,15 @@ def test_it_pauses_longer_after_each_error_in_a_row(failures: int, pause: int) -
     if pause:
         assert lane.room(NOON + pause * SECOND - SECOND / 1000) == 0
         assert lane.room(NOON + pause * SECOND) == 1  # one call tries whether it is over
+
+
+def test_calls_that_began_before_the_pause_do_not_make_it_longer() -> None:
+    lane = Lane(8)
+    for _ in range(8):
+        lane.begin()
+    for _ in range(8):
+        lane.end(True, NOON)
+    assert lane.room(NOON + 2 * SECOND) == 1
 
 
 def test_one_good_answer_ends_the_pause() -> None:
