@@ -264,7 +264,7 @@ def _register_client(settings: Settings, own: DispatcherSettings | OperatorSetti
 
 def _trust(settings: Settings, clock: Clock) -> Trust:
     store = TrustStore.load(settings.trust.anchors, clock)
-    return Trust(store, sender_policy(frozenset(settings.trust.allow_sha1_from)), seal_policy())
+    return Trust(store, sender_policy(frozenset(settings.trust.allow_sha1_from)), seal_policy(), clock)
 
 
 def _identity(own: DispatcherSettings | OperatorSettings) -> Identity:

@@ -139,7 +139,7 @@ def _trust(anchors: tuple[Path, ...], allow_sha1: bool) -> Trust:
     clock: Clock = system_clock
     policy = sender_policy().with_sha1() if allow_sha1 else sender_policy()
     store = TrustStore.load(anchors, clock) if anchors else _AnyIssuer()
-    return Trust(store, policy, seal_policy())
+    return Trust(store, policy, seal_policy(), clock)
 
 
 def _row(kind: str, verified: VerifiedDocument) -> dict[str, Any]:

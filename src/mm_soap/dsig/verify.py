@@ -13,9 +13,10 @@ from typing import Final, Protocol
 from cryptography import x509
 from lxml import etree
 
+from mm_soap.clock import Clock
 from mm_soap.dsig.forms import Form, candidates
 from mm_soap.dsig.policy import SIGNED_DELIVERY, SignaturePolicy
-from mm_soap.dsig.signature import certificates_of, check_structure, signature_of, signed_info_of, verified_digest
+from mm_soap.dsig.signature import certificates_of, check_structure, signature_of, verified_digest
 from mm_soap.errors import Refusal, Refused
 from mm_soap.pki import OrganisationCertificate, load_certificate
 from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, parse_untrusted, qname
@@ -71,11 +72,12 @@ class CertificateCheck(Protocol):
 
 @dataclass(frozen=True)
 class Trust:
-    """What a party needs to verify: whom it trusts and what it accepts."""
+    """What a party needs to verify: whom it trusts, what it accepts, and the time."""
 
     store: CertificateCheck
     sender: SignaturePolicy
     seal: SignaturePolicy
+    clock: Clock
 
 
 def verify_delivery(raw: bytes, element: etree._Element, trust: Trust) -> VerifiedDelivery:
@@ -136,7 +138,7 @@ def _verify(raw: bytes, element: etree._Element, policy: SignaturePolicy, trust:
     signer = _signer(signature, trust)
     policy = policy.for_signer(signer.organisation)
     for form, document in candidates(raw, element, policy.root):
-        found = _holds(document, signer, policy)
+        found = _holds(document, signer, policy, trust.clock)
         if found is not None:
             root, digest = found
             if b"<!--" in document:
@@ -151,7 +153,7 @@ def _signer(signature: etree._Element, trust: Trust) -> OrganisationCertificate:
 
 
 def _holds(
-    document: bytes, signer: OrganisationCertificate, policy: SignaturePolicy
+    document: bytes, signer: OrganisationCertificate, policy: SignaturePolicy, clock: Clock
 ) -> tuple[etree._Element, str] | None:
     try:
         root = parse_untrusted(document)
@@ -161,9 +163,10 @@ def _holds(
     signature = signature_of(root)
     canonicalization = check_structure(signature, root, policy)
     # Two documents from one parse would cost as much as the digest: take the signature out, keeping the text after it.
-    signed_info = signed_info_of(signature)
+    bytes_of_signature = etree.tostring(signature, with_tail=False)
     _remove(signature)
-    digest = verified_digest(signature, signed_info, canonicalization.text(root), signer.certificate)
+    text = canonicalization.text(root)
+    digest = verified_digest(bytes_of_signature, text, signer.certificate, policy, clock)
     return (root, digest) if digest is not None else None
 
 

@@ -47,7 +47,7 @@ def mailboxes(engine: Engine) -> MailboxService:
 
 @pytest.fixture
 def operator(mailboxes: MailboxService) -> Application:
-    trust = Trust(PKI.trust_store(), sender_policy(), seal_policy())
+    trust = Trust(PKI.trust_store(), sender_policy(), seal_policy(), CLOCK)
 
     def verify(one: Call) -> VerifiedSeal:
         return verify_sealed(one.raw, one.payload[0], trust)

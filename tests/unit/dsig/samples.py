@@ -34,7 +34,7 @@ DISPATCHER = PKI.organisation("165560000001", "Dispatcher")
 
 
 def trust(*, store: TrustStore | None = None, sha1_from: frozenset[str] = frozenset()) -> Trust:
-    return Trust(store or PKI.trust_store(), sender_policy(sha1_from), seal_policy())
+    return Trust(store or PKI.trust_store(), sender_policy(sha1_from), seal_policy(), CLOCK)
 
 
 def delivery(text: str = "SGVq", subject: str = "Beslut å", sender: str = "162021004748") -> etree._Element:
