@@ -53,12 +53,15 @@ def holds_there(document: bytes, certificate: x509.Certificate) -> bool:
     return True
 
 
-def holds_here(document: bytes) -> bool:
+def verified_here(document: bytes) -> bytes | None:
     try:
-        verify_delivery(document, parse_untrusted(document), RULES)
+        return verify_delivery(document, parse_untrusted(document), RULES).document
     except Refused:
-        return False
-    return True
+        return None
+
+
+def holds_here(document: bytes) -> bool:
+    return verified_here(document) is not None
 
 
 @cache
@@ -82,8 +85,9 @@ def test_nothing_that_was_changed_holds_here_alone(data: st.DataObject) -> None:
     start = raw.rindex(b"Signature>") - data.draw(st.integers(0, 2400))
     place = max(1, start) if data.draw(st.booleans()) else data.draw(st.integers(1, len(raw)))
     changed = raw[:place] + data.draw(st.sampled_from(PIECES)) + raw[place + data.draw(st.integers(0, 2)) :]
-    if holds_here(changed):
-        assert holds_there(changed, certificate)
+    # What verified, not what came: a root under the name that it has on the wire is given its own name here.
+    verified = verified_here(changed)
+    assert verified is None or holds_there(verified, certificate)
 
 
 @pytest.mark.parametrize("name", ["DigestValue", "SignatureValue"])
