@@ -14,7 +14,7 @@ from mm_soap.errors import ConfigurationError, Refused
 from mm_soap.pki.certificates import organisation_number, read_certificates
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # hashed for each message that is signed, and never compared by its parts
 class Identity:
     """What an organisation signs with.
 
