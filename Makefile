@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_OPTIONS ?=
 
-.PHONY: help venv demo test lint types check bench clean
+.PHONY: help venv demo test lint types check bench interop clean
 
 help:  ## Show what there is.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,9 @@ check: lint types test  ## All of it, as CI does.
 
 bench: venv  ## Measure the chain beside the least work it could cost.
 	$(BIN)/python -m benchmarks
+
+interop: venv  ## Install, build and run every client of clients/, and write docs/interop.md.
+	$(BIN)/python -m interop --install
 
 clean:  ## Remove what was built.
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

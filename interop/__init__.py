@@ -1,0 +1,1 @@
+"""Runs every client of ``clients/`` against a served demonstration."""
