@@ -40,14 +40,14 @@ def needs_postgresql(item: pytest.Item) -> bool:
     return "postgresql" in (parameters.get("postgresql_or_none"), *getattr(item, "fixturenames", ()))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def postgresql() -> str:
     """The URL of a PostgreSQL database in which a test may make schemas of its own."""
     assert POSTGRESQL is not None
     return POSTGRESQL
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql"], scope="session")
 def postgresql_or_none(request: pytest.FixtureRequest) -> str | None:
     """None for SQLite, the URL for PostgreSQL: a test runs with each."""
     return POSTGRESQL if request.param == "postgresql" else None
