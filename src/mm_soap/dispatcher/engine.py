@@ -30,7 +30,7 @@ from mm_soap.clock import Clock
 from mm_soap.dispatcher import store
 from mm_soap.dispatcher.addressing import Addressing
 from mm_soap.dispatcher.handover import Handover
-from mm_soap.dispatcher.holding import hold
+from mm_soap.dispatcher.holding import Held, hold
 from mm_soap.dispatcher.lanes import Lanes
 from mm_soap.dispatcher.model import Outcome, Sealed, State
 from mm_soap.errors import MmSoapError
@@ -84,6 +84,7 @@ class EmbeddedEngine:
         self._lanes = Lanes(calls_per_operator)
         self._threads = threads
         self._stopping = threading.Event()
+        self._halted = threading.Event()  # set as well when the lock of the database is lost
         self._accepted = threading.Event()
         self._inbox: SimpleQueue[_Result | None] = SimpleQueue()
         self._busy: dict[int, Sealed] = {}
@@ -102,36 +103,55 @@ class EmbeddedEngine:
     def stop(self) -> None:
         """Let the calls that are under way end, write their results down, and stop."""
         self._stopping.set()
-        self._accepted.set()
+        self._halt()
         self._inbox.put(None)
         for thread in self._running:
             thread.join()
 
+    def _halt(self) -> None:
+        self._halted.set()
+        self._accepted.set()
+
     def _run(self) -> None:
-        with hold(self._database, self._stopping) as held:
-            if not held:
-                return
-            addresser = threading.Thread(target=self._guarded, args=(self._address,), name="addresser", daemon=True)
-            addresser.start()
-            with ThreadPoolExecutor(self._threads, "handover") as pool:
-                self._pool = pool
-                self._guarded(self._hand_over)
-            self._collect(0)
+        while not self._stopping.is_set():
+            with hold(self._database, self._stopping) as held:
+                if held is not None:
+                    self._work(held)
+
+    def _work(self, held: Held) -> None:
+        """Run the steps until the engine stops or does not hold the database any more."""
+        self._halted.clear()
+        if self._stopping.is_set():
+            return
+        addresser = threading.Thread(target=self._guarded, args=(self._address,), name="addresser", daemon=True)
+        addresser.start()
+        with ThreadPoolExecutor(self._threads, "handover") as pool:
+            self._pool = pool
+            self._guarded(lambda: self._hand_over() if held() else self._let_go())
+        self._collect(0)
+        try:
             self._write_results()
-            addresser.join()
+        except MmSoapError as error:  # their rows are as before a crash: the steps run again
+            _log.error("Results were not written down: %s", error)
+            self._forget_results()
+        addresser.join()
+
+    def _let_go(self) -> None:
+        _log.error("The connection that holds the engine's lock is lost; the engine waits for the lock.")
+        self._halt()
 
     def _guarded(self, turn: Callable[[], None]) -> None:
         """Repeat ``turn`` until the engine stops. No error ends a thread: its rows are still in the database."""
-        while not self._stopping.is_set():
+        while not self._halted.is_set():
             try:
                 turn()
             except MmSoapError as error:
                 _log.error("The engine waits: %s", error)
-                self._stopping.wait(_LONGEST_WAIT)
+                self._halted.wait(_LONGEST_WAIT)
             except Exception as error:
                 frames = "".join(traceback.format_tb(error.__traceback__))
                 _log.error("The engine waits after %s\n%s", type(error).__name__, frames)
-                self._stopping.wait(_LONGEST_WAIT)
+                self._halted.wait(_LONGEST_WAIT)
 
     # Addressing
 
@@ -145,7 +165,7 @@ class EmbeddedEngine:
             self._accepted.wait(self._seconds_until(next_due))
             return
         steps = self._addressing.step(batch)
-        while not self._stopping.is_set() and (outcomes := list(islice(steps, _WRITTEN_TOGETHER))):
+        while not self._halted.is_set() and (outcomes := list(islice(steps, _WRITTEN_TOGETHER))):
             self._write("look-up", outcomes)
             self._inbox.put(None)
 
@@ -204,7 +224,7 @@ class EmbeddedEngine:
         with suppress(Empty):
             self._take(self._inbox.get(timeout=seconds) if seconds > 0 else self._inbox.get_nowait())
             # Results that come close together are written down together, and what follows them begins together.
-            if len(self._unwritten) < len(self._busy) and not self._stopping.is_set():
+            if len(self._unwritten) < len(self._busy) and not self._halted.is_set():
                 time.sleep(_MOMENT)
             while True:
                 self._take(self._inbox.get_nowait())
@@ -218,6 +238,9 @@ class EmbeddedEngine:
             return
         # A delivery stays busy until its result is on disk: were the write to fail, it would be handed over again.
         self._write("hand-over", [result.outcome for result in self._unwritten])
+        self._forget_results()
+
+    def _forget_results(self) -> None:
         now = self._clock()
         for result in self._unwritten:
             del self._busy[result.delivery.id]
