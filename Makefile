@@ -5,10 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_OPTIONS ?=
 
-.PHONY: help venv demo test lint types check bench interop clean
+.PHONY: help venv demo test postgresql lint types check bench interop clean
 
 help:  ## Show what there is.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 venv: $(BIN)/.installed  ## Make the virtual environment.
 
@@ -23,6 +23,9 @@ demo: venv  ## Send a real message through all parties and show the way it took.
 
 test: venv  ## Run the tests; those that need a program that is missing are skipped.
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+postgresql: venv  ## Run the tests beside a PostgreSQL of their own, which is gone afterwards.
+	tests/postgresql.sh $(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 lint: venv  ## Check style, docstrings of public names, and the layout.
 	$(BIN)/ruff check .

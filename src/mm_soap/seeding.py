@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mm_soap.bootstrap import databases, mailbox_services
 from mm_soap.clock import system_clock
 from mm_soap.config import Settings
 from mm_soap.contract import ports
 from mm_soap.demonstration import DemoWorld
 from mm_soap.far import Account, Dispatcher, Operator, Register, Sender
+from mm_soap.service_supplier import MailboxService
 
 
 def seed(settings: Settings, world: DemoWorld) -> None:
-    """Fill the databases of a demonstration."""
-    register = Register(databases(settings)["far"])
+    """Fill the databases of a demonstration, and close them."""
+    opened = databases(settings)
+    services = {
+        each.organisation: service for each, service in zip(settings.operator, mailbox_services(settings), strict=True)
+    }
+    try:
+        _fill(settings, world, Register(opened["far"]), services)
+    finally:
+        for database in (*opened.values(), *(service.database for service in services.values())):
+            database.dispose()
+
+
+def _fill(settings: Settings, world: DemoWorld, register: Register, services: Mapping[str, MailboxService]) -> None:
     register_operators(settings, register)
     for sender in world.senders:
         register.add_sender(Sender(sender.number, sender.name))
@@ -23,7 +37,6 @@ def seed(settings: Settings, world: DemoWorld) -> None:
         for each in world.accounts
     ]
     register.add_accounts(accounts)
-    services = dict(zip((each.organisation for each in settings.operator), mailbox_services(settings), strict=True))
     for account in world.accounts:
         if account.state == "active":
             services[account.operator].open_mailbox(account.recipient)

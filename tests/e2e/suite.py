@@ -223,7 +223,7 @@ class Demonstration:
     @contextmanager
     def register(self) -> Iterator[Register]:
         """The register, by its database: for what a demonstration does not hold."""
-        database = open_database(self.folder / "data" / "far.sqlite3")
+        database = open_database(load(self.config).far.database)
         try:
             yield Register(database)
         finally:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -17,7 +15,6 @@ from mm_soap.storage import (
     evidence_of,
     forget_evidence,
     migrate,
-    open_database,
     reading,
     record_evidence,
     writing,
@@ -33,11 +30,9 @@ def clock() -> FrozenClock:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(tmp_path / "dispatcher.sqlite3")
+def database(engine: Engine) -> Engine:
     migrate(engine, "dispatcher")
-    yield engine
-    engine.dispose()
+    return engine
 
 
 def test_evidence_goes_when_its_time_is_over(database: Engine, clock: FrozenClock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from sqlalchemy import Engine
 
 from mm_soap.cli.tracing import find_steps
-from mm_soap.storage import Event, migrate, open_database, record_event, writing
+from mm_soap.storage import Event, migrate, record_event, writing
+from mm_soap.testing.databases import fresh_database
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 A, B = "162021004748", "162021003898"
@@ -18,11 +20,17 @@ ONE, TWO = "165599999918", "165599999926"
 
 
 @pytest.fixture
-def parties(tmp_path: Path) -> Iterator[dict[str, Engine]]:
+def parties(postgresql_or_none: str | None, tmp_path: Path) -> Iterator[dict[str, Engine]]:
     """Two messages that share a message id, and a TransId, though not a sender or an operator."""
-    found = {}
-    for name in ("dispatcher", f"operator:{ONE}", f"operator:{TWO}"):
-        found[name] = open_database(tmp_path / f"{name}.sqlite3")
+    with ExitStack() as opened:
+        names = ("dispatcher", f"operator:{ONE}", f"operator:{TWO}")
+        found = {name: opened.enter_context(fresh_database(tmp_path, postgresql_or_none)) for name in names}
+        fill(found)
+        yield found
+
+
+def fill(found: dict[str, Engine]) -> None:
+    for name in found:
         migrate(found[name], "dispatcher" if name == "dispatcher" else "service_supplier")
     for number, (sender, operator) in enumerate(((A, ONE), (B, TWO)), start=1):
         with writing(found["dispatcher"]) as connection:
@@ -42,9 +50,6 @@ def parties(tmp_path: Path) -> Iterator[dict[str, Engine]]:
             )
         with writing(found[f"operator:{operator}"]) as connection:
             record_event(connection, Event(NOW, "delivery", "stored", None, "m-1", "t-1", f"o-{number}", sender))
-    yield found
-    for engine in found.values():
-        engine.dispose()
 
 
 @pytest.mark.parametrize("number", [1, 2])

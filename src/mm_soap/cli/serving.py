@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mm_soap.bootstrap import Party, Work, answers, build_parties, databases
+from mm_soap.bootstrap import Party, Work, answers, build_parties
 from mm_soap.config import Settings, load
 from mm_soap.contract import published
 from mm_soap.errors import ConfigurationError
@@ -29,11 +29,13 @@ def serve(config: Path, only: Sequence[str]) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # Built once before the workers start, so that what is wrong with the settings is said in one sentence.
-    names = [party.name for party in build_parties(settings, only, Metrics())]
-    if settings.profile == "demonstration" and not only and settings.far is not None:
-        register_operators(settings, Register(databases(settings)["far"]))
+    parties = {party.name: party for party in build_parties(settings, only, Metrics())}
+    if settings.profile == "demonstration" and not only and "far" in parties:
+        register_operators(settings, Register(parties["far"].database))
+    for party in parties.values():
+        party.database.dispose()  # a connection must not be shared with the workers that are forked
     _check_port(settings)
-    worker = _Worker(settings, names)
+    worker = _Worker(settings, list(parties))
     server = ServerSettings(settings.host, settings.port, settings.base_url, settings.threads, settings.workers)
     serve_application(worker.application, server, start=worker.start, stop=worker.stop)
 

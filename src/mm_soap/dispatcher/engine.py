@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -26,7 +27,7 @@ from mm_soap.dispatcher import store
 from mm_soap.dispatcher.addressing import Addressing
 from mm_soap.dispatcher.carrier import Carrier
 from mm_soap.dispatcher.handover import Handover
-from mm_soap.dispatcher.holding import hold
+from mm_soap.dispatcher.holding import Held, hold
 from mm_soap.dispatcher.model import State
 from mm_soap.dispatcher.outcomes import write_down
 from mm_soap.errors import MmSoapError
@@ -69,8 +70,10 @@ class EmbeddedEngine:
         self._addressing = addressing
         self._clock = clock
         self._look_up_batch = look_up_batch
-        self._carrier = Carrier(database, handover, clock, calls_per_operator, threads)
+        self._new_carrier = partial(Carrier, database, handover, clock, calls_per_operator, threads)
+        self._carrier = self._new_carrier()
         self._stopping = threading.Event()
+        self._halted = threading.Event()  # set as well when the lock of the database is lost
         self._accepted = threading.Event()
         self._looked_up = 0.0
         self._running: list[threading.Thread] = []
@@ -87,37 +90,57 @@ class EmbeddedEngine:
     def stop(self) -> None:
         """Let the calls that are under way end, write their results down, and stop."""
         self._stopping.set()
-        self._accepted.set()
-        self._carrier.wake()
+        self._halt()
         for thread in self._running:
             thread.join()
 
+    def _halt(self) -> None:
+        self._halted.set()
+        self._accepted.set()
+        self._carrier.wake()
+
     def _run(self) -> None:
-        with hold(self._database, self._stopping) as held:
-            if not held:
-                return
-            addresser = threading.Thread(target=self._guarded, args=(self._address,), name="addresser", daemon=True)
-            addresser.start()
-            self._carrier.start()
-            self._guarded(self._carrier.turn)
-            self._carrier.finish()
-            addresser.join()
+        while not self._stopping.is_set():
+            with hold(self._database, self._stopping) as held:
+                if held is not None:
+                    self._work(held)
+
+    def _work(self, held: Held) -> None:
+        """Run the steps until the engine stops or does not hold the database any more."""
+        # A new one each time: what the last one had in memory may be another process's by now.
+        carrier = self._carrier = self._new_carrier()
+        self._halted.clear()
+        if self._stopping.is_set():
+            return
+        addresser = threading.Thread(target=self._guarded, args=(self._address,), name="addresser", daemon=True)
+        addresser.start()
+        carrier.start()
+        self._guarded(lambda: carrier.turn() if held() else self._let_go())
+        try:
+            carrier.finish()
+        except MmSoapError as error:  # their rows are as before a crash: the steps run again
+            _log.error("Results were not written down: %s", error)
+        addresser.join()
+
+    def _let_go(self) -> None:
+        _log.error("The connection that holds the engine's lock is lost; the engine waits for the lock.")
+        self._halt()
 
     def _guarded(self, turn: Callable[[], None]) -> None:
         """Repeat ``turn`` until the engine stops. No error ends a thread: its rows are still in the database."""
-        while not self._stopping.is_set():
+        while not self._halted.is_set():
             try:
                 turn()
             except MmSoapError as error:
                 _log.error("The engine waits: %s", error)
-                self._stopping.wait(_LONGEST_WAIT)
+                self._halted.wait(_LONGEST_WAIT)
             except Exception as error:
                 frames = "".join(traceback.format_tb(error.__traceback__))
                 _log.error("The engine waits after %s\n%s", type(error).__name__, frames)
-                self._stopping.wait(_LONGEST_WAIT)
+                self._halted.wait(_LONGEST_WAIT)
 
     def _address(self) -> None:
-        self._stopping.wait(max(0.0, self._looked_up + _BETWEEN_LOOK_UPS - time.monotonic()))
+        self._halted.wait(max(0.0, self._looked_up + _BETWEEN_LOOK_UPS - time.monotonic()))
         self._accepted.clear()
         now = self._clock()
         with reading(self._database) as connection:
@@ -128,7 +151,7 @@ class EmbeddedEngine:
             return
         self._looked_up = time.monotonic()
         steps = self._addressing.step(batch)
-        while not self._stopping.is_set() and (outcomes := list(islice(steps, _WRITTEN_TOGETHER))):
+        while not self._halted.is_set() and (outcomes := list(islice(steps, _WRITTEN_TOGETHER))):
             write_down(self._database, self._clock, "look-up", outcomes)
             self._carrier.wake()
 

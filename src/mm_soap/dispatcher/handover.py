@@ -9,7 +9,7 @@ from typing import Protocol
 from lxml import etree
 
 from mm_soap.clock import Clock
-from mm_soap.dispatcher.model import Outcome, RetryPolicy, Sealed, State
+from mm_soap.dispatcher.model import TRANS_ID_LENGTH, Outcome, RetryPolicy, Sealed, State
 from mm_soap.dispatcher.wire import DELIVER_SECURE_RESPONSE, deliver_secure_request, read_delivery_result
 from mm_soap.errors import RemoteFault, TransportError
 
@@ -107,6 +107,8 @@ class Handover:
         trans_id: str | None = None,
         detail: dict[str, object] | None = None,
     ) -> Outcome:
+        if trans_id and len(trans_id) > TRANS_ID_LENGTH:
+            detail = {**(detail or {}), "whole_trans_id": trans_id}
         return Outcome(
             delivery.id,
             delivery.distribution_id,

@@ -12,6 +12,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+TRANS_ID_LENGTH: Final = 50
+"""How much of an operator's TransId is kept with the delivery; the contract sets no bound."""
+
 
 class State(StrEnum):
     """Where a delivery stands. The values are in the database."""

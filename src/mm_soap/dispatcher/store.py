@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from mm_soap.dispatcher.model import Accepted, NewDelivery, Outcome, Sealed, State
+from mm_soap.dispatcher.model import TRANS_ID_LENGTH, Accepted, NewDelivery, Outcome, Sealed, State
 from mm_soap.storage import NAMING, PreparedInsert, UtcDateTime, add_ledger, among, big_key, id_list
 
 metadata: Final = MetaData(naming_convention=NAMING)
@@ -47,7 +47,7 @@ _delivery: Final = Table(
     Column("next_attempt", UtcDateTime),
     Column("operator", String(12)),
     Column("address", String),
-    Column("trans_id", String(50)),
+    Column("trans_id", String(TRANS_ID_LENGTH)),
     Column("reason", String),
     Index("uq_delivery_sender_digest", "sender", "digest", unique=True),
     # NULL in next_attempt: nothing is left to do. What is due is found without looking at what is done.
@@ -255,7 +255,7 @@ def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:
                 "new_next_attempt": one.next_attempt,
                 "new_operator": one.operator,
                 "new_address": one.address,
-                "new_trans_id": one.trans_id,
+                "new_trans_id": one.trans_id[:TRANS_ID_LENGTH] if one.trans_id else None,
                 "new_reason": one.reason,
             }
             for one in outcomes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import (
     Boolean,
@@ -29,6 +30,9 @@ from sqlalchemy import (
 from mm_soap.message import SecureDelivery
 from mm_soap.service_supplier.model import Mailbox, MessageSummary, NewDelivery, StoredAttachment, StoredMessage
 from mm_soap.storage import NAMING, PreparedInsert, UtcDateTime, add_ledger, big_key, insert_new
+
+# The contract sets no bound. What is longer has parameters that nobody reads; they are cut.
+_CONTENT_TYPE_LENGTH: Final = 255
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -76,7 +80,7 @@ message = Table(
     Column("sender", String(12), nullable=False),
     Column("sender_name", String, nullable=False),
     Column("language", String, nullable=False),
-    Column("content_type", String(255), nullable=False),
+    Column("content_type", String(_CONTENT_TYPE_LENGTH), nullable=False),
     Column("body", LargeBinary, nullable=False),
     Index(None, "recipient", "received"),
 )
@@ -88,7 +92,7 @@ attachment = Table(
     Column("message", Integer, primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("filename", String, nullable=False),
-    Column("content_type", String(255), nullable=False),
+    Column("content_type", String(_CONTENT_TYPE_LENGTH), nullable=False),
     Column("checksum", String(255), nullable=False),
     Column("body", LargeBinary, nullable=False),
     ForeignKeyConstraint(["delivery", "message"], [message.c.delivery, message.c.position], ondelete="CASCADE"),
@@ -196,7 +200,7 @@ def add_messages(connection: Connection, key: int, content: SecureDelivery, rece
             "sender": content.sender.id,
             "sender_name": content.sender.name,
             "language": one.language,
-            "content_type": one.content_type,
+            "content_type": one.content_type[:_CONTENT_TYPE_LENGTH],
             "body": one.body,
         }
         for position, one in enumerate(content.messages)
@@ -207,7 +211,7 @@ def add_messages(connection: Connection, key: int, content: SecureDelivery, rece
             "message": number,
             "position": position,
             "filename": one.filename,
-            "content_type": one.content_type,
+            "content_type": one.content_type[:_CONTENT_TYPE_LENGTH],
             "checksum": one.checksum,
             "body": one.body,
         }

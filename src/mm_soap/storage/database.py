@@ -105,8 +105,8 @@ def _open_postgresql(url: URL) -> Engine:
             pool_pre_ping=True,
             hide_parameters=True,
         )
-    except ModuleNotFoundError:
-        raise ConfigurationError("A PostgreSQL database needs the Python package psycopg. Install it.") from None
+    except ImportError:  # of psycopg, or of libpq beneath it
+        raise ConfigurationError("A PostgreSQL database needs more packages: install mm-soap[postgresql].") from None
 
 
 @contextmanager

@@ -34,8 +34,10 @@ _FORGOTTEN_TOGETHER: Final = 500
 RETENTION: Final = timedelta(days=365)
 """How long evidence is kept where the settings say nothing else."""
 
-# A sender may make its ids as long as it likes; an index cannot. What is longer is cut, here and when it is asked for.
+# A sender, and an operator, may make its ids as long as it likes; an index cannot. What is longer is cut, here and when
+# it is asked for.
 _ID_LENGTH: Final = 255
+_TRANS_ID_LENGTH: Final = 50
 
 _own = MetaData(naming_convention=NAMING)
 
@@ -48,7 +50,7 @@ _event = Table(
     Column("outcome", String(60), nullable=False),
     Column("distribution_id", String(50), index=True),
     Column("message_id", String(_ID_LENGTH), index=True),
-    Column("trans_id", String(50), index=True),
+    Column("trans_id", String(_TRANS_ID_LENGTH), index=True),
     Column("call_id", String(50), index=True),
     Column("sender", String(12)),
     Column("detail", JSON(none_as_null=True)),
@@ -158,7 +160,7 @@ def record_event(connection: Connection, *events: Event) -> None:
                     "outcome": one.outcome,
                     "distribution_id": one.distribution_id,
                     "message_id": one.message_id[:_ID_LENGTH] if one.message_id else None,
-                    "trans_id": one.trans_id,
+                    "trans_id": one.trans_id[:_TRANS_ID_LENGTH] if one.trans_id else None,
                     "call_id": one.call_id,
                     "sender": one.sender,
                     "detail": one.detail or None,
@@ -221,7 +223,7 @@ def events_of(
     ids = {
         "distribution_id": distribution_id,
         "message_id": message_id[:_ID_LENGTH] if message_id else None,
-        "trans_id": trans_id,
+        "trans_id": trans_id[:_TRANS_ID_LENGTH] if trans_id else None,
         "call_id": call_id,
     }
     name, wanted = next(((name, value) for name, value in ids.items() if value is not None), ("call_id", None))

@@ -28,16 +28,29 @@ def fresh_database(folder: Path, postgresql: str | None = None) -> Iterator[Engi
         finally:
             engine.dispose()
         return
+    with fresh_schema(postgresql) as inside:
+        engine = open_database(inside)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+@contextmanager
+def fresh_schema(postgresql: str) -> Iterator[str]:
+    """Make an empty schema in a PostgreSQL database, gone afterwards, and give the URL that leads into it.
+
+    Connections by that URL have the schema's name as ``application_name``.
+    """
     name = f"test_{uuid4().hex}"
     outer = open_database(postgresql)
-    with outer.begin() as connection:
-        connection.execute(CreateSchema(name))
-    inside = make_url(postgresql).update_query_dict({"options": f"-csearch_path={name}"})
-    engine = open_database(inside.render_as_string(hide_password=False))
     try:
-        yield engine
-    finally:
-        engine.dispose()
+        with outer.begin() as connection:
+            connection.execute(CreateSchema(name))
+        options = {"options": f"-csearch_path={name}", "application_name": name}
+        inside = make_url(postgresql).update_query_dict(options)
+        yield inside.render_as_string(hide_password=False)
         with outer.begin() as connection:
             connection.execute(DropSchema(name, cascade=True))
+    finally:
         outer.dispose()

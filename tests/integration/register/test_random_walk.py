@@ -5,17 +5,22 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from sqlalchemy import Engine
 
 from mm_soap.far import Operator
 from mm_soap.storage import open_database
+from mm_soap.testing.databases import fresh_database
 
 from .world import (
     ANNA,
@@ -65,19 +70,17 @@ class Walk(RuleBasedStateMachine):
 
     @initialize(company_active=st.sampled_from([True, True, False]))
     def begin(self, company_active: bool) -> None:
-        self.folder = Path(tempfile.mkdtemp())
-        shutil.copy(self.template, self.folder / "far.sqlite3")
-        self.world = World(open_database(self.folder / "far.sqlite3"))
+        self.opened = ExitStack()
+        self.world = World(self.opened.enter_context(self.empty_register()))
         self.model: dict[str, Modelled] = {}
         if company_active:
             self.register(TWO_TOGETHER, ETT, None, [ANNA, BO], True, "Secure")
 
-    template: Path
+    empty_register: ClassVar[Callable[[], AbstractContextManager[Engine]]]
 
     def teardown(self) -> None:
-        if hasattr(self, "world"):
-            self.world.engine.dispose()
-            shutil.rmtree(self.folder)
+        if hasattr(self, "opened"):
+            self.opened.close()
 
     def caller(self, who: str | None, named: Operator) -> str | None:
         return {None: None, "named": named.number, "other": (TVA if named == ETT else ETT).number}[who]
@@ -240,13 +243,24 @@ class Walk(RuleBasedStateMachine):
         return [one for one in self.world.rows("sender_choice") if str(one["recipient"]) == recipient]
 
 
+@contextmanager
+def copied(template: Path) -> Iterator[Engine]:
+    """A copy of an SQLite register: migrating takes longer than a walk."""
+    with tempfile.TemporaryDirectory() as folder:
+        engine = open_database(shutil.copy(template, Path(folder) / "far.sqlite3"))
+        yield engine
+        engine.dispose()
+
+
 @pytest.mark.slow
-def test_random_walks(tmp_path: Path) -> None:
+def test_random_walks(postgresql_or_none: str | None, tmp_path: Path) -> None:
     from hypothesis.stateful import run_state_machine_as_test
 
     template = tmp_path / "far.sqlite3"
     World(open_database(template)).engine.dispose()
-    machine = type("Walk", (Walk,), {"template": template})
+    url = postgresql_or_none
+    empty_register = partial(fresh_database, tmp_path, url) if url else partial(copied, template)
+    machine = type("Walk", (Walk,), {"empty_register": staticmethod(empty_register)})
     run_state_machine_as_test(
         machine,
         settings=settings(

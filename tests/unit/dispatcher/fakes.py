@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 from lxml import etree
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from mm_soap.dispatcher import store
 from mm_soap.dispatcher.model import Accepted, NewDelivery, Outcome, Sealed, State
@@ -79,26 +79,31 @@ def accepted(
     database: Engine, recipient: str = RECIPIENT, sender: str = KOMMUN_A, received: datetime = NOON
 ) -> Accepted:
     """Store an accepted delivery."""
-    name = f"d-{next(_numbers)}"
     with writing(database) as connection:
-        new = NewDelivery(name, sender, recipient, (f"m-{name}",), name, b"<SignedDelivery/>", received)
-        store.add_delivery(connection, new)
-    with reading(database) as connection:
-        found = store.due_for_look_up(connection, datetime.max.replace(tzinfo=UTC), 10_000)
+        return _add(connection, recipient, sender, received)
+
+
+def _add(connection: Connection, recipient: str, sender: str, received: datetime) -> Accepted:
+    # In one transaction: an engine that runs takes the delivery as soon as it can see it.
+    name = f"d-{next(_numbers)}"
+    store.add_delivery(
+        connection, NewDelivery(name, sender, recipient, (f"m-{name}",), name, b"<SignedDelivery/>", received)
+    )
+    found = store.due_for_look_up(connection, datetime.max.replace(tzinfo=UTC), 10_000)
     return next(each for each in found if each.distribution_id == name)
 
 
 def sealed(database: Engine, operator: str = OPERATOR, due: datetime = NOON) -> Sealed:
     """Store a sealed delivery that was accepted at a time and is due at once."""
-    one = accepted(database, received=due)
-    outcome = Outcome(
-        *(one.id, one.distribution_id, one.sender, State.SEALED, "Sealed."),
-        next_attempt=due,
-        operator=operator,
-        address=f"http://{operator}/",
-        seal=b"<Seal/>",
-    )
     with writing(database) as connection:
+        one = _add(connection, RECIPIENT, KOMMUN_A, due)
+        outcome = Outcome(
+            *(one.id, one.distribution_id, one.sender, State.SEALED, "Sealed."),
+            next_attempt=due,
+            operator=operator,
+            address=f"http://{operator}/",
+            seal=b"<Seal/>",
+        )
         store.write_outcomes(connection, [outcome])
     return Sealed(one.id, one.distribution_id, one.sender, one.recipient, due, 0, operator, f"http://{operator}/")
 

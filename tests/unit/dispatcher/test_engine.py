@@ -87,6 +87,17 @@ def test_each_end_is_written_down(database: Engine) -> None:
     assert events[-1].trans_id == "t-1"
 
 
+def test_an_operators_id_of_any_length_stops_nobody(database: Engine) -> None:
+    long = "t" * 300
+    operators = FakeOperators(lambda address, before: delivered(trans_id=long if OTHER in address else "t-1"))
+    one, other = sealed(database, due=system_clock()), sealed(database, OTHER, due=system_clock())
+    with running(database, operators=operators):
+        until(lambda: {state_of(database, each) for each in (one, other)} == {State.DELIVERED})
+    with reading(database) as connection:
+        (event,) = events_of(connection, trans_id=long)
+    assert event.detail["whole_trans_id"] == long
+
+
 @pytest.mark.parametrize("error", [TransportError("x"), RemoteFault(4000, "", None), ValueError("a bug of ours")])
 def test_the_same_bytes_again_after_an_error(database: Engine, error: Exception) -> None:
     def answer(_address: str, before: int) -> etree._Element:

@@ -79,6 +79,21 @@ def test_a_delivery_reaches_the_mailbox_with_all_it_holds(operator: MailboxServi
     assert operator.get_message(RECIPIENT, second.id).attachments == ()
 
 
+def test_a_content_type_of_any_length_is_taken(operator: MailboxService) -> None:
+    long = f"; x={'y' * 300}"
+    message = a_message(attachments=[PDF])
+    (attachment,) = message.attachments
+    message = replace(
+        message,
+        content_type=f"text/plain{long}",
+        attachments=(replace(attachment, content_type=f"application/pdf{long}"),),
+    )
+    operator.deliver_secure(sealed(message), b"raw", "call", None)
+    found = operator.get_message(RECIPIENT, message.id)
+    assert found.content_type == f"text/plain{long}"[:255]
+    assert found.attachments[0].content_type == f"application/pdf{long}"[:255]
+
+
 def test_the_list_is_newest_first(operator: MailboxService, clock: FrozenClock) -> None:
     for number in range(3):
         operator.deliver_secure(sealed(a_message(f"Nr {number}"), name=str(number)), b"raw", "call", None)

@@ -8,10 +8,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
 from mm_soap.errors import ConfigurationError, Refusal, Refused
 from mm_soap.storage import Conflict, open_database, reading, writing
+from mm_soap.testing.databases import fresh_schema
 
 
 @pytest.fixture
@@ -60,6 +61,28 @@ def test_other_databases_are_refused_without_repeating_the_url(target: str) -> N
     with pytest.raises(ConfigurationError) as caught:
         open_database(target)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError("psycopg"), ImportError("no pq wrapper available")])
+def test_what_postgresql_lacks_is_said(monkeypatch: pytest.MonkeyPatch, error: ImportError) -> None:
+    from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+    def import_dbapi() -> None:
+        raise error
+
+    monkeypatch.setattr(PGDialect_psycopg, "import_dbapi", import_dbapi)
+    with pytest.raises(ConfigurationError, match=r"install mm-soap\[postgresql\]"):
+        open_database("postgresql://somebody:secret@host/name")
+
+
+def test_a_schema_in_the_address_is_used(postgresql: str) -> None:
+    # As the pages say, without percent signs.
+    with fresh_schema(postgresql) as inside:
+        name = make_url(inside).query["application_name"]
+        engine = open_database(f"{postgresql}{'&' if '?' in postgresql else '?'}options=-csearch_path={name}")
+        with reading(engine) as connection:
+            assert connection.execute(text("SELECT current_schema()")).scalar() == name
+        engine.dispose()
 
 
 def test_a_block_that_raises_stores_nothing(table: Engine) -> None:

@@ -50,9 +50,10 @@ def test_events_are_found_by_each_id_oldest_first(ledger: Engine, ids: dict[str,
 def test_an_id_of_any_length_is_kept_and_found(ledger: Engine) -> None:
     long = "x" * 5000
     with writing(ledger) as connection:
-        record_event(connection, replace(EVENT, message_id=long))
+        record_event(connection, replace(EVENT, message_id=long), replace(EVENT, message_id="m-2", trans_id=long))
     with reading(ledger) as connection:
         assert [event.trans_id for event in events_of(connection, message_id=long)] == ["t-1"]
+        assert [event.message_id for event in events_of(connection, trans_id=long)] == ["m-2"]
 
 
 def test_no_id_finds_nothing(ledger: Engine) -> None:

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Runs a command beside a PostgreSQL of its own: tests/postgresql.sh make test
+#
+# The command finds the address in MM_SOAP_TEST_POSTGRESQL. The cluster lives in a temporary folder, is reached over a
+# Unix socket in it alone, and is stopped and removed when the command has ended, well or not. It needs Debian's package
+# postgresql, or initdb and pg_ctl on the PATH. PostgreSQL does not run as root: for root it runs as the user postgres.
+set -euo pipefail
+[ $# -gt 0 ] || { echo "usage: tests/postgresql.sh COMMAND [ARGUMENT ...]" >&2; exit 2; }
+
+programs=""  # the folder with initdb, which Debian keeps off the PATH; the newest of them
+for each in $(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V); do
+  [ -x "$each/initdb" ] && programs=$each
+done
+[ -n "$programs" ] || programs=$(dirname "$(command -v initdb)") 2>/dev/null || programs=""
+if [ ! -x "$programs/initdb" ]; then
+  echo "PostgreSQL is not installed: apt-get install postgresql" >&2
+  exit 1
+fi
+
+folder=$(mktemp -d /tmp/mm-soap-postgresql.XXXXXX)  # not in TMPDIR: the path of a socket may have 107 bytes
+as=()
+if [ "$(id -u)" = 0 ]; then
+  owner=postgres
+  id -u "$owner" >/dev/null 2>&1 || owner=nobody
+  chown "$owner" "$folder"
+  as=(runuser -u "$owner" --)
+fi
+
+stop() {
+  if [ -f "$folder/data/postmaster.pid" ]; then
+    (cd "$folder" && "${as[@]}" "$programs/pg_ctl" -D data -m immediate -w stop >/dev/null) || echo "PostgreSQL did not stop" >&2
+  fi
+  rm -rf "$folder"
+}
+trap stop EXIT
+
+# Swedish order where the release has it: what relies on the order of bytes is found. Nothing here has to last: no fsync.
+locale=(--locale=C.UTF-8)
+[[ $("$programs/initdb" --help) = *--icu-locale* ]] && locale+=(--locale-provider=icu --icu-locale=sv-SE)
+settings="-c listen_addresses= -c unix_socket_directories=$folder -c fsync=off -c max_connections=200"
+cd "$folder"
+if ! { "${as[@]}" "$programs/initdb" -D data -A trust -U test -E UTF8 "${locale[@]}" &&
+  "${as[@]}" "$programs/pg_ctl" -D data -l log -o "$settings" -w start; } >messages 2>&1; then
+  cat messages log >&2 2>/dev/null || true
+  echo "PostgreSQL did not start" >&2
+  exit 1
+fi
+cd "$OLDPWD"
+
+export MM_SOAP_TEST_POSTGRESQL="postgresql://test@/postgres?host=$folder"
+echo "PostgreSQL: started $("$programs/postgres" --version | grep -o '[0-9][0-9.]*' | head -n 1) of $programs in $folder, for this run alone" >&2
+"$@"
