@@ -1,15 +1,13 @@
 """The accounts of recipients: requests with signatures, what waits for more of them, preferences and history."""
 
+from mm_soap.far.accounts.answers import AccountInformation, Authorization, AuthorizedAccount, PendingAnswer
+from mm_soap.far.accounts.ending import Closing
 from mm_soap.far.accounts.model import (
-    AccountInformation,
-    Authorization,
-    AuthorizedAccount,
     GivenSignature,
     HistoryEntry,
     Kind,
     Origin,
     Pending,
-    PendingAnswer,
     Signatory,
     Step,
     Wanted,
@@ -22,6 +20,7 @@ __all__ = [
     "Accounts",
     "Authorization",
     "AuthorizedAccount",
+    "Closing",
     "GivenSignature",
     "HistoryEntry",
     "Kind",

@@ -1,7 +1,4 @@
-"""What is asked about accounts, what waits for signatures, and the rules of the account's states.
-
-Source of the states: contract, services, Recipient.
-"""
+"""What is asked about accounts, what waits for signatures, and what was signed."""
 
 from __future__ import annotations
 
@@ -10,10 +7,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
-
-from mm_soap.companies import Status as Status
-from mm_soap.errors import Refusal, Refused
-from mm_soap.far.model import Account, Operator, Sender
 
 MOST_SIGNATURES: Final = 100
 """The most signatures that one call may bring. The schema has no bound; each costs a verification."""
@@ -90,7 +83,8 @@ class Wanted:
         recipient: whose account.
         agreement_text: the text that the users sign.
         requested_on: the request's Timestamp.
-        operator: the operator that the request names; None for preferences, which belong to the account's own.
+        operator: the number of the operator that the request names; None for preferences, which belong to the account's
+            own.
         account_type: for a registration.
         accepted: for preferences, the senders that the recipient accepts.
     """
@@ -99,7 +93,7 @@ class Wanted:
     recipient: str = field(repr=False)
     agreement_text: str = field(repr=False)
     requested_on: date
-    operator: Operator | None = None
+    operator: str | None = None
     account_type: str | None = None
     accepted: frozenset[str] | None = None
 
@@ -147,52 +141,6 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Authorization:
-    """The contract's SignatureAuthorizationResult: how far the signatures have come."""
-
-    recipient: str = field(repr=False)
-    status: Status
-    at: datetime
-    text: str = field(repr=False)
-    signed_by: tuple[Signatory, ...] = field(default=(), repr=False)
-    possible_signers: tuple[Signatory, ...] = field(default=(), repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class PendingAnswer:
-    """A pending request with its operator and the state of its signatures, as it is shown."""
-
-    pending: Pending
-    operator: Operator
-    authorization: Authorization
-    accepted: tuple[Sender, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AccountInformation:
-    """What isAuthorizedSigner tells of an account that was begun."""
-
-    active: bool
-    status: Status
-    operator: str
-    signed_by: tuple[Signatory, ...] = field(default=(), repr=False)
-    agreement_text: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class AuthorizedAccount:
-    """The answer of isAuthorizedSigner."""
-
-    authorized: bool
-    user: str = field(repr=False)
-    company: str
-    company_name: str
-    rule_text: str
-    possible_signers: tuple[Signatory, ...] = field(default=(), repr=False)
-    information: AccountInformation | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One step in the history of a recipient's account.
 
@@ -215,40 +163,6 @@ class HistoryEntry:
     call_id: str
     sentence: str = field(repr=False)
     signatures: tuple[GivenSignature, ...] = ()
-
-
-def check_state(wanted: Wanted, account: Account | None, organisation: str | None) -> None:
-    """Check that the state of an account allows what is wanted.
-
-    Args:
-        wanted: the request.
-        account: the account as it is now; None where there is none.
-        organisation: the caller, where it is known. What a request names as its operator was compared before.
-
-    Raises:
-        Refused: register: ``ACCOUNT_ACTIVE`` or ``ACCOUNT_PENDING``. Otherwise ``NOT_FOUND`` without an account,
-            ``NOT_AUTHORISED`` for another operator's, ``ACCOUNT_STATE`` for a pending one and for a change to the
-            operator that has it.
-    """
-    operator = wanted.operator.number if wanted.operator else None
-    if wanted.kind is Kind.REGISTER:
-        if account is None:
-            return
-        if not account.pending:
-            raise Refused(Refusal.ACCOUNT_ACTIVE)
-        if account.operator != operator or account.account_type != wanted.account_type:
-            raise Refused(Refusal.ACCOUNT_PENDING)
-        return
-    if account is None:
-        raise Refused(Refusal.NOT_FOUND, "account")
-    if wanted.kind is Kind.DEREGISTER and account.operator != operator:
-        raise Refused(Refusal.NOT_AUTHORISED, "another operator's account")
-    if wanted.kind is Kind.PREFERENCES and organisation not in (None, account.operator):
-        raise Refused(Refusal.NOT_AUTHORISED, "another operator's account")
-    if account.pending:
-        raise Refused(Refusal.ACCOUNT_STATE, "the account is pending")
-    if wanted.kind is Kind.CHANGE_OPERATOR and account.operator == operator:
-        raise Refused(Refusal.ACCOUNT_STATE, "the account is at this operator")
 
 
 def sentence_of(

@@ -18,8 +18,9 @@ from mm_soap.companies import Status
 from mm_soap.errors import Refusal, Refused
 from mm_soap.far import store as register_store
 from mm_soap.far.accounts import ending, store
+from mm_soap.far.accounts.answers import Authorization
+from mm_soap.far.accounts.ending import Closing
 from mm_soap.far.accounts.model import (
-    Authorization,
     GivenSignature,
     HistoryEntry,
     Kind,
@@ -28,11 +29,11 @@ from mm_soap.far.accounts.model import (
     Signatory,
     Step,
     Wanted,
-    check_state,
     merge,
     sentence_of,
 )
 from mm_soap.far.accounts.signing import Outcome, Signatories, Signing, with_sentence
+from mm_soap.far.accounts.states import check_state
 from mm_soap.far.callers import Callers
 from mm_soap.far.model import Account, Operator
 from mm_soap.storage import Conflict, reading, writing
@@ -59,15 +60,19 @@ class SignedRequests:
         signing: verifies signatures and knows who signs.
         callers: knows who may call.
         clock: the time.
+        closing: ends what must end with an account.
 
     Every method raises ``Refused`` with ``UNAVAILABLE`` when the database or the population register is away.
     """
 
-    def __init__(self, engine: Engine, signing: Signing, callers: Callers, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, engine: Engine, signing: Signing, callers: Callers, clock: Clock = system_clock, *, closing: Closing
+    ) -> None:
         self._engine = engine
         self._signing = signing
         self._callers = callers
         self._clock = clock
+        self._closing = closing
 
     def named_operator(self, name: str, origin: Origin) -> Operator:
         """Return the operator that a request names, which must be the caller.
@@ -94,7 +99,7 @@ class SignedRequests:
         storeAccountPreferences stores the same list again.
 
         Args:
-            wanted: the request; its operator is from `named_operator`.
+            wanted: the request; its operator is of `named_operator`.
             signatures: under its agreement text.
             origin: the call.
 
@@ -162,7 +167,7 @@ class SignedRequests:
         return outcome, sentence
 
     def _new_request(self, connection: Connection, wanted: Wanted, account: Account | None) -> Pending:
-        operator = wanted.operator.number if wanted.operator else account.operator if account else ""
+        operator = wanted.operator or (account.operator if account else "")
         deselected = None
         if wanted.accepted is not None:
             connected = {one.number for one in register_store.all_senders(connection)}
@@ -189,7 +194,7 @@ class SignedRequests:
                 store.activate(connection, one.recipient, now)
             case Kind.DEREGISTER:
                 ending.replace_all(connection, one.recipient, origin, now)
-                store.close(connection, one.recipient)
+                ending.close(connection, one.recipient, now, self._closing)
             case Kind.CHANGE_OPERATOR:
                 # What waits was begun at the operator that the account leaves.
                 ending.replace_all(connection, one.recipient, origin, now)

@@ -19,10 +19,9 @@ from mm_soap.companies import (
     signatories_of,
 )
 from mm_soap.errors import Refusal, Refused
+from mm_soap.far.accounts.answers import Authorization, AuthorizedAccount
 from mm_soap.far.accounts.model import (
     MOST_SIGNATURES,
-    Authorization,
-    AuthorizedAccount,
     GivenSignature,
     Kind,
     Signatory,

@@ -13,6 +13,7 @@ from mm_soap.far.rights.model import (
 )
 from mm_soap.far.rights.service import Consents, Rights
 from mm_soap.far.rights.signatures import SignatureQuestions
+from mm_soap.far.rights.store import cancel_consents_of
 
 __all__ = [
     "AccessRights",
@@ -27,4 +28,5 @@ __all__ = [
     "Right",
     "Rights",
     "SignatureQuestions",
+    "cancel_consents_of",
 ]

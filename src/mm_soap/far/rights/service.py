@@ -21,6 +21,7 @@ from mm_soap.companies import (
     signatories_of,
 )
 from mm_soap.errors import Refusal, Refused
+from mm_soap.far.accounts.store import lock_account
 from mm_soap.far.model import is_recipient
 from mm_soap.far.rights import store
 from mm_soap.far.rights.model import (
@@ -81,7 +82,9 @@ class Consents:
         given = Consent(recipient, user, kind, self._clock())
         try:
             with writing(self._engine) as connection:
-                if not store.active_accounts(connection, [recipient]):
+                # Locked, so that a consent is not given while the account is taken away.
+                account = lock_account(connection, recipient)
+                if account is None or account.pending:
                     raise Refused(Refusal.NOT_FOUND, "account")
                 store.add_consent(connection, given)
         except Conflict:
