@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
+
 import pytest
 
 from mm_soap.companies import Away
+from mm_soap.persons import RegisteredPerson
 
 from .world import (
     ANNA,
@@ -138,10 +141,19 @@ def test_refused_and_nothing_stored(world: World, request_: str, code: str) -> N
     )
 
 
-def test_eighteen_on_the_birthday(world: World) -> None:
-    world.clock.set(world.clock().replace(day=4, hour=21, minute=59))
+@pytest.mark.parametrize(
+    ("born", "last_minute_of_17"),
+    [
+        (date(2008, 5, 5), datetime(2026, 5, 4, 21, 59, tzinfo=UTC)),  # summer: Sweden is two hours ahead of UTC
+        (date(2008, 1, 15), datetime(2026, 1, 14, 22, 59, tzinfo=UTC)),  # winter: one hour
+    ],
+)
+def test_eighteen_on_the_birthday_in_sweden(world: World, born: date, last_minute_of_17: datetime) -> None:
+    world.persons.persons[YOUNG] = RegisteredPerson(YOUNG, "Ung", born)
+    world.clock.set(last_minute_of_17)
     assert world.ask(register(YOUNG)) == "5009"
-    world.clock.set(world.clock().replace(hour=22, minute=0))  # midnight in Sweden
+    world.clock.set(last_minute_of_17 + timedelta(minutes=1))
+    assert world.clock().date() < born.replace(year=2026), "UTC has the day before"
     assert world.ask(register(YOUNG)) == "Complete"
 
 
