@@ -91,8 +91,17 @@ signature = Table(
     Column("received", UtcDateTime, nullable=False),
 )
 
+# Each signature that ever came with a request, by its mark: it counts for that request and no other.
+used_signature = Table(
+    "used_signature",
+    _own,
+    Column("mark", String(64), primary_key=True),
+    Column("request", BigInteger, ForeignKey(request.c.id), nullable=False),
+    sqlite_with_rowid=False,
+)
+
 
 def add_account_requests(metadata: MetaData) -> None:
     """Add the tables to the register's metadata."""
-    for table in (request, history, signature):
+    for table in (request, history, signature, used_signature):
         table.to_metadata(metadata)

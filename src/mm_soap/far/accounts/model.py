@@ -61,6 +61,7 @@ class GivenSignature:
         agreement_text: the text that was signed.
         sentence: what was signed, as the register says it.
         received: when it came.
+        mark: by which it is known when it comes again; empty where it was read from the database.
     """
 
     signer: str = field(repr=False)
@@ -72,6 +73,7 @@ class GivenSignature:
     agreement_text: str = field(repr=False)
     sentence: str = field(repr=False)
     received: datetime
+    mark: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
