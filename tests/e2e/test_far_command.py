@@ -17,9 +17,19 @@ from typing import Any
 import pytest
 
 from mm_soap.config import load
-from mm_soap.demonstration import COMPANY, DISPATCHER, KOMMUN_A, KOMMUN_B, OPERATOR_ONE, OPERATOR_TWO, RECIPIENT
+from mm_soap.demonstration import (
+    COMPANY,
+    DISPATCHER,
+    KOMMUN_A,
+    KOMMUN_B,
+    OPERATOR_ONE,
+    OPERATOR_TWO,
+    RECIPIENT,
+    UNKNOWN,
+)
 from mm_soap.message.identifiers import check_digit
-from tests.e2e.suite import COMMAND, Demonstration, Result, mm_soap
+from mm_soap.xml import RECIPIENT_V3
+from tests.e2e.suite import COMMAND, Demonstration, Fault, Result, Server, call, enveloped, mm_soap
 
 NEW = "165599999942"
 HEAD = "recipient,operator,type,registered\n"
@@ -254,3 +264,29 @@ def test_a_register_that_is_not_here(far: Far) -> None:
     result = mm_soap("far", "sender", "list", "--config", other)
     assert (result.returncode, result.stdout) == (2, "")
     assert "administered where it runs" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        ("Recipient/v3", f'<isRegistered xmlns="{RECIPIENT_V3}"><recipientId>1</recipientId></isRegistered>', 5001),
+        (
+            "Recipient/v3",
+            f'<deletePendingAccountRequest xmlns="{RECIPIENT_V3}"><recipientId>{UNKNOWN}</recipientId>'
+            f"<userIdentity>{UNKNOWN}</userIdentity></deletePendingAccountRequest>",
+            5003,
+        ),
+        ("Message/v3", "<nothing/>", 5001),
+    ],
+)
+def test_a_refused_call_says_that_nobody_knows_who_called(
+    demonstration: Demonstration, served: Server, path: str, body: str, code: int
+) -> None:
+    with pytest.raises(Fault) as caught:
+        call(f"{served.url}/{path}", enveloped(body))
+    assert caught.value.code == code
+    (step,) = demonstration.trace(caught.value.call_id)
+    assert (step["kind"], step["detail"]["code"], step["detail"]["caller_identity"]) == ("refusal", code, "unknown")
+    shown = mm_soap("trace", caught.value.call_id, "--config", demonstration.config).stdout
+    assert "caller identity unknown" in " ".join(shown.split())
+    assert UNKNOWN not in shown

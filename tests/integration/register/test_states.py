@@ -301,3 +301,13 @@ def test_events_tell_of_changes_and_hold_no_personal_number(world: World) -> Non
     ]
     assert all(one["call_id"] for one in events)
     assert ANNA not in str(events)
+
+
+def test_events_of_refused_calls_say_whether_the_caller_is_known(world: World) -> None:
+    assert [world.ask(delete_pending(ANNA), caller) for caller in (None, ETT.number)] == ["5003"] * 2
+    assert [
+        (one["kind"], one["detail"]["caller"], one["detail"]["caller_identity"]) for one in world.rows("event")
+    ] == [
+        ("refusal", "127.0.0.1", "unknown"),
+        ("refusal", ETT.number, "certificate"),
+    ]

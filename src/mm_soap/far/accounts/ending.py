@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from mm_soap.far import store as register_store
 from mm_soap.far.accounts import store
 from mm_soap.far.accounts.model import HistoryEntry, Kind, Origin, Pending, Step, sentence_of
-from mm_soap.storage import Event, record_event
+from mm_soap.storage import Event, caller_identity, record_event
 
 Closing = Callable[[Connection, str, datetime], None]
 """Called with the recipient and the time when an account ends, in the transaction that ends it: for whatever else must
@@ -52,7 +52,7 @@ def record(
     """Write the event of a change. It says who called, or that nobody knows; it names no recipient."""
     detail = {
         "caller": origin.organisation,
-        "caller_identity": "certificate" if origin.organisation else "unknown",
+        "caller_identity": caller_identity(origin.organisation),
         "operator": operator,
         "signatures": signatures,
     }
