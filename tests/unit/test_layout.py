@@ -70,7 +70,7 @@ INNER_ROOMS = {
 """The register's packages within the package, and what each of their rooms may import of the same one."""
 
 INNER_MAY_USE = {
-    "accounts": {"model", "store", "account_tables", "callers"},
+    "accounts": {"model", "store", "account_tables", "audit", "callers"},
     "rights": {"model", "store", "accounts"},
 }
 """What those packages may use of the register around them. Rights stand over accounts, never the other way."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from mm_soap.companies import Away
+from mm_soap.far.accounts import Importer
+from mm_soap.far.audit import Change
+from mm_soap.far.bulk import ImportRules, import_accounts
 from mm_soap.persons import RegisteredPerson
 
 from .world import (
@@ -311,3 +315,27 @@ def test_events_of_refused_calls_say_whether_the_caller_is_known(world: World) -
         ("refusal", "127.0.0.1", "unknown"),
         ("refusal", ETT.number, "certificate"),
     ]
+
+
+def test_the_history_of_an_imported_account_goes_on(world: World) -> None:
+    row = (2, [ANNA, ETT.number, "", ""], "")
+    change = Change(world.clock(), "Anna Ek", "aek", "accounts imported", None, None, {"file_sha256": "f" * 64})
+    assert import_accounts(world.engine, [row], ImportRules(), lambda counts: change, lambda line, why: None).stored
+    assert world.state(ANNA) == "active Brevlåda Ett"
+    world.clock.advance(timedelta(days=1))
+    world.call(deregister(ANNA))
+    world.clock.advance(timedelta(days=1))
+    world.call(register(ANNA, TVA))
+    world.call(deregister(ANNA, TVA))
+    change = replace(change, at=world.clock() + timedelta(days=1))
+    assert import_accounts(world.engine, [row], ImportRules(), lambda counts: change, lambda line, why: None).stored
+    history = world.accounts.history(ANNA)
+    assert [(one.kind, one.step, one.operator) for one in history] == [
+        ("register", "imported", ETT.number),
+        ("deregister", "completed", ETT.number),
+        ("register", "completed", TVA.number),
+        ("deregister", "completed", TVA.number),
+        ("register", "imported", ETT.number),
+    ]
+    assert history[0].importer == Importer("Anna Ek", "aek", "f" * 64, 1)
+    assert [bool(one.importer) for one in history] == [True, False, False, False, True]

@@ -5,6 +5,7 @@ from mm_soap.far.accounts.ending import Closing
 from mm_soap.far.accounts.model import (
     GivenSignature,
     HistoryEntry,
+    Importer,
     Kind,
     Origin,
     Pending,
@@ -23,6 +24,7 @@ __all__ = [
     "Closing",
     "GivenSignature",
     "HistoryEntry",
+    "Importer",
     "Kind",
     "Origin",
     "Pending",

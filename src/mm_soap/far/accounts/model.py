@@ -22,13 +22,15 @@ class Kind(StrEnum):
 
 
 class Step(StrEnum):
-    """What happened to a request: one row of the history each."""
+    """What happened to a request, or, without one, that an import wrote the account: one row of the history each."""
 
     BEGUN = "begun"
     SIGNED = "signed"
     COMPLETED = "completed"
     ABANDONED = "abandoned"
     REPLACED = "replaced"
+    IMPORTED = "imported"
+    IMPORTED_ANEW = "imported anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +145,36 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Importer:
+    """Who imported an account, and out of which file.
+
+    Args:
+        who: who answers for it.
+        login: the user of the operating system who ran the command.
+        file_sha256: the SHA-256 of the file, in hexadecimal; None where it was not kept.
+        number: the import's number in the audit.
+    """
+
+    who: str
+    login: str
+    file_sha256: str | None
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One step in the history of a recipient's account.
 
     Args:
         at: when.
-        kind: what the request wants done.
+        kind: what the request wants done; ``REGISTER`` for an import.
         step: what happened to it.
-        operator: the operator of the request.
-        caller: the organisation that called; None where it had no certificate.
-        call_id: the call.
-        sentence: what the request says, in one sentence.
+        operator: the operator of the request, or that the import names.
+        caller: the organisation that called; None where it had no certificate, and for an import.
+        call_id: the call; empty for an import.
+        sentence: what the request says, or what the import wrote, in one sentence.
         signatures: those that came with this step.
+        importer: for an import, who did it.
     """
 
     at: datetime
@@ -165,6 +185,7 @@ class HistoryEntry:
     call_id: str
     sentence: str = field(repr=False)
     signatures: tuple[GivenSignature, ...] = ()
+    importer: Importer | None = None
 
 
 def sentence_of(

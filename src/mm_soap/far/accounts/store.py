@@ -13,8 +13,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from mm_soap.far import store as register_store
-from mm_soap.far.account_tables import history, request, signature, used_signature
-from mm_soap.far.accounts.model import GivenSignature, HistoryEntry, Kind, Pending, Step
+from mm_soap.far.account_tables import history, imported_account, request, signature, used_signature
+from mm_soap.far.accounts.model import GivenSignature, HistoryEntry, Importer, Kind, Pending, Step, sentence_of
+from mm_soap.far.audit import audit
 from mm_soap.far.model import Account, AccountType
 
 _KEPT: Final = tuple(name for name in GivenSignature.__dataclass_fields__ if name != "mark")
@@ -59,6 +60,13 @@ _last_completed = (
     .where(request.c.recipient == bindparam("wanted"), request.c.state == "completed")
     .order_by(request.c.changed.desc(), request.c.id.desc())
     .limit(1)
+)
+_imports = (
+    select(imported_account, audit.c.at, audit.c.who, audit.c.login, audit.c.after, _operator.c.name)
+    .join_from(imported_account, audit, imported_account.c.audit == audit.c.id)
+    .join(_operator, _operator.c.number == imported_account.c.operator)
+    .where(imported_account.c.recipient == bindparam("wanted"))
+    .order_by(imported_account.c.audit)
 )
 _choices = select(_choice.c.sender, _choice.c.accepted).where(_choice.c.recipient == bindparam("wanted"))
 _end = update(request).where(request.c.id == bindparam("wanted"))
@@ -215,7 +223,7 @@ def read_history(connection: Connection, recipient: str) -> Sequence[HistoryEntr
     if rows:
         for row in connection.execute(_signatures, {"requests": sorted({row.request for row in rows})}).mappings():
             given.setdefault(row["history"], []).append(_read_signature(row))
-    return [
+    steps = [
         HistoryEntry(
             row.at,
             Kind(row.kind),
@@ -228,6 +236,17 @@ def read_history(connection: Connection, recipient: str) -> Sequence[HistoryEntr
         )
         for row in rows
     ]
+    return sorted([*_read_imports(connection, recipient), *steps], key=lambda entry: entry.at)
+
+
+def _read_imports(connection: Connection, recipient: str) -> Sequence[HistoryEntry]:
+    entries = []
+    for row in connection.execute(_imports, {"wanted": int(recipient)}):
+        sentence = sentence_of(Kind.REGISTER, recipient, row.name, row.account_type, ())
+        step = Step.IMPORTED_ANEW if row.replaced else Step.IMPORTED
+        importer = Importer(row.who, row.login, (row.after or {}).get("file_sha256"), row.audit)
+        entries.append(HistoryEntry(row.at, Kind.REGISTER, step, row.operator, None, "", sentence, importer=importer))
+    return entries
 
 
 def last_registration(connection: Connection, recipient: str) -> tuple[str, Sequence[GivenSignature]] | None:
