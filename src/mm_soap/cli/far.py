@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from cryptography import x509
 
+from mm_soap.cli.far_consents import consents_app
 from mm_soap.cli.far_files import files_apps
 from mm_soap.cli.far_register import As, Config, Json, administration
 from mm_soap.cli.output import fail, print_json, print_table
@@ -26,6 +27,7 @@ far_app.add_typer(dispatcher_app, name="dispatcher")
 far_app.add_typer(operator_app, name="operator")
 for _name, _app in files_apps().items():
     far_app.add_typer(_app, name=_name)
+far_app.add_typer(consents_app, name="consents")
 
 _NEEDED = ("name", "service_address", "internal_address")
 

@@ -11,7 +11,7 @@ from mm_soap.far.rights.model import (
     ProblemType,
     Right,
 )
-from mm_soap.far.rights.service import Consents, Rights
+from mm_soap.far.rights.service import ConsentChanged, Consents, Rights
 from mm_soap.far.rights.signatures import SignatureQuestions
 from mm_soap.far.rights.store import cancel_consents_of
 
@@ -20,6 +20,7 @@ __all__ = [
     "AccountAction",
     "Activity",
     "Consent",
+    "ConsentChanged",
     "ConsentKind",
     "Consents",
     "GrantType",
