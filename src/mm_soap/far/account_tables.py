@@ -94,12 +94,13 @@ signature = Table(
 )
 
 # What imports wrote: the history of accounts that came in bulk. Who did it, when and from which file is in the audit.
-# By recipient, as an import comes, with no key of its own: ten million rows are written in order and stay small.
+# Keyed by import and then recipient: ten million rows are only ever added at the end. To read the history of one
+# recipient takes one look-up for each entry of the audit, which are few and read seldom.
 imported_account = Table(
     "imported_account",
     _own,
-    Column("recipient", BigInteger, primary_key=True, autoincrement=False),
     Column("audit", BigInteger, ForeignKey("audit.id"), primary_key=True, autoincrement=False),
+    Column("recipient", BigInteger, primary_key=True, autoincrement=False),
     Column("operator", String(12), nullable=False),
     Column("account_type", String(9), nullable=False),
     Column("replaced", Boolean, nullable=False),

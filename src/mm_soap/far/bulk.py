@@ -198,8 +198,8 @@ def _store(
 _note_new = insert(imported_account).from_select(
     list(_NOTED),
     select(
-        account.c.recipient,
         bindparam("audit", type_=BigInteger),
+        account.c.recipient,
         account.c.operator,
         account.c.account_type,
         false(),
@@ -227,7 +227,7 @@ def _writer(connection: Connection, begun: int) -> _Write:
             connection.exec_driver_sql(texts[statement], [row[:4] for row in rows])
 
         def note(rows: Sequence[StagedRow], present: Collection[int]) -> None:
-            done = [(row[0], begun, row[2], row[1], row[0] in present) for row in rows]
+            done = [(begun, row[0], row[2], row[1], row[0] in present) for row in rows]
             connection.exec_driver_sql(texts[noted], done)
 
     else:
@@ -236,7 +236,7 @@ def _writer(connection: Connection, begun: int) -> _Write:
             connection.execute(statement, [_values(row) for row in rows])
 
         def note(rows: Sequence[StagedRow], present: Collection[int]) -> None:
-            done = [(row[0], begun, row[2], row[1], row[0] in present) for row in rows]
+            done = [(begun, row[0], row[2], row[1], row[0] in present) for row in rows]
             connection.execute(noted, [dict(zip(_NOTED, one, strict=True)) for one in done])
 
     def write(batch: Sequence[StagedRow], present: Collection[int], empty: bool) -> None:

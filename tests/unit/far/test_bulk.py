@@ -20,7 +20,7 @@ from sqlalchemy import Engine, insert, select
 from mm_soap.errors import ConfigurationError
 from mm_soap.far import Account, AccountType, Operator, Register
 from mm_soap.far.account_tables import imported_account, request
-from mm_soap.far.accounts.store import read_history
+from mm_soap.far.accounts.store import _imports, read_history
 from mm_soap.far.audit import Change, changes
 from mm_soap.far.bulk import Imported, ImportRules, import_accounts
 from mm_soap.far.checking import ACCOUNT_COLUMNS, luhn_tables
@@ -28,7 +28,7 @@ from mm_soap.far.export import export_accounts
 from mm_soap.far.files import FileForm, Source, form_of
 from mm_soap.far.files_out import replacing, row_writer
 from mm_soap.message.identifiers import check_digit, valid_check_digit
-from mm_soap.storage import migrate, reading, writing
+from mm_soap.storage import migrate, open_database, reading, writing
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ONE, TWO, CLOSED = "165599999918", "165599999926", "165599999942"
@@ -264,6 +264,18 @@ def test_the_history_of_many_batches(bring: Import, engine: Engine, register: Re
         [(int(number), number == numbers[1] and not empty) for number in numbers]
         + [(int(number), True) for number in numbers[::2]]
     )
+
+
+def test_the_history_is_found_by_key(tmp_path: Path) -> None:
+    """Ten million accounts may have been imported: their history is never gone through."""
+    engine = open_database(tmp_path / "far.sqlite3")
+    migrate(engine, "far")
+    statement = _imports.params(wanted=int(ANNA)).compile(engine, compile_kwargs={"literal_binds": True})
+    with reading(engine) as connection:
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
+    engine.dispose()
+    assert "SEARCH imported_account USING PRIMARY KEY (audit=? AND recipient=?)" in plan
+    assert "SCAN imported_account" not in plan
 
 
 def test_pending_accounts_stay_out_of_an_export(bring: Import, register: Register) -> None:

@@ -65,7 +65,8 @@ _imports = (
     select(imported_account, audit.c.at, audit.c.who, audit.c.login, audit.c.after, _operator.c.name)
     .join_from(imported_account, audit, imported_account.c.audit == audit.c.id)
     .join(_operator, _operator.c.number == imported_account.c.operator)
-    .where(imported_account.c.recipient == bindparam("wanted"))
+    # The second condition makes SQLite look into each import by its key, and not through all that was ever imported.
+    .where(imported_account.c.recipient == bindparam("wanted"), imported_account.c.audit.in_(select(audit.c.id)))
     .order_by(imported_account.c.audit)
 )
 _choices = select(_choice.c.sender, _choice.c.accepted).where(_choice.c.recipient == bindparam("wanted"))
