@@ -37,7 +37,7 @@ from mm_soap.far import Register, authority_handlers
 from mm_soap.far.accounts.service import Accounts
 from mm_soap.far.accounts.signing import Signing
 from mm_soap.far.callers import Callers
-from mm_soap.far.rights import Rights, SignatureQuestions
+from mm_soap.far.rights import Rights, SignatureQuestions, cancel_consents_of
 from mm_soap.housekeeping import Housekeeping
 from mm_soap.message import Limits
 from mm_soap.pki import Identity, TrustStore
@@ -153,7 +153,8 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
     callers = Callers(database, unknown_allowed=settings.profile == "demonstration")
     rights = Rights(database, companies, persons)
     authority = authority_handlers(register, callers, SignatureQuestions(signing), rights)
-    recipient = recipient_handlers(register, Accounts(database, signing, callers, clock), callers)
+    accounts = Accounts(database, signing, callers, clock, closing=cancel_consents_of)
+    recipient = recipient_handlers(register, accounts, callers)
     applications = {
         **_port(settings, "recipient", recipient, RECIPIENT_PRECHECKS, refused, metrics),
         **_port(settings, "authority", authority, {}, refused, metrics),

@@ -17,9 +17,19 @@ from typing import Any
 import pytest
 
 from mm_soap.config import load
-from mm_soap.demonstration import COMPANY, DISPATCHER, KOMMUN_A, KOMMUN_B, OPERATOR_ONE, OPERATOR_TWO, RECIPIENT
+from mm_soap.demonstration import (
+    COMPANY,
+    DISPATCHER,
+    KOMMUN_A,
+    KOMMUN_B,
+    OPERATOR_ONE,
+    OPERATOR_TWO,
+    RECIPIENT,
+    UNKNOWN,
+)
 from mm_soap.message.identifiers import check_digit
-from tests.e2e.suite import COMMAND, Demonstration, Result, mm_soap
+from mm_soap.xml import RECIPIENT_V3
+from tests.e2e.suite import COMMAND, Demonstration, Fault, Result, Server, call, enveloped, mm_soap
 
 NEW = "165599999942"
 HEAD = "recipient,operator,type,registered\n"
@@ -249,8 +259,68 @@ def test_persons(far: Far) -> None:
     assert json.loads(target.read_text())["complete"] is False
 
 
+def test_consents(far: Far) -> None:
+    user = "189001619809"
+    given = far.json("consents", "give", RECIPIENT, user, "--kind", "read", "--as", "Anna Ek")
+    assert given == {"recipient": RECIPIENT, "user": user, "kind": "read", "given": given["given"], "cancelled": None}
+    far.refused(1, "exists", "consents", "give", RECIPIENT, user, "--kind", "read")
+    far.refused(1, "No such", "consents", "give", UNKNOWN, user, "--kind", "read")
+    far.refused(1, "identifier", "consents", "give", RECIPIENT, "1", "--kind", "read")
+    far.refused(1, "check digit", "consents", "give", RECIPIENT, user[:-1] + "8", "--kind", "read")
+    far.refused(1, "No such", "consents", "cancel", RECIPIENT, user, "--kind", "manage")
+    assert far("consents", "give", RECIPIENT, user, "--kind", "all").returncode == 2
+    far.json("consents", "give", RECIPIENT, user, "--kind", "manage")
+    assert [each["kind"] for each in far.json("consents", "list", RECIPIENT)] == ["read", "manage"]
+    cancelled = far.json("consents", "cancel", RECIPIENT, user, "--kind", "read")
+    assert cancelled["given"] == given["given"] < cancelled["cancelled"]
+    assert [each["kind"] for each in far.json("consents", "list", RECIPIENT)] == ["manage"]
+    assert far.json("consents", "list", RECIPIENT, "--all")[0] == cancelled
+    shown = far("consents", "list", RECIPIENT, "--all").stdout
+    assert user in shown
+    assert "manage" in shown
+    assert "Cancelled" in shown
+
+    changes = [each for each in far.json("audit") if each["what"].startswith("consent")]
+    assert [each["what"] for each in changes] == ["consent cancelled", "consent given", "consent given"]
+    assert changes[-1]["who"] == "Anna Ek"
+    assert (
+        changes[0]["before"]
+        == changes[-1]["after"]
+        == {"consent": changes[-1]["after"]["consent"], "kind": "ConsentRead", "given": given["given"]}
+    )
+    assert changes[0]["after"] == {**changes[-1]["after"], "cancelled": cancelled["cancelled"]}
+    assert user not in json.dumps(changes)
+    assert RECIPIENT not in json.dumps(changes)
+
+
 def test_a_register_that_is_not_here(far: Far) -> None:
     other = far.file("other.toml", 'profile = "demonstration"\n')
     result = mm_soap("far", "sender", "list", "--config", other)
     assert (result.returncode, result.stdout) == (2, "")
     assert "administered where it runs" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        ("Recipient/v3", f'<isRegistered xmlns="{RECIPIENT_V3}"><recipientId>1</recipientId></isRegistered>', 5001),
+        (
+            "Recipient/v3",
+            f'<deletePendingAccountRequest xmlns="{RECIPIENT_V3}"><recipientId>{UNKNOWN}</recipientId>'
+            f"<userIdentity>{UNKNOWN}</userIdentity></deletePendingAccountRequest>",
+            5003,
+        ),
+        ("Message/v3", "<nothing/>", 5001),
+    ],
+)
+def test_a_refused_call_says_that_nobody_knows_who_called(
+    demonstration: Demonstration, served: Server, path: str, body: str, code: int
+) -> None:
+    with pytest.raises(Fault) as caught:
+        call(f"{served.url}/{path}", enveloped(body))
+    assert caught.value.code == code
+    (step,) = demonstration.trace(caught.value.call_id)
+    assert (step["kind"], step["detail"]["code"], step["detail"]["caller_identity"]) == ("refusal", code, "unknown")
+    shown = mm_soap("trace", caught.value.call_id, "--config", demonstration.config).stdout
+    assert "caller identity unknown" in " ".join(shown.split())
+    assert UNKNOWN not in shown

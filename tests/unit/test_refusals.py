@@ -21,4 +21,6 @@ def test_a_refused_call_leaves_its_evidence(engine: Engine, party: str, organisa
         (event,) = events_of(connection, call_id="call")
         (evidence,) = evidence_of(connection, "call")
     assert (event.kind, event.outcome, event.detail["code"]) == ("refusal", "TOO_MANY", 5005)
+    identity = "certificate" if organisation else "unknown"
+    assert (event.detail["caller"], event.detail["caller_identity"]) == (named, identity)
     assert (evidence.content, evidence.verdict, evidence.caller) == (b"<sent/>", "TOO_MANY", named)

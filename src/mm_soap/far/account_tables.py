@@ -1,4 +1,4 @@
-"""The tables of requests about accounts, of the signatures given for them, and of the history.
+"""The tables of requests about accounts, of the signatures given for them, of the history, and of what was imported.
 
 A request stays after it has ended, and so do its signatures: together with the steps in ``account_history`` they are
 what is known of an account that is gone. That is why none of them refers to the account.
@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -28,9 +29,10 @@ from mm_soap.storage import NAMING, UtcDateTime, big_key
 
 PENDING: Final = text("state = 'pending'")
 
-# The name alone: the register's metadata, into which these tables are copied, has the table of operators.
+# The names alone: the register's metadata, into which these tables are copied, has the tables of operators and audit.
 _own = MetaData(naming_convention=NAMING)
 Table("operator", _own, Column("number", String(12), primary_key=True))
+Table("audit", _own, Column("id", big_key(), primary_key=True))
 
 request = Table(
     "account_request",
@@ -91,8 +93,31 @@ signature = Table(
     Column("received", UtcDateTime, nullable=False),
 )
 
+# What imports wrote: the history of accounts that came in bulk. Who did it, when and from which file is in the audit.
+# Keyed by import and then recipient: ten million rows are only ever added at the end. To read the history of one
+# recipient takes one look-up for each entry of the audit, which are few and read seldom.
+imported_account = Table(
+    "imported_account",
+    _own,
+    Column("audit", BigInteger, ForeignKey("audit.id"), primary_key=True, autoincrement=False),
+    Column("recipient", BigInteger, primary_key=True, autoincrement=False),
+    Column("operator", String(12), nullable=False),
+    Column("account_type", String(9), nullable=False),
+    Column("replaced", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Each signature that ever came with a request, by its mark: it counts for that request and no other.
+used_signature = Table(
+    "used_signature",
+    _own,
+    Column("mark", String(64), primary_key=True),
+    Column("request", BigInteger, ForeignKey(request.c.id), nullable=False),
+    sqlite_with_rowid=False,
+)
+
 
 def add_account_requests(metadata: MetaData) -> None:
     """Add the tables to the register's metadata."""
-    for table in (request, history, signature):
+    for table in (request, history, signature, used_signature, imported_account):
         table.to_metadata(metadata)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import JSON, Column, Connection, MetaData, String, Table, bindparam, insert, or_, select
+from sqlalchemy import JSON, Column, Connection, MetaData, String, Table, bindparam, insert, or_, select, update
 
 from mm_soap.storage import NAMING, UtcDateTime, big_key
 
@@ -16,7 +16,7 @@ ADMINISTERED: Final = ("closed", "certificate")
 
 _own = MetaData(naming_convention=NAMING)
 
-_audit = Table(
+audit = Table(
     "audit",
     _own,
     Column("id", big_key(), primary_key=True),
@@ -53,11 +53,11 @@ class Change:
     after: Mapping[str, Any] | None = None
 
 
-_columns = [column for column in _audit.columns if column.name != "id"]
+_columns = [column for column in audit.columns if column.name != "id"]
 _changes = (
     select(*_columns)
-    .where(or_(bindparam("party", type_=String).is_(None), _audit.c.party == bindparam("party", type_=String)))
-    .order_by(_audit.c.id.desc())
+    .where(or_(bindparam("party", type_=String).is_(None), audit.c.party == bindparam("party", type_=String)))
+    .order_by(audit.c.id.desc())
     .limit(bindparam("most"))
 )
 
@@ -69,12 +69,20 @@ def administered() -> tuple[Column[Any], ...]:
 
 def add_audit(metadata: MetaData) -> None:
     """Add the table ``audit`` to the register's metadata."""
-    _audit.to_metadata(metadata)
+    audit.to_metadata(metadata)
 
 
-def record_change(connection: Connection, change: Change) -> None:
-    """Write a change. Call it in the transaction that makes the change."""
-    connection.execute(insert(_audit), {column.name: getattr(change, column.name) for column in _columns})
+def record_change(connection: Connection, change: Change) -> int:
+    """Write a change and return its key. Call it in the transaction that makes the change."""
+    values = {column.name: getattr(change, column.name) for column in _columns}
+    key = connection.execute(insert(audit), values).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def complete_change(connection: Connection, key: int, after: Mapping[str, Any] | None) -> None:
+    """Write what a change came to, in the transaction that recorded it: the rows of an import refer to it before."""
+    connection.execute(update(audit).where(audit.c.id == key).values(after=after))
 
 
 def changes(connection: Connection, party: str | None, most: int) -> Sequence[Change]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, false, insert, select
+from sqlalchemy import BigInteger, Connection, Engine, Insert, Select, bindparam, false, insert, select
 
 from mm_soap.errors import MmSoapError
-from mm_soap.far.account_tables import request
-from mm_soap.far.audit import Change, record_change
+from mm_soap.far.account_tables import imported_account, request
+from mm_soap.far.audit import Change, complete_change, record_change
 from mm_soap.far.checking import Counter, Progress, checked_rows
 from mm_soap.far.files import FileRow
 from mm_soap.far.staging import StagedRow, Staging, staging
@@ -20,6 +20,7 @@ from mm_soap.far.store import account, operator
 from mm_soap.storage import among, id_list, reading, upsert, writing
 
 _WRITTEN: Final = ("recipient", "account_type", "operator", "last_registration")
+_NOTED: Final = tuple(imported_account.columns.keys())
 
 Refuse = Callable[[int, str], None]
 """Called for each refused row, by line: its line, and why. The reason never holds anything out of the row."""
@@ -78,7 +79,8 @@ def import_accounts(
         engine: the register's database, migrated.
         rows: the rows, with the columns of `ACCOUNT_COLUMNS`, in any order.
         rules: how.
-        change: makes what the audit keeps of it from the counts; called once all rows were read.
+        change: makes what the audit keeps of it from the counts, once all rows were read. The history of each account
+            leads to it. Called before the accounts are written, with no counts, and afterwards.
         refuse: told of each refused row.
         progress: told how far it came.
 
@@ -109,7 +111,8 @@ def _present_statement(dialect: str) -> Select[int, bool]:
     return select(account.c.recipient, account.c.pending).where(among(account.c.recipient, "ids", dialect))
 
 
-_Write = Callable[[Sequence[StagedRow], bool], None]
+_Write = Callable[[Sequence[StagedRow], Collection[int], bool], None]
+"""Writes rows, given which recipients of them have an account, and whether there was no account at all."""
 
 
 def _settle(
@@ -126,10 +129,10 @@ def _settle(
         recipients = {row[0] for row in batch}
         if len(recipients) < len(batch) or last in recipients:
             batch = _without_repeated(batch, last, last_line, staged)
-        present = 0 if empty else _present(connection, batch, replace, staged)
-        added, replaced = added + len(batch) - present, replaced + present
+        present = () if empty else _present(connection, batch, replace, staged)
+        added, replaced = added + len(batch) - len(present), replaced + len(present)
         if write is not None and not staged.any_refused:
-            write(batch, empty)
+            write(batch, present, empty)
         if batch:
             last, last_line = batch[-1][0], batch[-1][4]
         counter.progress("comparing" if write is None else "storing", done, counter.rows)
@@ -153,8 +156,8 @@ def _waiting_statement(dialect: str) -> Select[int]:
     return select(request.c.recipient).where(request.c.state == "pending", among(request.c.recipient, "ids", dialect))
 
 
-def _present(connection: Connection, batch: Sequence[StagedRow], replace: bool, staged: Staging) -> int:
-    """Return how many of the rows have an account; refuse those that may not be written anew."""
+def _present(connection: Connection, batch: Sequence[StagedRow], replace: bool, staged: Staging) -> Collection[int]:
+    """Return the recipients of the rows that have an account; refuse the rows that may not be written anew."""
     dialect = connection.dialect.name
     ids = id_list((row[0] for row in batch), dialect)
     present = {row[0]: row[1] for row in connection.execute(_present_statement(dialect), {"ids": ids})}
@@ -167,7 +170,7 @@ def _present(connection: Connection, batch: Sequence[StagedRow], replace: bool, 
                 staged.refuse(line, "the account waits for signatures")
             elif recipient in present and not replace:
                 staged.refuse(line, "the recipient has an account already")
-    return len(present)
+    return present
 
 
 def _store(
@@ -180,37 +183,68 @@ def _store(
     added = replaced = 0
     try:
         with writing(engine) as connection:
-            added, replaced = _settle(connection, staged, replace, counter, _writer(connection))
+            begun = record_change(connection, change({}))
+            added, replaced = _settle(connection, staged, replace, counter, _writer(connection, begun))
             if staged.any_refused:
                 raise _RowsRefused
             counts = {"accounts": added + replaced, "added": added, "replaced": replaced}
-            record_change(connection, change(counts))
+            complete_change(connection, begun, change(counts).after)
     except _RowsRefused:
         return added, replaced, False
     return added, replaced, True
 
 
-def _writer(connection: Connection) -> _Write:
-    """Return what writes rows, given whether there is no account yet."""
+# Where there was no account and nobody else writes, those between the first and the last of a batch are the batch.
+_note_new = insert(imported_account).from_select(
+    list(_NOTED),
+    select(
+        bindparam("audit", type_=BigInteger),
+        account.c.recipient,
+        account.c.operator,
+        account.c.account_type,
+        false(),
+    )
+    .where(account.c.recipient.between(bindparam("first"), bindparam("last")))
+    .order_by(account.c.recipient),
+)
+
+
+def _writer(connection: Connection, begun: int) -> _Write:
+    """Return what writes rows, each with its history, which leads to the entry of the audit that was begun."""
     fresh, again = (
         statement.values(pending=false()) for statement in (insert(account), upsert(account, connection.dialect.name))
     )
-    if connection.dialect.name != "sqlite":
+    noted = insert(imported_account)
+    if connection.dialect.name == "sqlite":
+        # SQLAlchemy takes longer to bind a row than SQLite to store it: the text is made once, and rows go as they are.
+        texts = {}
+        for statement, names in ((fresh, _WRITTEN), (again, _WRITTEN), (noted, _NOTED)):
+            compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
+            assert getattr(compiled, "positiontup", None) == list(names)
+            texts[statement] = str(compiled)
 
-        def write_values(batch: Sequence[StagedRow], empty: bool) -> None:
-            connection.execute(fresh if empty else again, [_values(row) for row in batch])
+        def put(statement: Insert, rows: Sequence[StagedRow]) -> None:
+            connection.exec_driver_sql(texts[statement], [row[:4] for row in rows])
 
-        return write_values
+        def note(rows: Sequence[StagedRow], present: Collection[int]) -> None:
+            done = [(begun, row[0], row[2], row[1], row[0] in present) for row in rows]
+            connection.exec_driver_sql(texts[noted], done)
 
-    # SQLAlchemy takes longer to bind a row than SQLite to store it: the text is made once, and rows go as they are.
-    texts = []
-    for statement in (fresh, again):
-        compiled = statement.compile(dialect=connection.dialect, column_keys=list(_WRITTEN))
-        assert getattr(compiled, "positiontup", None) == list(_WRITTEN)
-        texts.append(str(compiled))
+    else:
 
-    def write(batch: Sequence[StagedRow], empty: bool) -> None:
-        connection.exec_driver_sql(texts[0] if empty else texts[1], [row[:4] for row in batch])
+        def put(statement: Insert, rows: Sequence[StagedRow]) -> None:
+            connection.execute(statement, [_values(row) for row in rows])
+
+        def note(rows: Sequence[StagedRow], present: Collection[int]) -> None:
+            done = [(begun, row[0], row[2], row[1], row[0] in present) for row in rows]
+            connection.execute(noted, [dict(zip(_NOTED, one, strict=True)) for one in done])
+
+    def write(batch: Sequence[StagedRow], present: Collection[int], empty: bool) -> None:
+        put(fresh if empty else again, batch)
+        if empty and connection.dialect.name == "sqlite":
+            connection.execute(_note_new, {"audit": begun, "first": batch[0][0], "last": batch[-1][0]})
+        else:
+            note(batch, present)
 
     return write
 

@@ -13,7 +13,8 @@ from xml.sax.saxutils import escape
 from lxml import etree
 
 from mm_soap.errors import Refusal, Refused
-from mm_soap.far.accounts.model import Authorization, Signatory
+from mm_soap.far.accounts.answers import Authorization
+from mm_soap.far.accounts.model import Signatory
 from mm_soap.far.model import Dispatcher, Sender
 from mm_soap.far.rights import AccessRights, AccountAction, Problem, Right
 from mm_soap.user_signatures import UserSignature

@@ -191,20 +191,45 @@ def record_evidence(connection: Connection, *evidence: Evidence) -> None:
         )
 
 
+def caller_identity(organisation: str | None) -> str:
+    """Return what events say of how a caller is known: by its ``certificate``, or ``unknown`` without one."""
+    return "certificate" if organisation else "unknown"
+
+
 def record_refusal(
     connection: Connection,
     *,
     at: datetime,
     call_id: str,
     operation: str | None,
-    caller: str | None,
+    organisation: str | None,
+    address: str | None,
     raw: bytes,
     refused: Refused,
     retention: timedelta = RETENTION,
 ) -> None:
-    """Write the event and the evidence of a request that was refused."""
+    """Write the event and the evidence of a request that was refused.
+
+    Args:
+        connection: of the party's database, in a transaction that writes.
+        at: when.
+        call_id: the call.
+        operation: what was asked, where it is known.
+        organisation: of the caller's certificate; None where it has none: the event says that nobody knows who called.
+        address: where the call came from.
+        raw: the request.
+        refused: why.
+        retention: how long the evidence is kept.
+    """
     reason = refused.refusal
-    detail = {"code": reason.code, "where": refused.where, "operation": operation, "caller": caller}
+    caller = organisation or address
+    detail = {
+        "code": reason.code,
+        "where": refused.where,
+        "operation": operation,
+        "caller": caller,
+        "caller_identity": caller_identity(organisation),
+    }
     record_event(connection, Event(at, "refusal", reason.name, call_id=call_id, detail=detail))
     record_evidence(
         connection, Evidence(at, "in", call_id, operation, reason.name, caller, raw, keep_until=at + retention)

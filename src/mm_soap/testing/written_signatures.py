@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from mm_soap.user_signatures import Signer, UserSignature, UserSignatureError, UserSignatureProblem
 
 
@@ -10,8 +12,8 @@ class WrittenSignatures:
 
     @staticmethod
     def sign(number: str, name: str, text: str) -> UserSignature:
-        """Return the signature of a person under a text."""
-        return UserSignature(f"{number}\n{name}\n{text}".encode(), "certificate")
+        """Return a signature of a person under a text: another one each time, as clients with a nonce make them."""
+        return UserSignature(f"{number}\n{name}\n{uuid4()}\n{text}".encode(), "certificate")
 
     def verify(self, signature: UserSignature, text: str) -> Signer:
         """Return who signed.
@@ -19,8 +21,7 @@ class WrittenSignatures:
         Raises:
             UserSignatureError: another text is written in it.
         """
-        number, _, rest = signature.signature.decode(errors="replace").partition("\n")
-        name, _, signed = rest.partition("\n")
-        if signed != text:
+        written = signature.signature.decode(errors="replace").split("\n", 3)
+        if len(written) < 4 or written[3] != text:
             raise UserSignatureError(UserSignatureProblem.WRONG_TEXT)
-        return Signer(number, name)
+        return Signer(written[0], written[1])

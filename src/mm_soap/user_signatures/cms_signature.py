@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from mm_soap.user_signatures.certificate import read_der
+from mm_soap.user_signatures.mark import mark_of
 from mm_soap.user_signatures.model import UserSignatureError, UserSignatureProblem
 from mm_soap.user_signatures.text import is_text, ways_to_sign
 
@@ -83,6 +84,13 @@ class CmsSignature:
             raise UserSignatureError(UserSignatureProblem.WRONG_TEXT)
         if nonce is not None and self._nonce() not in _octets(nonce):
             raise UserSignatureError(UserSignatureProblem.NONCE)
+
+    def mark(self, signer: x509.Certificate) -> str:
+        """Return the mark of the signature, once it was checked."""
+        try:
+            return mark_of(signer, bytes(self.signer["signature"].native), der=True)
+        except ValueError:
+            raise UserSignatureError(UserSignatureProblem.SHAPE) from None
 
     def _holds(self, signer: x509.Certificate, content: bytes) -> bool:
         # Imported with the first signature: it costs 0.4 s and 18 MB, and most processes never see one.

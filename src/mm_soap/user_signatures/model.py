@@ -25,10 +25,15 @@ class UserSignature:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who signed, as the certificate says it: a personal or coordination number of 12 digits, and a name."""
+    """Who signed, as the certificate says it: a personal or coordination number of 12 digits, and a name.
+
+    ``mark`` is the same whenever the same signature comes again, however it is written: a SHA-256 of its key and
+    value, in hexadecimal. It is empty where a verifier cannot tell.
+    """
 
     personal_number: str = field(repr=False)
     name: str = field(repr=False)
+    mark: str = field(default="", repr=False, compare=False)
 
 
 class UserSignatureProblem(Enum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -74,7 +75,7 @@ class UserSignatureVerifier:
         signer = signer_of(certificate)
         # An empty Nonce is what some stacks write for none.
         form.check(certificate, text, codec, signature.nonce or None, self._clock())
-        return signer
+        return replace(signer, mark=form.mark(certificate))
 
 
 def _read(raw: bytes) -> XmlSignature | CmsSignature:

@@ -30,6 +30,7 @@ from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
 from mm_soap.dsig.signature import Canonicalization
 from mm_soap.errors import Refused
 from mm_soap.user_signatures.certificate import read_base64
+from mm_soap.user_signatures.mark import mark_of
 from mm_soap.user_signatures.model import UserSignatureError, UserSignatureProblem
 from mm_soap.user_signatures.text import codec_of, is_text
 from mm_soap.xml import DSIG, hardened_parser, parse_untrusted, qname, text_of
@@ -88,6 +89,9 @@ class XmlSignature:
     certificates: tuple[x509.Certificate, ...] = field(repr=False)
     """KeyInfo's certificates, the signer's first."""
 
+    value: str = field(repr=False)
+    """SignatureValue, in base64."""
+
     def names(self, certificate: x509.Certificate) -> bool:
         """Whether KeyInfo says that this certificate signed."""
         return self.certificates[0] == certificate
@@ -116,6 +120,10 @@ class XmlSignature:
             signed = text_of(found).strip()
             if not signed or signed not in (nonce.strip(), b64encode(nonce.encode("utf-8", "replace")).decode()):
                 raise UserSignatureError(UserSignatureProblem.NONCE)
+
+    def mark(self, signer: x509.Certificate) -> str:
+        """Return the mark of the signature, once it was checked."""
+        return mark_of(signer, b64decode(self.value), der=False)
 
     def _verified_data(self, signer: x509.Certificate, moment: datetime) -> etree._Element:
         expected = SignatureConfiguration(
@@ -157,7 +165,7 @@ def read_xml(raw: bytes) -> XmlSignature:
         raise UserSignatureError(UserSignatureProblem.UNKNOWN_FORM) from None
     if root.tag != qname(DSIG, "Signature"):
         raise UserSignatureError(UserSignatureProblem.UNKNOWN_FORM)
-    info, _, key_info, signed = _children(root, "SignedInfo", "SignatureValue", "KeyInfo", "Object")
+    info, value, key_info, signed = _children(root, "SignedInfo", "SignatureValue", "KeyInfo", "Object")
     for element in (root, info, key_info, signed):
         # Inclusive canonicalisation carries xml:lang and its like into what is inside.
         if not set(element.keys()) <= {"Id", "MimeType", "Encoding"}:
@@ -165,9 +173,12 @@ def read_xml(raw: bytes) -> XmlSignature:
     data = list(signed.iterchildren("*"))
     if [each.tag for each in data] != [SIGNED_DATA]:
         raise UserSignatureError(UserSignatureProblem.SHAPE)
+    if len(value):
+        # signxml reads it up to the first comment.
+        raise UserSignatureError(UserSignatureProblem.SHAPE)
     _check_ids(root)
     targets = {signed.get("Id"): "data", data[0].get("Id"): "data", key_info.get("Id"): "key"}
-    return XmlSignature(root, _references(info, targets), _certificates(key_info))
+    return XmlSignature(root, _references(info, targets), _certificates(key_info), value.text or "")
 
 
 def _children(parent: etree._Element, *names: str) -> list[etree._Element]:

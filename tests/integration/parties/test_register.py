@@ -10,7 +10,7 @@ from mm_soap.contract import ports
 from mm_soap.far import Account, Dispatcher, Operator, Register, Sender, authority_handlers
 from mm_soap.far.accounts import Accounts, Signing
 from mm_soap.far.callers import Callers
-from mm_soap.far.rights import Rights, SignatureQuestions
+from mm_soap.far.rights import Rights, SignatureQuestions, cancel_consents_of
 from mm_soap.far.store import metadata
 from mm_soap.recipient import PRECHECKS, recipient_handlers
 from mm_soap.refusals import keep_refusals
@@ -52,7 +52,7 @@ def signing() -> Signing:
 def recipient(register: Register, engine: Engine, signing: Signing, callers: Callers) -> Application:
     return soap_application(
         ports()["recipient"],
-        recipient_handlers(register, Accounts(engine, signing, callers), callers),
+        recipient_handlers(register, Accounts(engine, signing, callers, closing=cancel_consents_of), callers),
         published=b"",
         body_limit=1_000_000,
         refused=keep_refusals(engine),

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
 import pytest
 
 from mm_soap.companies import Away
+from mm_soap.far.accounts import Importer
+from mm_soap.far.audit import Change
+from mm_soap.far.bulk import ImportRules, import_accounts
+from mm_soap.persons import RegisteredPerson
 
 from .world import (
     ANNA,
@@ -138,10 +145,19 @@ def test_refused_and_nothing_stored(world: World, request_: str, code: str) -> N
     )
 
 
-def test_eighteen_on_the_birthday(world: World) -> None:
-    world.clock.set(world.clock().replace(day=4, hour=21, minute=59))
+@pytest.mark.parametrize(
+    ("born", "last_minute_of_17"),
+    [
+        (date(2008, 5, 5), datetime(2026, 5, 4, 21, 59, tzinfo=UTC)),  # summer: Sweden is two hours ahead of UTC
+        (date(2008, 1, 15), datetime(2026, 1, 14, 22, 59, tzinfo=UTC)),  # winter: one hour
+    ],
+)
+def test_eighteen_on_the_birthday_in_sweden(world: World, born: date, last_minute_of_17: datetime) -> None:
+    world.persons.persons[YOUNG] = RegisteredPerson(YOUNG, "Ung", born)
+    world.clock.set(last_minute_of_17)
     assert world.ask(register(YOUNG)) == "5009"
-    world.clock.set(world.clock().replace(hour=22, minute=0))  # midnight in Sweden
+    world.clock.set(last_minute_of_17 + timedelta(minutes=1))
+    assert world.clock().date() < born.replace(year=2026), "UTC has the day before"
     assert world.ask(register(YOUNG)) == "Complete"
 
 
@@ -266,7 +282,8 @@ def test_each_step_is_in_the_history_with_what_was_signed(world: World) -> None:
     ]
     assert [[each.signer for each in one.signatures] for one in history] == [[ANNA], [BO], [CIA], []]
     first = history[0].signatures[0]
-    assert (first.signature, first.agreement_text) == (f"{ANNA}\nAnna\n{TEXT}".encode(), TEXT)
+    assert first.signature.startswith(f"{ANNA}\nAnna\n".encode())
+    assert first.agreement_text == TEXT
     assert first.sentence == history[0].sentence == f"Register {TWO_TOGETHER} at Brevlåda Ett, account type Secure."
     assert all(one.at == world.clock() for one in history)
 
@@ -288,3 +305,37 @@ def test_events_tell_of_changes_and_hold_no_personal_number(world: World) -> Non
     ]
     assert all(one["call_id"] for one in events)
     assert ANNA not in str(events)
+
+
+def test_events_of_refused_calls_say_whether_the_caller_is_known(world: World) -> None:
+    assert [world.ask(delete_pending(ANNA), caller) for caller in (None, ETT.number)] == ["5003"] * 2
+    assert [
+        (one["kind"], one["detail"]["caller"], one["detail"]["caller_identity"]) for one in world.rows("event")
+    ] == [
+        ("refusal", "127.0.0.1", "unknown"),
+        ("refusal", ETT.number, "certificate"),
+    ]
+
+
+def test_the_history_of_an_imported_account_goes_on(world: World) -> None:
+    row = (2, [ANNA, ETT.number, "", ""], "")
+    change = Change(world.clock(), "Anna Ek", "aek", "accounts imported", None, None, {"file_sha256": "f" * 64})
+    assert import_accounts(world.engine, [row], ImportRules(), lambda counts: change, lambda line, why: None).stored
+    assert world.state(ANNA) == "active Brevlåda Ett"
+    world.clock.advance(timedelta(days=1))
+    world.call(deregister(ANNA))
+    world.clock.advance(timedelta(days=1))
+    world.call(register(ANNA, TVA))
+    world.call(deregister(ANNA, TVA))
+    change = replace(change, at=world.clock() + timedelta(days=1))
+    assert import_accounts(world.engine, [row], ImportRules(), lambda counts: change, lambda line, why: None).stored
+    history = world.accounts.history(ANNA)
+    assert [(one.kind, one.step, one.operator) for one in history] == [
+        ("register", "imported", ETT.number),
+        ("deregister", "completed", ETT.number),
+        ("register", "completed", TVA.number),
+        ("deregister", "completed", TVA.number),
+        ("register", "imported", ETT.number),
+    ]
+    assert history[0].importer == Importer("Anna Ek", "aek", "f" * 64, 1)
+    assert [bool(one.importer) for one in history] == [True, False, False, False, True]

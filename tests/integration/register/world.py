@@ -17,6 +17,7 @@ from mm_soap.contract import ports
 from mm_soap.far import Dispatcher, Operator, Register, Sender
 from mm_soap.far.accounts import Accounts, Signing
 from mm_soap.far.callers import Callers
+from mm_soap.far.rights import Rights, cancel_consents_of
 from mm_soap.far.store import metadata
 from mm_soap.message.identifiers import check_digit
 from mm_soap.persons import RegisteredPerson
@@ -107,7 +108,8 @@ class World:
         """Build the service anew, as after a restart."""
         callers = Callers(self.engine, unknown_allowed=unknown_allowed)
         signing = Signing(verifier or self.verifier, self.companies, self.persons, self.clock, check_digits=True)
-        self.accounts = Accounts(self.engine, signing, callers, self.clock)
+        self.accounts = Accounts(self.engine, signing, callers, self.clock, closing=cancel_consents_of)
+        self.rights = Rights(self.engine, self.companies, self.persons)
         self.application = soap_application(
             ports()["recipient"],
             recipient_handlers(self.register, self.accounts, callers),

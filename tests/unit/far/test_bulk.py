@@ -8,17 +8,19 @@ import json
 import resource
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, select
 
 from mm_soap.errors import ConfigurationError
 from mm_soap.far import Account, AccountType, Operator, Register
-from mm_soap.far.account_tables import request
+from mm_soap.far.account_tables import imported_account, request
+from mm_soap.far.accounts.store import _imports, read_history
 from mm_soap.far.audit import Change, changes
 from mm_soap.far.bulk import Imported, ImportRules, import_accounts
 from mm_soap.far.checking import ACCOUNT_COLUMNS, luhn_tables
@@ -26,7 +28,7 @@ from mm_soap.far.export import export_accounts
 from mm_soap.far.files import FileForm, Source, form_of
 from mm_soap.far.files_out import replacing, row_writer
 from mm_soap.message.identifiers import check_digit, valid_check_digit
-from mm_soap.storage import migrate, reading, writing
+from mm_soap.storage import migrate, open_database, reading, writing
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ONE, TWO, CLOSED = "165599999918", "165599999926", "165599999942"
@@ -60,7 +62,9 @@ class Import:
                 self.engine,
                 source.rows(form, ACCOUNT_COLUMNS),
                 ImportRules(**rules),
-                lambda counts: Change(NOW, "anna", "anna", "accounts imported", None, None, counts),
+                lambda counts: Change(
+                    NOW, "anna", "anna", "accounts imported", None, None, {**counts, "file_sha256": source.sha256}
+                ),
                 lambda line, why: self.refused.append((line, why)),
             )
 
@@ -212,7 +216,66 @@ def test_the_audit_keeps_counts_and_no_numbers(bring: Import, engine: Engine, re
     bring(HEAD + line("x", TWO, "", ""))
     with reading(engine) as connection:
         (kept,) = changes(connection, None, 10)
-    assert kept.after == {"accounts": 2, "added": 1, "replaced": 1}
+    assert kept.after is not None
+    assert {**kept.after, "file_sha256": ""} == {"accounts": 2, "added": 1, "replaced": 1, "file_sha256": ""}
+
+
+def history(engine: Engine, recipient: str) -> list[tuple[str, str, str, str | None]]:
+    with reading(engine) as connection:
+        found = read_history(connection, recipient)
+    assert all(one.at == NOW and one.importer and one.importer.who == one.importer.login == "anna" for one in found)
+    return [(one.step, one.operator, one.sentence, one.importer and one.importer.file_sha256) for one in found]
+
+
+def test_each_account_has_its_history(bring: Import, engine: Engine, register: Register) -> None:
+    register.add_operator(Operator(ONE, "Ett", "http://o/", "http://o/"))
+    register.add_operator(Operator(TWO, "Två", "http://o/", "http://o/"))
+    first, second = (
+        HEAD + line(BO, ONE, "", "") + line(ANNA, ONE, "", ""),
+        HEAD + line(ANNA, TWO, "Anonymous", "") + line(FIRM, TWO, "", ""),
+    )
+    bring(first, dry_run=True)
+    bring(HEAD + line(ANNA, ONE, "", "") + line("x", ONE, "", ""))
+    assert history(engine, ANNA) == []
+    assert bring(first).stored
+    assert bring(second).refused == 1
+    assert bring(second, replace=True).stored
+    digests = [sha256(one.encode()).hexdigest() for one in (first, second)]
+    assert history(engine, ANNA) == [
+        ("imported", ONE, f"Register {ANNA} at Ett, account type Secure.", digests[0]),
+        ("imported anew", TWO, f"Register {ANNA} at Två, account type Anonymous.", digests[1]),
+    ]
+    assert history(engine, BO) == [("imported", ONE, f"Register {BO} at Ett, account type Secure.", digests[0])]
+    assert history(engine, FIRM) == [("imported", TWO, f"Register {FIRM} at Två, account type Secure.", digests[1])]
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_the_history_of_many_batches(bring: Import, engine: Engine, register: Register, empty: bool) -> None:
+    nines = [f"{5_000_000 + each:09}" for each in range(25_000)]
+    numbers = [f"16{nine}{check_digit(nine)}" for nine in nines]
+    if not empty:
+        register.add_account(Account(numbers[1], ONE))
+        register.add_account(Account(ANNA, ONE))
+    for part in (numbers[::2], numbers):
+        assert bring(HEAD + "".join(line(number, ONE, "", "") for number in part), replace=True).stored
+    with reading(engine) as connection:
+        rows = connection.execute(select(imported_account.c.recipient, imported_account.c.replaced)).all()
+    assert sorted(rows) == sorted(
+        [(int(number), number == numbers[1] and not empty) for number in numbers]
+        + [(int(number), True) for number in numbers[::2]]
+    )
+
+
+def test_the_history_is_found_by_key(tmp_path: Path) -> None:
+    """Ten million accounts may have been imported: their history is never gone through."""
+    engine = open_database(tmp_path / "far.sqlite3")
+    migrate(engine, "far")
+    statement = _imports.params(wanted=int(ANNA)).compile(engine, compile_kwargs={"literal_binds": True})
+    with reading(engine) as connection:
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
+    engine.dispose()
+    assert "SEARCH imported_account USING PRIMARY KEY (audit=? AND recipient=?)" in plan
+    assert "SCAN imported_account" not in plan
 
 
 def test_pending_accounts_stay_out_of_an_export(bring: Import, register: Register) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from base64 import b64encode
+import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -259,3 +260,29 @@ def test_strange_characters_are_refused_with_a_reason(sign: Sign, strange: str) 
     assert problem(replace(sign(ANNA, TEXT, nonce="4711"), nonce=strange)) is Problem.NONCE
     assert problem(replace(sign(ANNA, TEXT), certificate=strange)) is Problem.CERTIFICATE_UNREADABLE
     assert problem(replace(sign(ANNA, TEXT), encoding=strange)) is Problem.ENCODING
+
+
+class TestMark:
+    @pytest.mark.parametrize("person", [ANNA, ELSA], ids=["rsa", "elliptic"])
+    def test_is_the_same_when_the_signature_comes_again(self, sign: Sign, person: EIdentity) -> None:
+        first, other = sign(person, TEXT, nonce="one"), sign(person, TEXT, nonce="two")
+        assert verify(first).mark == verify(first).mark
+        assert verify(first).mark != verify(other).mark
+        assert len(verify(first).mark) == 64
+
+    def test_of_an_elliptic_value_only_what_nobody_else_can_change(self) -> None:
+        first = ISSUER.sign_xml(ELSA, TEXT)
+        (begin, value, end) = re.split(rb"(?<=SignatureValue>)([^<]+)", first.signature)
+        raw = b64decode(value)
+        half = len(raw) // 2
+        order = {32: 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551}[half]
+        turned = (order - int.from_bytes(raw[half:], "big")).to_bytes(half, "big")
+        again = replace(first, signature=begin + b64encode(raw[:half] + turned) + end)
+        assert again.signature != first.signature
+        assert verify(again).mark == verify(first).mark
+
+    def test_a_comment_in_the_value_is_refused(self) -> None:
+        first = ISSUER.sign_xml(ANNA, TEXT)
+        odd = first.signature.replace(b"</SignatureValue>", b"<!-- x -->AAAA</SignatureValue>")
+        assert odd != first.signature
+        assert problem(replace(first, signature=odd)) == Problem.SHAPE

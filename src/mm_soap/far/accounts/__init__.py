@@ -1,15 +1,14 @@
 """The accounts of recipients: requests with signatures, what waits for more of them, preferences and history."""
 
+from mm_soap.far.accounts.answers import AccountInformation, Authorization, AuthorizedAccount, PendingAnswer
+from mm_soap.far.accounts.ending import Closing
 from mm_soap.far.accounts.model import (
-    AccountInformation,
-    Authorization,
-    AuthorizedAccount,
     GivenSignature,
     HistoryEntry,
+    Importer,
     Kind,
     Origin,
     Pending,
-    PendingAnswer,
     Signatory,
     Step,
     Wanted,
@@ -22,8 +21,10 @@ __all__ = [
     "Accounts",
     "Authorization",
     "AuthorizedAccount",
+    "Closing",
     "GivenSignature",
     "HistoryEntry",
+    "Importer",
     "Kind",
     "Origin",
     "Pending",

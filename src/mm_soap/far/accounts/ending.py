@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -9,7 +10,11 @@ from sqlalchemy import Connection
 from mm_soap.far import store as register_store
 from mm_soap.far.accounts import store
 from mm_soap.far.accounts.model import HistoryEntry, Kind, Origin, Pending, Step, sentence_of
-from mm_soap.storage import Event, record_event
+from mm_soap.storage import Event, caller_identity, record_event
+
+Closing = Callable[[Connection, str, datetime], None]
+"""Called with the recipient and the time when an account ends, in the transaction that ends it: for whatever else must
+end with it and stands over the accounts, such as consents."""
 
 
 def end(connection: Connection, one: Pending, step: Step, origin: Origin, now: datetime) -> None:
@@ -21,6 +26,12 @@ def end(connection: Connection, one: Pending, step: Step, origin: Origin, now: d
     entry = HistoryEntry(now, one.kind, step, one.operator, origin.organisation, origin.call_id, sentence)
     store.end(connection, one.id, step, now)
     store.record_step(connection, one.id, one.recipient, entry)
+
+
+def close(connection: Connection, recipient: str, now: datetime, closing: Closing) -> None:
+    """Take an account away, with all that must end with it."""
+    store.close(connection, recipient)
+    closing(connection, recipient, now)
 
 
 def replace_all(connection: Connection, recipient: str, origin: Origin, now: datetime) -> None:
@@ -41,7 +52,7 @@ def record(
     """Write the event of a change. It says who called, or that nobody knows; it names no recipient."""
     detail = {
         "caller": origin.organisation,
-        "caller_identity": "certificate" if origin.organisation else "unknown",
+        "caller_identity": caller_identity(origin.organisation),
         "operator": operator,
         "signatures": signatures,
     }

@@ -1,7 +1,4 @@
-"""What is asked about accounts, what waits for signatures, and the rules of the account's states.
-
-Source of the states: contract, services, Recipient.
-"""
+"""What is asked about accounts, what waits for signatures, and what was signed."""
 
 from __future__ import annotations
 
@@ -10,10 +7,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
-
-from mm_soap.companies import Status as Status
-from mm_soap.errors import Refusal, Refused
-from mm_soap.far.model import Account, Operator, Sender
 
 MOST_SIGNATURES: Final = 100
 """The most signatures that one call may bring. The schema has no bound; each costs a verification."""
@@ -29,13 +22,15 @@ class Kind(StrEnum):
 
 
 class Step(StrEnum):
-    """What happened to a request: one row of the history each."""
+    """What happened to a request, or, without one, that an import wrote the account: one row of the history each."""
 
     BEGUN = "begun"
     SIGNED = "signed"
     COMPLETED = "completed"
     ABANDONED = "abandoned"
     REPLACED = "replaced"
+    IMPORTED = "imported"
+    IMPORTED_ANEW = "imported anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +63,7 @@ class GivenSignature:
         agreement_text: the text that was signed.
         sentence: what was signed, as the register says it.
         received: when it came.
+        mark: by which it is known when it comes again; empty where it was read from the database.
     """
 
     signer: str = field(repr=False)
@@ -79,6 +75,7 @@ class GivenSignature:
     agreement_text: str = field(repr=False)
     sentence: str = field(repr=False)
     received: datetime
+    mark: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,8 @@ class Wanted:
         recipient: whose account.
         agreement_text: the text that the users sign.
         requested_on: the request's Timestamp.
-        operator: the operator that the request names; None for preferences, which belong to the account's own.
+        operator: the number of the operator that the request names; None for preferences, which belong to the account's
+            own.
         account_type: for a registration.
         accepted: for preferences, the senders that the recipient accepts.
     """
@@ -99,7 +97,7 @@ class Wanted:
     recipient: str = field(repr=False)
     agreement_text: str = field(repr=False)
     requested_on: date
-    operator: Operator | None = None
+    operator: str | None = None
     account_type: str | None = None
     accepted: frozenset[str] | None = None
 
@@ -147,49 +145,20 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Authorization:
-    """The contract's SignatureAuthorizationResult: how far the signatures have come."""
+class Importer:
+    """Who imported an account, and out of which file.
 
-    recipient: str = field(repr=False)
-    status: Status
-    at: datetime
-    text: str = field(repr=False)
-    signed_by: tuple[Signatory, ...] = field(default=(), repr=False)
-    possible_signers: tuple[Signatory, ...] = field(default=(), repr=False)
+    Args:
+        who: who answers for it.
+        login: the user of the operating system who ran the command.
+        file_sha256: the SHA-256 of the file, in hexadecimal; None where it was not kept.
+        number: the import's number in the audit.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class PendingAnswer:
-    """A pending request with its operator and the state of its signatures, as it is shown."""
-
-    pending: Pending
-    operator: Operator
-    authorization: Authorization
-    accepted: tuple[Sender, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AccountInformation:
-    """What isAuthorizedSigner tells of an account that was begun."""
-
-    active: bool
-    status: Status
-    operator: str
-    signed_by: tuple[Signatory, ...] = field(default=(), repr=False)
-    agreement_text: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class AuthorizedAccount:
-    """The answer of isAuthorizedSigner."""
-
-    authorized: bool
-    user: str = field(repr=False)
-    company: str
-    company_name: str
-    rule_text: str
-    possible_signers: tuple[Signatory, ...] = field(default=(), repr=False)
-    information: AccountInformation | None = None
+    who: str
+    login: str
+    file_sha256: str | None
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,13 +167,14 @@ class HistoryEntry:
 
     Args:
         at: when.
-        kind: what the request wants done.
+        kind: what the request wants done; ``REGISTER`` for an import.
         step: what happened to it.
-        operator: the operator of the request.
-        caller: the organisation that called; None where it had no certificate.
-        call_id: the call.
-        sentence: what the request says, in one sentence.
+        operator: the operator of the request, or that the import names.
+        caller: the organisation that called; None where it had no certificate, and for an import.
+        call_id: the call; empty for an import.
+        sentence: what the request says, or what the import wrote, in one sentence.
         signatures: those that came with this step.
+        importer: for an import, who did it.
     """
 
     at: datetime
@@ -215,40 +185,7 @@ class HistoryEntry:
     call_id: str
     sentence: str = field(repr=False)
     signatures: tuple[GivenSignature, ...] = ()
-
-
-def check_state(wanted: Wanted, account: Account | None, organisation: str | None) -> None:
-    """Check that the state of an account allows what is wanted.
-
-    Args:
-        wanted: the request.
-        account: the account as it is now; None where there is none.
-        organisation: the caller, where it is known. What a request names as its operator was compared before.
-
-    Raises:
-        Refused: register: ``ACCOUNT_ACTIVE`` or ``ACCOUNT_PENDING``. Otherwise ``NOT_FOUND`` without an account,
-            ``NOT_AUTHORISED`` for another operator's, ``ACCOUNT_STATE`` for a pending one and for a change to the
-            operator that has it.
-    """
-    operator = wanted.operator.number if wanted.operator else None
-    if wanted.kind is Kind.REGISTER:
-        if account is None:
-            return
-        if not account.pending:
-            raise Refused(Refusal.ACCOUNT_ACTIVE)
-        if account.operator != operator or account.account_type != wanted.account_type:
-            raise Refused(Refusal.ACCOUNT_PENDING)
-        return
-    if account is None:
-        raise Refused(Refusal.NOT_FOUND, "account")
-    if wanted.kind is Kind.DEREGISTER and account.operator != operator:
-        raise Refused(Refusal.NOT_AUTHORISED, "another operator's account")
-    if wanted.kind is Kind.PREFERENCES and organisation not in (None, account.operator):
-        raise Refused(Refusal.NOT_AUTHORISED, "another operator's account")
-    if account.pending:
-        raise Refused(Refusal.ACCOUNT_STATE, "the account is pending")
-    if wanted.kind is Kind.CHANGE_OPERATOR and account.operator == operator:
-        raise Refused(Refusal.ACCOUNT_STATE, "the account is at this operator")
+    importer: Importer | None = None
 
 
 def sentence_of(

@@ -8,7 +8,7 @@ each sees what the other stored, and no signature is lost.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
@@ -18,8 +18,9 @@ from mm_soap.companies import Status
 from mm_soap.errors import Refusal, Refused
 from mm_soap.far import store as register_store
 from mm_soap.far.accounts import ending, store
+from mm_soap.far.accounts.answers import Authorization
+from mm_soap.far.accounts.ending import Closing
 from mm_soap.far.accounts.model import (
-    Authorization,
     GivenSignature,
     HistoryEntry,
     Kind,
@@ -28,11 +29,11 @@ from mm_soap.far.accounts.model import (
     Signatory,
     Step,
     Wanted,
-    check_state,
     merge,
     sentence_of,
 )
-from mm_soap.far.accounts.signing import Outcome, Signatories, Signing, with_sentence
+from mm_soap.far.accounts.signing import Outcome, Signatories, Signing, refusal_of, with_sentence
+from mm_soap.far.accounts.states import check_state
 from mm_soap.far.callers import Callers
 from mm_soap.far.model import Account, Operator
 from mm_soap.storage import Conflict, reading, writing
@@ -59,15 +60,19 @@ class SignedRequests:
         signing: verifies signatures and knows who signs.
         callers: knows who may call.
         clock: the time.
+        closing: ends what must end with an account.
 
     Every method raises ``Refused`` with ``UNAVAILABLE`` when the database or the population register is away.
     """
 
-    def __init__(self, engine: Engine, signing: Signing, callers: Callers, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, engine: Engine, signing: Signing, callers: Callers, clock: Clock = system_clock, *, closing: Closing
+    ) -> None:
         self._engine = engine
         self._signing = signing
         self._callers = callers
         self._clock = clock
+        self._closing = closing
 
     def named_operator(self, name: str, origin: Origin) -> Operator:
         """Return the operator that a request names, which must be the caller.
@@ -90,16 +95,20 @@ class SignedRequests:
 
         A call that is repeated after its answer was lost adds nothing to a request that waits and gets the same answer.
         If the first call completed the request, it finds the account in its new state: register is refused with
-        ``ACCOUNT_ACTIVE``, deregister with ``NOT_FOUND``, changeServiceSupplier with ``ACCOUNT_STATE``, and
-        storeAccountPreferences stores the same list again.
+        ``ACCOUNT_ACTIVE``, deregister with ``NOT_FOUND``, changeServiceSupplier with ``ACCOUNT_STATE``. Only
+        storeAccountPreferences gets the same answer, as long as nothing else was done with the account.
+
+        A signature counts for the request with which it came first, and for no other: otherwise an operator could open
+        again, or fetch back, an account with what its recipient once signed.
 
         Args:
-            wanted: the request; its operator is from `named_operator`.
+            wanted: the request; its operator is of `named_operator`.
             signatures: under its agreement text.
             origin: the call.
 
         Raises:
-            Refused: what `check_state` and `Signing` refuse.
+            Refused: what `check_state` and `Signing` refuse; ``REGISTRATION_SIGNATURE`` or ``USER_SIGNATURE`` for a
+                signature that was given for another request.
         """
         self._signing.check_identifier(wanted.recipient, "Id")
         if wanted.operator is None:
@@ -134,7 +143,12 @@ class SignedRequests:
         check_state(wanted, account, signed.origin.organisation)
         new = self._new_request(connection, wanted, account)
         pending = _pending(connection, wanted)
-        if pending is not None and not pending.same_content(new.operator, new.accepted, new.deselected):
+        replaced = pending is not None and not pending.same_content(new.operator, new.accepted, new.deselected)
+        used = store.requests_of(connection, signed.given)
+        waits = pending.id if pending and not replaced else None
+        if any(key != waits for key in used.values()):
+            return self._repeated(connection, signed, new, used)
+        if pending is not None and replaced:
             ending.end(connection, pending, Step.REPLACED, signed.origin, now)
             pending = None
         before = pending.signatures if pending else ()
@@ -155,14 +169,35 @@ class SignedRequests:
             )
             store.record_step(connection, key, wanted.recipient, entry)
             store.touch(connection, key, now)
+        store.use(connection, key, [each for each in signed.given if each.mark not in used])
         if complete:
             store.end(connection, key, Step.COMPLETED, now)
             self._finish(connection, one, signed.origin)
         ending.record(connection, wanted.kind, outcome.status.value, one.operator, signed.origin, now, len(added))
         return outcome, sentence
 
+    def _repeated(
+        self, connection: Connection, signed: _Signed, new: Pending, used: Mapping[str, int]
+    ) -> tuple[Outcome, str]:
+        """Answer a call whose signatures came before: as then, if it is the one that last changed the account.
+
+        Only a list of senders can be stored twice; in all other kinds the state of the account says no before.
+
+        Raises:
+            Refused: it is not: a signature counts for one request.
+        """
+        kind, marks = signed.wanted.kind, [one.mark for one in signed.given]
+        last = store.last_completed(connection, signed.wanted.recipient)
+        same = last is not None and last.same_content(new.operator, new.accepted, new.deselected)
+        if not (last and same and kind is last.kind is Kind.PREFERENCES and {*map(used.get, marks)} == {last.id}):
+            number = next(place for place, mark in enumerate(marks, start=1) if mark in used)
+            raise Refused(refusal_of(kind), f"signature {number}: it was given for another request, sign anew")
+        outcome = _outcome(signed, last.signatures)
+        ending.record(connection, kind, outcome.status.value, last.operator, signed.origin, self._clock(), 0)
+        return outcome, _sentence(connection, last)
+
     def _new_request(self, connection: Connection, wanted: Wanted, account: Account | None) -> Pending:
-        operator = wanted.operator.number if wanted.operator else account.operator if account else ""
+        operator = wanted.operator or (account.operator if account else "")
         deselected = None
         if wanted.accepted is not None:
             connected = {one.number for one in register_store.all_senders(connection)}
@@ -189,7 +224,7 @@ class SignedRequests:
                 store.activate(connection, one.recipient, now)
             case Kind.DEREGISTER:
                 ending.replace_all(connection, one.recipient, origin, now)
-                store.close(connection, one.recipient)
+                ending.close(connection, one.recipient, now, self._closing)
             case Kind.CHANGE_OPERATOR:
                 # What waits was begun at the operator that the account leaves.
                 ending.replace_all(connection, one.recipient, origin, now)

@@ -13,15 +13,13 @@ from mm_soap.companies import Status
 from mm_soap.errors import Refusal, Refused
 from mm_soap.far import store as register_store
 from mm_soap.far.accounts import ending, store
+from mm_soap.far.accounts.answers import AccountInformation, Authorization, AuthorizedAccount, PendingAnswer
+from mm_soap.far.accounts.ending import Closing
 from mm_soap.far.accounts.model import (
-    AccountInformation,
-    Authorization,
-    AuthorizedAccount,
     HistoryEntry,
     Kind,
     Origin,
     Pending,
-    PendingAnswer,
     Signatory,
     Step,
     Wanted,
@@ -29,6 +27,7 @@ from mm_soap.far.accounts.model import (
 )
 from mm_soap.far.accounts.requests import SignedRequests
 from mm_soap.far.accounts.signing import Signing
+from mm_soap.far.accounts.states import own_account
 from mm_soap.far.callers import Callers
 from mm_soap.far.model import MOST_IDS, Account, Operator, Sender
 from mm_soap.message.identifiers import is_organisation
@@ -47,32 +46,36 @@ class Accounts:
         signing: verifies signatures and asks the registers of companies and persons.
         callers: knows who may call.
         clock: the time.
+        closing: ends what must end with an account; `mm_soap.far.rights.cancel_consents_of` is one.
 
     ``origin`` is the call. Every method raises ``Refused``: ``NOT_AUTHORISED`` when the caller may not,
     ``BAD_IDENTIFIER`` and ``REQUEST_CONTRADICTS`` for a wrong id or user, ``UNAVAILABLE`` when the database or the
     population register is away.
     """
 
-    def __init__(self, engine: Engine, signing: Signing, callers: Callers, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, engine: Engine, signing: Signing, callers: Callers, clock: Clock = system_clock, *, closing: Closing
+    ) -> None:
         self._engine = engine
         self._signing = signing
         self._callers = callers
         self._clock = clock
-        self._requests = SignedRequests(engine, signing, callers, clock)
+        self._closing = closing
+        self._requests = SignedRequests(engine, signing, callers, clock, closing=closing)
 
     def register(
         self, wanted: Wanted, operator_name: str, signatures: Sequence[UserSignature], origin: Origin
     ) -> Authorization:
         """Open an account, or add signatures to a registration that waits; see `SignedRequests.carry_out`."""
         operator = self._requests.named_operator(operator_name, origin)
-        return self._requests.carry_out(replace(wanted, operator=operator), signatures, origin)
+        return self._requests.carry_out(replace(wanted, operator=operator.number), signatures, origin)
 
     def deregister(
         self, wanted: Wanted, operator_name: str, signatures: Sequence[UserSignature], origin: Origin
     ) -> Authorization:
         """Close an account, or add signatures to a deregistration that waits; see `SignedRequests.carry_out`."""
         operator = self._requests.named_operator(operator_name, origin)
-        return self._requests.carry_out(replace(wanted, operator=operator), signatures, origin)
+        return self._requests.carry_out(replace(wanted, operator=operator.number), signatures, origin)
 
     def change_operator(
         self,
@@ -89,7 +92,7 @@ class Accounts:
         """
         operator = self._requests.named_operator(operator_name, origin)
         self._signing.check_user(recipient, user)
-        wanted = Wanted(Kind.CHANGE_OPERATOR, recipient, text, swedish_day(self._clock()), operator)
+        wanted = Wanted(Kind.CHANGE_OPERATOR, recipient, text, swedish_day(self._clock()), operator.number)
         return self._requests.carry_out(wanted, signatures, origin)
 
     def store_preferences(
@@ -117,7 +120,7 @@ class Accounts:
         """Return the senders that a recipient accepts: all that are connected, without those deselected."""
         self._check(recipient, user, origin)
         with reading(self._engine) as connection:
-            account = _own(store.find_account(connection, recipient), origin)
+            account = own_account(store.find_account(connection, recipient), origin)
             unwanted = store.deselected(connection, account.recipient)
             return [one for one in register_store.all_senders(connection) if one.number not in unwanted]
 
@@ -208,7 +211,7 @@ class Accounts:
             for one in found:
                 ending.end(connection, one, Step.ABANDONED, origin, now)
             if account.pending:
-                store.close(connection, recipient)
+                ending.close(connection, recipient, now, self._closing)
             kind = Kind.REGISTER if account.pending else Kind.DEREGISTER
             ending.record(connection, kind, Step.ABANDONED.value, account.operator, origin, now)
 
@@ -278,15 +281,6 @@ class Accounts:
         outcome = signatories.outcome([Signatory(each.signer, each.name) for each in one.signatures])
         sentence = sentence_of(one.kind, one.recipient, operator_name, one.account_type, one.deselected or ())
         return self._signing.authorization(one.recipient, outcome, sentence)
-
-
-def _own(account: Account | None, origin: Origin) -> Account:
-    """Return an account that is the caller's own, where the caller is known."""
-    if account is None:
-        raise Refused(Refusal.NOT_FOUND, "account")
-    if origin.organisation not in (None, account.operator):
-        raise Refused(Refusal.NOT_AUTHORISED, "another operator's account")
-    return account
 
 
 def _concerned(connection: Connection, kind: Kind, account: Account | None, origin: Origin) -> Pending:

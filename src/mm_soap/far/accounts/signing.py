@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,10 +20,9 @@ from mm_soap.companies import (
     signatories_of,
 )
 from mm_soap.errors import Refusal, Refused
+from mm_soap.far.accounts.answers import Authorization, AuthorizedAccount
 from mm_soap.far.accounts.model import (
     MOST_SIGNATURES,
-    Authorization,
-    AuthorizedAccount,
     GivenSignature,
     Kind,
     Signatory,
@@ -30,6 +30,11 @@ from mm_soap.far.accounts.model import (
 from mm_soap.message.identifiers import is_identifier, is_organisation, valid_check_digit
 from mm_soap.persons import PopulationRegister, PopulationRegisterAway, RegisteredPerson, swedish_day
 from mm_soap.user_signatures import Signer, UserSignature, UserSignatureError
+
+
+def refusal_of(kind: Kind) -> Refusal:
+    """Return why a request with a signature that does not count is refused."""
+    return Refusal.REGISTRATION_SIGNATURE if kind is Kind.REGISTER else Refusal.USER_SIGNATURE
 
 
 class SignatureVerifier(Protocol):
@@ -164,7 +169,7 @@ class Signing:
             raise Refused(Refusal.AGREEMENT_EMPTY)
         if len(signatures) > MOST_SIGNATURES:
             raise Refused(Refusal.TOO_MANY_SIGNATURES)
-        refusal = Refusal.REGISTRATION_SIGNATURE if kind is Kind.REGISTER else Refusal.USER_SIGNATURE
+        refusal = refusal_of(kind)
         now = self._clock()
         return tuple(self._verified(number, one, text, refusal, now) for number, one in enumerate(signatures, start=1))
 
@@ -183,6 +188,8 @@ class Signing:
             text,
             "",
             now,
+            # One that the verifier does not mark is known by its bytes.
+            signer.mark or hashlib.sha256(one.signature).hexdigest(),
         )
 
     def signatories(self, recipient: str) -> Signatories:

@@ -5,16 +5,20 @@ The functions that change something expect the account to be locked by `lock_acc
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from mm_soap.far import store as register_store
-from mm_soap.far.account_tables import history, request, signature
-from mm_soap.far.accounts.model import GivenSignature, HistoryEntry, Kind, Pending, Step
+from mm_soap.far.account_tables import history, imported_account, request, signature, used_signature
+from mm_soap.far.accounts.model import GivenSignature, HistoryEntry, Importer, Kind, Pending, Step, sentence_of
+from mm_soap.far.audit import audit
 from mm_soap.far.model import Account, AccountType
+
+_KEPT: Final = tuple(name for name in GivenSignature.__dataclass_fields__ if name != "mark")
 
 _account = register_store.account
 _operator = register_store.operator
@@ -49,6 +53,21 @@ _history = (
     .join_from(history, request, history.c.request == request.c.id)
     .where(history.c.recipient == bindparam("wanted"))
     .order_by(history.c.id)
+)
+_used = select(used_signature).where(used_signature.c.mark.in_(bindparam("marks", expanding=True)))
+_last_completed = (
+    select(request)
+    .where(request.c.recipient == bindparam("wanted"), request.c.state == "completed")
+    .order_by(request.c.changed.desc(), request.c.id.desc())
+    .limit(1)
+)
+_imports = (
+    select(imported_account, audit.c.at, audit.c.who, audit.c.login, audit.c.after, _operator.c.name)
+    .join_from(imported_account, audit, imported_account.c.audit == audit.c.id)
+    .join(_operator, _operator.c.number == imported_account.c.operator)
+    # The second condition makes SQLite look into each import by its key, and not through all that was ever imported.
+    .where(imported_account.c.recipient == bindparam("wanted"), imported_account.c.audit.in_(select(audit.c.id)))
+    .order_by(imported_account.c.audit)
 )
 _choices = select(_choice.c.sender, _choice.c.accepted).where(_choice.c.recipient == bindparam("wanted"))
 _end = update(request).where(request.c.id == bindparam("wanted"))
@@ -120,7 +139,7 @@ def _with_signatures(connection: Connection, rows: Sequence[Any]) -> Sequence[Pe
 
 
 def _read_signature(row: RowMapping) -> GivenSignature:
-    return GivenSignature(**{name: row[name] for name in GivenSignature.__dataclass_fields__})
+    return GivenSignature(**{name: row[name] for name in _KEPT})
 
 
 def begin(connection: Connection, one: Pending) -> int:
@@ -170,12 +189,32 @@ def record_step(connection: Connection, request_id: int, recipient: str, entry: 
     key = connection.execute(insert(history), row).inserted_primary_key
     assert key is not None
     if entry.signatures:
-        names = GivenSignature.__dataclass_fields__
         rows = [
-            {"request": request_id, "history": key[0], **{name: getattr(one, name) for name in names}}
+            {"request": request_id, "history": key[0], **{name: getattr(one, name) for name in _KEPT}}
             for one in entry.signatures
         ]
         connection.execute(insert(signature), rows)
+
+
+def requests_of(connection: Connection, given: Iterable[GivenSignature]) -> Mapping[str, int]:
+    """Return, by mark, the request with which each of some signatures came before, if it did."""
+    # Those that came before they were marked are known by their bytes.
+    by_name = {name: one.mark for one in given for name in (hashlib.sha256(one.signature).hexdigest(), one.mark)}
+    rows = connection.execute(_used, {"marks": sorted(by_name)})
+    return {by_name[name]: request_id for name, request_id in rows}
+
+
+def use(connection: Connection, request_id: int, given: Iterable[GivenSignature]) -> None:
+    """Write that signatures came with a request. Breaks a key for one that came with another request."""
+    marks = sorted({one.mark for one in given})
+    if marks:
+        connection.execute(insert(used_signature), [{"mark": mark, "request": request_id} for mark in marks])
+
+
+def last_completed(connection: Connection, recipient: str) -> Pending | None:
+    """Return the request about a recipient that was completed last, as it was."""
+    found = _with_signatures(connection, connection.execute(_last_completed, {"wanted": int(recipient)}).all())
+    return found[0] if found else None
 
 
 def read_history(connection: Connection, recipient: str) -> Sequence[HistoryEntry]:
@@ -185,7 +224,7 @@ def read_history(connection: Connection, recipient: str) -> Sequence[HistoryEntr
     if rows:
         for row in connection.execute(_signatures, {"requests": sorted({row.request for row in rows})}).mappings():
             given.setdefault(row["history"], []).append(_read_signature(row))
-    return [
+    steps = [
         HistoryEntry(
             row.at,
             Kind(row.kind),
@@ -198,6 +237,17 @@ def read_history(connection: Connection, recipient: str) -> Sequence[HistoryEntr
         )
         for row in rows
     ]
+    return sorted([*_read_imports(connection, recipient), *steps], key=lambda entry: entry.at)
+
+
+def _read_imports(connection: Connection, recipient: str) -> Sequence[HistoryEntry]:
+    entries = []
+    for row in connection.execute(_imports, {"wanted": int(recipient)}):
+        sentence = sentence_of(Kind.REGISTER, recipient, row.name, row.account_type, ())
+        step = Step.IMPORTED_ANEW if row.replaced else Step.IMPORTED
+        importer = Importer(row.who, row.login, (row.after or {}).get("file_sha256"), row.audit)
+        entries.append(HistoryEntry(row.at, Kind.REGISTER, step, row.operator, None, "", sentence, importer=importer))
+    return entries
 
 
 def last_registration(connection: Connection, recipient: str) -> tuple[str, Sequence[GivenSignature]] | None:

@@ -11,14 +11,16 @@ from mm_soap.far.rights.model import (
     ProblemType,
     Right,
 )
-from mm_soap.far.rights.service import Consents, Rights
+from mm_soap.far.rights.service import ConsentChanged, Consents, Rights
 from mm_soap.far.rights.signatures import SignatureQuestions
+from mm_soap.far.rights.store import cancel_consents_of
 
 __all__ = [
     "AccessRights",
     "AccountAction",
     "Activity",
     "Consent",
+    "ConsentChanged",
     "ConsentKind",
     "Consents",
     "GrantType",
@@ -27,4 +29,5 @@ __all__ = [
     "Right",
     "Rights",
     "SignatureQuestions",
+    "cancel_consents_of",
 ]

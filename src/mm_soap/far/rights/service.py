@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from mm_soap.clock import Clock, system_clock
 from mm_soap.companies import (
@@ -21,6 +21,7 @@ from mm_soap.companies import (
     signatories_of,
 )
 from mm_soap.errors import Refusal, Refused
+from mm_soap.far.accounts.store import lock_account
 from mm_soap.far.model import is_recipient
 from mm_soap.far.rights import store
 from mm_soap.far.rights.model import (
@@ -37,7 +38,7 @@ from mm_soap.far.rights.model import (
     ProblemType,
     Right,
 )
-from mm_soap.message.identifiers import is_organisation
+from mm_soap.message.identifiers import is_organisation, valid_check_digit
 from mm_soap.persons import PopulationRegister, PopulationRegisterAway, RegisteredPerson
 from mm_soap.storage import Conflict, reading, writing
 
@@ -49,19 +50,39 @@ _PROBLEMS: Final = {
 }
 
 
+ConsentChanged = Callable[[Connection, int, Consent], None]
+"""Called with the key of a consent that was given or cancelled, and the consent, in the transaction that does it: for
+whoever writes down who did it."""
+
+
+def _nobody(connection: Connection, key: int, consent: Consent) -> None:
+    """Write nothing down."""
+
+
 class Consents:
     """Giving and ending consents.
 
     Args:
         engine: the register's database, migrated.
         clock: the time.
+        changed: told of each change.
+        check_digits: whether the check digits of whom a consent is given by and to must be right.
 
     Whether the recipient wants this, and who signed for it, is for whoever calls to know.
     """
 
-    def __init__(self, engine: Engine, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock = system_clock,
+        changed: ConsentChanged = _nobody,
+        *,
+        check_digits: bool = False,
+    ) -> None:
         self._engine = engine
         self._clock = clock
+        self._changed = changed
+        self._check_digits = check_digits
 
     def give(self, recipient: str, user: str, kind: ConsentKind) -> Consent:
         """Let a person use a recipient's mailbox.
@@ -76,28 +97,36 @@ class Consents:
                 such a consent is in force.
         """
         _check(recipient, user)
+        for number, where in ((recipient, "RecipientId"), (user, "UserIdentity")):
+            if self._check_digits and number[0].isdigit() and not valid_check_digit(number):
+                raise Refused(Refusal.BAD_IDENTIFIER, where)
         if recipient == user:
             raise Refused(Refusal.BAD_IDENTIFIER, "UserIdentity is the recipient")
         given = Consent(recipient, user, kind, self._clock())
         try:
             with writing(self._engine) as connection:
-                if not store.active_accounts(connection, [recipient]):
+                # Locked, so that a consent is not given while the account is taken away.
+                account = lock_account(connection, recipient)
+                if account is None or account.pending:
                     raise Refused(Refusal.NOT_FOUND, "account")
-                store.add_consent(connection, given)
+                self._changed(connection, store.add_consent(connection, given), given)
         except Conflict:
             raise Refused(Refusal.OBJECT_EXISTS, "consent") from None
         return given
 
-    def cancel(self, recipient: str, user: str, kind: ConsentKind) -> None:
-        """End a consent. It stays known, with the time of its end.
+    def cancel(self, recipient: str, user: str, kind: ConsentKind) -> Consent:
+        """End a consent and return it. It stays known, with the time of its end.
 
         Raises:
             Refused: ``BAD_IDENTIFIER``, ``NOT_FOUND`` where none is in force.
         """
         _check(recipient, user)
         with writing(self._engine) as connection:
-            if not store.cancel_consent(connection, recipient, user, kind, self._clock()):
+            found = store.cancel_consent(connection, recipient, user, kind, self._clock())
+            if found is None:
                 raise Refused(Refusal.NOT_FOUND, "consent")
+            self._changed(connection, *found)
+        return found[1]
 
     def of(self, recipient: str) -> Sequence[Consent]:
         """Return all consents that a recipient ever gave, in that order.

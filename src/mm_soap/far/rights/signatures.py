@@ -7,7 +7,8 @@ from typing import Final
 
 from mm_soap.companies import Status
 from mm_soap.errors import Refusal, Refused
-from mm_soap.far.accounts.model import Authorization, GivenSignature, Kind, Signatory
+from mm_soap.far.accounts.answers import Authorization
+from mm_soap.far.accounts.model import GivenSignature, Kind, Signatory
 from mm_soap.far.accounts.signing import Signatories, Signing
 from mm_soap.far.rights.model import AccountAction
 from mm_soap.message.identifiers import is_coordination, is_organisation, is_person

@@ -88,16 +88,21 @@ def active_accounts(connection: Connection, recipients: Iterable[str]) -> frozen
     return frozenset(str(row[0]) for row in connection.execute(_accounts(dialect), {"ids": ids}) if not row[1])
 
 
-def add_consent(connection: Connection, one: Consent) -> None:
-    """Write a new consent. One of the same recipient, user and kind in force breaks a key."""
+def add_consent(connection: Connection, one: Consent) -> int:
+    """Write a new consent and return its key. One of the same recipient, user and kind in force breaks a key."""
     row = {"recipient": int(one.recipient), "user_identity": one.user, "kind": one.kind.value, "given": one.given}
-    connection.execute(insert(consent), row)
+    key = connection.execute(insert(consent), row).inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
-def cancel_consent(connection: Connection, recipient: str, user: str, kind: ConsentKind, at: datetime) -> bool:
-    """End a consent; tell whether one was in force."""
+def cancel_consent(
+    connection: Connection, recipient: str, user: str, kind: ConsentKind, at: datetime
+) -> tuple[int, Consent] | None:
+    """End a consent and return it with its key; None where none was in force."""
     parameters = {"whose": int(recipient), "who": user, "what": kind.value, "at": at}
-    return connection.execute(_cancel, parameters).rowcount > 0
+    row = connection.execute(_cancel.returning(consent.c.id, *_columns), parameters).first()
+    return None if row is None else (row[0], _consent(*row[1:]))
 
 
 def cancel_consents_of(connection: Connection, recipient: str, at: datetime) -> None:
