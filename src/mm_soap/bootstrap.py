@@ -153,7 +153,9 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
     callers = Callers(database, unknown_allowed=settings.profile == "demonstration")
     rights = Rights(database, companies, persons)
     authority = authority_handlers(register, callers, SignatureQuestions(signing), rights)
-    accounts = Accounts(database, signing, callers, clock, closing=cancel_consents_of)
+    accounts = Accounts(
+        database, signing, callers, clock, closing=cancel_consents_of, once=settings.far.signatures_once
+    )
     recipient = recipient_handlers(register, accounts, callers)
     applications = {
         **_port(settings, "recipient", recipient, RECIPIENT_PRECHECKS, refused, metrics),

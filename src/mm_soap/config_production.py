@@ -20,6 +20,10 @@ def check_production(settings: Settings) -> None:
     _check_anchors("trust.anchors", settings.trust.anchors)
     if settings.far:
         _check_anchors("far.e_identification_anchors", settings.far.e_identification_anchors)
+        if not settings.far.signatures_once:
+            raise ConfigurationError(
+                "Remove far.signatures_once: with it, what a user once signed could be used again."
+            )
     if settings.tls:
         _check_anchors("tls.client_anchors", settings.tls.client_anchors)
     for key, file in _private_keys(settings):

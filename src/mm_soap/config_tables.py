@@ -97,6 +97,10 @@ class FarSettings(_Table):
         default=(),
         description="PEM files: the e-identification issuers whose users may sign. Empty refuses all signatures.",
     )
+    signatures_once: bool = Field(
+        default=True,
+        description="Whether a user's signature counts for one request alone. Production has no other way.",
+    )
     companies: CompaniesSettings | None = None
     persons: PersonsSettings | None = None
 

@@ -185,6 +185,8 @@ check_digits = true
 database = "data/far.sqlite3"
 # Whose e-identifications count when a user signs. The persons in pki/person-NUMBER.pem have one.
 e_identification_anchors = ["pki/e-identification-ca.pem"]
+# In trials the same signature may come again with another request. In production it counts once.
+signatures_once = false
 
 # Who may sign for which company. Instead of a file, "url" names a system that is asked over HTTP.
 [far.companies]

@@ -254,6 +254,7 @@ class TestProduction:
             ("https://post", "http://post", "public_url must begin with https://"),
             ("https://disp", "http://disp", "sender.dispatcher_url must begin with https://"),
             ("https://far", "http://far", "dispatcher.register_url must begin with https://"),
+            ("[dispatcher]", "[far]\nsignatures_once = false\n[dispatcher]", "Remove far.signatures_once"),
             (
                 '\nanchors = ["real.pem"]',
                 '\nanchors = ["ca.pem"]',

@@ -52,7 +52,9 @@ def signing() -> Signing:
 def recipient(register: Register, engine: Engine, signing: Signing, callers: Callers) -> Application:
     return soap_application(
         ports()["recipient"],
-        recipient_handlers(register, Accounts(engine, signing, callers, closing=cancel_consents_of), callers),
+        recipient_handlers(
+            register, Accounts(engine, signing, callers, system_clock, closing=cancel_consents_of), callers
+        ),
         published=b"",
         body_limit=1_000_000,
         refused=keep_refusals(engine),

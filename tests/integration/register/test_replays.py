@@ -45,6 +45,23 @@ def test_a_registration_does_not_open_the_account_again(world: World) -> None:
     assert world.ask(register(ANNA)) == "Complete"
 
 
+def test_a_demonstration_takes_it_again(world: World) -> None:
+    """As `far.signatures_once = false` has it: outsiders try the state machine with what they signed once."""
+    world.start(once=False)
+    opens, closes = register(ANNA), deregister(ANNA)
+    for _ in range(3):
+        assert world.ask(opens) == "Complete"
+        assert world.ask(opens) == "5009"
+        assert world.ask(closes) == "Complete"
+    begins = register(TWO_TOGETHER, ETT, ANNA)
+    for _ in range(2):
+        assert world.ask(begins) == "Incomplete"
+        assert world.ask(begins) == "Incomplete", "it adds nothing"
+        world.call(delete_pending(TWO_TOGETHER, ANNA))
+    world.start()
+    assert world.ask(opens) == "5010", "and is remembered"
+
+
 def test_no_other_request_takes_it(world: World) -> None:
     first = register(ANNA)
     world.call(first)

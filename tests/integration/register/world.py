@@ -104,11 +104,11 @@ class World:
         self.register.add_dispatcher(Dispatcher(DISPATCHER, "Förmedlare", (KOMMUN_A,)))
         self.start(unknown_allowed=unknown_allowed)
 
-    def start(self, *, unknown_allowed: bool = True, verifier: Any = None) -> None:
+    def start(self, *, unknown_allowed: bool = True, verifier: Any = None, once: bool = True) -> None:
         """Build the service anew, as after a restart."""
         callers = Callers(self.engine, unknown_allowed=unknown_allowed)
         signing = Signing(verifier or self.verifier, self.companies, self.persons, self.clock, check_digits=True)
-        self.accounts = Accounts(self.engine, signing, callers, self.clock, closing=cancel_consents_of)
+        self.accounts = Accounts(self.engine, signing, callers, self.clock, closing=cancel_consents_of, once=once)
         self.rights = Rights(self.engine, self.companies, self.persons)
         self.application = soap_application(
             ports()["recipient"],

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
-from mm_soap.clock import Clock, system_clock
+from mm_soap.clock import Clock
 from mm_soap.companies import Status
 from mm_soap.errors import Refusal, Refused
 from mm_soap.far import store as register_store
@@ -61,18 +61,20 @@ class SignedRequests:
         callers: knows who may call.
         clock: the time.
         closing: ends what must end with an account.
+        once: whether a signature counts for one request alone.
 
     Every method raises ``Refused`` with ``UNAVAILABLE`` when the database or the population register is away.
     """
 
     def __init__(
-        self, engine: Engine, signing: Signing, callers: Callers, clock: Clock = system_clock, *, closing: Closing
+        self, engine: Engine, signing: Signing, callers: Callers, clock: Clock, *, closing: Closing, once: bool
     ) -> None:
         self._engine = engine
         self._signing = signing
         self._callers = callers
         self._clock = clock
         self._closing = closing
+        self._once = once
 
     def named_operator(self, name: str, origin: Origin) -> Operator:
         """Return the operator that a request names, which must be the caller.
@@ -98,8 +100,8 @@ class SignedRequests:
         ``ACCOUNT_ACTIVE``, deregister with ``NOT_FOUND``, changeServiceSupplier with ``ACCOUNT_STATE``. Only
         storeAccountPreferences gets the same answer, as long as nothing else was done with the account.
 
-        A signature counts for the request with which it came first, and for no other: otherwise an operator could open
-        again, or fetch back, an account with what its recipient once signed.
+        Unless the settings say otherwise, a signature counts for the request with which it came first, and for no
+        other: else an operator could open again, or fetch back, an account with what its recipient once signed.
 
         Args:
             wanted: the request; its operator is of `named_operator`.
@@ -146,7 +148,7 @@ class SignedRequests:
         replaced = pending is not None and not pending.same_content(new.operator, new.accepted, new.deselected)
         used = store.requests_of(connection, signed.given)
         waits = pending.id if pending and not replaced else None
-        if any(key != waits for key in used.values()):
+        if self._once and any(key != waits for key in used.values()):
             return self._repeated(connection, signed, new, used)
         if pending is not None and replaced:
             ending.end(connection, pending, Step.REPLACED, signed.origin, now)

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine
 
-from mm_soap.clock import Clock, system_clock
+from mm_soap.clock import Clock
 from mm_soap.companies import Status
 from mm_soap.errors import Refusal, Refused
 from mm_soap.far import store as register_store
@@ -47,6 +47,7 @@ class Accounts:
         callers: knows who may call.
         clock: the time.
         closing: ends what must end with an account; `mm_soap.far.rights.cancel_consents_of` is one.
+        once: whether a signature counts for the request with which it first came, and for no other.
 
     ``origin`` is the call. Every method raises ``Refused``: ``NOT_AUTHORISED`` when the caller may not,
     ``BAD_IDENTIFIER`` and ``REQUEST_CONTRADICTS`` for a wrong id or user, ``UNAVAILABLE`` when the database or the
@@ -54,14 +55,14 @@ class Accounts:
     """
 
     def __init__(
-        self, engine: Engine, signing: Signing, callers: Callers, clock: Clock = system_clock, *, closing: Closing
+        self, engine: Engine, signing: Signing, callers: Callers, clock: Clock, *, closing: Closing, once: bool = True
     ) -> None:
         self._engine = engine
         self._signing = signing
         self._callers = callers
         self._clock = clock
         self._closing = closing
-        self._requests = SignedRequests(engine, signing, callers, clock, closing=closing)
+        self._requests = SignedRequests(engine, signing, callers, clock, closing=closing, once=once)
 
     def register(
         self, wanted: Wanted, operator_name: str, signatures: Sequence[UserSignature], origin: Origin
