@@ -23,14 +23,12 @@ from mm_soap.clock import Clock
 from mm_soap.dispatcher import store
 from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.lanes import Lanes
-from mm_soap.dispatcher.model import Outcome, Sealed, State
+from mm_soap.dispatcher.model import Outcome, Sealed, State, seconds_until
 from mm_soap.dispatcher.outcomes import write_down
 from mm_soap.storage import reading
 
 _log = logging.getLogger(__name__)
 
-_LONGEST_WAIT: Final = 1.0
-"""Seconds after which the database is looked at though nobody said that there is more."""
 _TAKEN_TOGETHER: Final = 32
 """Deliveries that are taken from the database at once."""
 _AHEAD: Final = 16
@@ -125,7 +123,7 @@ class Carrier:
             following = None if found else store.next_due(connection, State.SEALED, now)
         self._left_out = full
         self._more = len(found) == _TAKEN_TOGETHER
-        self._look_at = time.monotonic() + self._seconds_until(following)
+        self._look_at = time.monotonic() + seconds_until(following, now)
         for delivery in found:
             self._taken[delivery.id] = delivery
             self._lanes.of(delivery.operator).waiting.append(delivery)
@@ -227,8 +225,3 @@ class Carrier:
             return 0
         until = min(self._look_at, self._write_at) if self._unwritten else self._look_at
         return max(0.0, until - time.monotonic())
-
-    def _seconds_until(self, moment: datetime | None) -> float:
-        if moment is None:
-            return _LONGEST_WAIT
-        return min(_LONGEST_WAIT, max(0.01, (moment - self._clock()).total_seconds()))

@@ -15,7 +15,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -28,15 +27,13 @@ from mm_soap.dispatcher.addressing import Addressing
 from mm_soap.dispatcher.carrier import Carrier
 from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.holding import Held, hold
-from mm_soap.dispatcher.model import State
+from mm_soap.dispatcher.model import LONGEST_WAIT, State, seconds_until
 from mm_soap.dispatcher.outcomes import write_down
 from mm_soap.errors import MmSoapError
 from mm_soap.storage import reading
 
 _log = logging.getLogger(__name__)
 
-_LONGEST_WAIT: Final = 1.0
-"""Seconds after which a thread looks at the database though nobody woke it."""
 _BETWEEN_LOOK_UPS: Final = 0.05
 """Seconds between two questions to the register: what is accepted meanwhile is asked for together."""
 _WRITTEN_TOGETHER: Final = 32
@@ -133,11 +130,11 @@ class EmbeddedEngine:
                 turn()
             except MmSoapError as error:
                 _log.error("The engine waits: %s", error)
-                self._halted.wait(_LONGEST_WAIT)
+                self._halted.wait(LONGEST_WAIT)
             except Exception as error:
                 frames = "".join(traceback.format_tb(error.__traceback__))
                 _log.error("The engine waits after %s\n%s", type(error).__name__, frames)
-                self._halted.wait(_LONGEST_WAIT)
+                self._halted.wait(LONGEST_WAIT)
 
     def _address(self) -> None:
         self._halted.wait(max(0.0, self._looked_up + _BETWEEN_LOOK_UPS - time.monotonic()))
@@ -147,15 +144,10 @@ class EmbeddedEngine:
             batch = store.due_for_look_up(connection, now, self._look_up_batch)
             next_due = None if batch else store.next_due(connection, State.ACCEPTED, now)
         if not batch:
-            self._accepted.wait(self._seconds_until(next_due))
+            self._accepted.wait(seconds_until(next_due, self._clock()))
             return
         self._looked_up = time.monotonic()
         steps = self._addressing.step(batch)
         while not self._halted.is_set() and (outcomes := list(islice(steps, _WRITTEN_TOGETHER))):
             write_down(self._database, self._clock, "look-up", outcomes)
             self._carrier.wake()
-
-    def _seconds_until(self, moment: datetime | None) -> float:
-        if moment is None:
-            return _LONGEST_WAIT
-        return min(_LONGEST_WAIT, max(0.01, (moment - self._clock()).total_seconds()))

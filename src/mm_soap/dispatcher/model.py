@@ -15,6 +15,9 @@ from typing import Final
 TRANS_ID_LENGTH: Final = 50
 """How much of an operator's TransId is kept with the delivery; the contract sets no bound."""
 
+LONGEST_WAIT: Final = 1.0
+"""Seconds after which a thread of the engine looks at the database though nobody woke it."""
+
 
 class State(StrEnum):
     """Where a delivery stands. The values are in the database."""
@@ -150,3 +153,8 @@ class RetryPolicy:
             return None
         wait = min(self.longest, self.first * 2.0 ** min(attempts - 1, 32))
         return min(deadline, now + timedelta(seconds=wait * (0.5 + 0.5 * chance())))
+
+
+def seconds_until(moment: datetime | None, now: datetime) -> float:
+    """Return how long to wait for a moment, at most `LONGEST_WAIT`; that long for None."""
+    return LONGEST_WAIT if moment is None else min(LONGEST_WAIT, max(0.01, (moment - now).total_seconds()))
