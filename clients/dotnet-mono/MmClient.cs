@@ -35,7 +35,7 @@ namespace MinaMeddelanden
             catch (Exception error)
             {
                 ApplicationFault fault = error as ApplicationFault ?? ApplicationFault.In((error as SoapException)?.Detail);
-                Console.Error.WriteLine(OneLine(fault == null ? error.GetType().Name + ": " + error.Message : fault.Message));
+                Console.Error.WriteLine(OneLine(fault == null ? Describe(error) : fault.Message));
                 return fault == null ? 2 : 1;
             }
         }
@@ -112,14 +112,22 @@ namespace MinaMeddelanden
         {
             try
             {
-                // A secure delivery has one recipient.
-                return dispatcher.checkDistributionStatus(sender, distributionId).FirstOrDefault();
+                // A secure delivery has one recipient. An empty list arrives as null.
+                return dispatcher.checkDistributionStatus(sender, distributionId)?.FirstOrDefault();
             }
             catch (SoapException fault)
                 when (ApplicationFault.In(fault.Detail)?.ErrorCode == ApplicationFault.NotFinished)
             {
                 return null;
             }
+        }
+
+        private static string Describe(Exception error)
+        {
+            // The message of mono's proxy leaves the status out.
+            var response = (error as WebException)?.Response as HttpWebResponse;
+            string message = response == null ? error.Message : "HTTP status " + (int)response.StatusCode;
+            return error.GetType().Name + ": " + message;
         }
 
         private static string OneLine(string text)
