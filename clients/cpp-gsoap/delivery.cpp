@@ -128,7 +128,9 @@ void sign(xmlDoc* document, const Signer& signer) {
     checked(xmlSecTmplReferenceAddTransform(reference, xmlSecTransformEnvelopedId), "transform");
     xmlNode* key_info = checked(xmlSecTmplSignatureEnsureKeyInfo(signature, nullptr), "KeyInfo");
     xmlNode* x509_data = checked(xmlSecTmplKeyInfoAddX509Data(key_info), "X509Data");
-    checked(xmlSecTmplX509DataAddSubjectName(x509_data), "X509SubjectName");
+    // libxmlsec1 would leave the name empty.
+    xmlNode* subject_name = checked(xmlSecTmplX509DataAddSubjectName(x509_data), "X509SubjectName");
+    xmlNodeAddContent(subject_name, xml(signer.subject_name().c_str()));
     checked(xmlSecTmplX509DataAddCertificate(x509_data), "X509Certificate");
 
     std::unique_ptr<xmlSecDSigCtx, decltype(&xmlSecDSigCtxDestroy)> context(

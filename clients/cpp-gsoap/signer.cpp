@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/objects.h>
 #include <openssl/pem.h>
@@ -32,12 +33,21 @@ Signer::Signer(const std::string& certificate_path, const std::string& key_path)
         throw std::runtime_error("the key in " + key_file + " does not belong to the certificate in " + certificate_file);
 }
 
-std::string Signer::organisation() const { return subject(NID_serialNumber); }
+std::string Signer::organisation() const { return subject_attribute(NID_serialNumber); }
 
-std::string Signer::name() const { return subject(NID_organizationName); }
+std::string Signer::name() const { return subject_attribute(NID_organizationName); }
+
+std::string Signer::subject_name() const {
+    std::unique_ptr<BIO, decltype(&BIO_free)> memory(BIO_new(BIO_s_mem()), BIO_free);
+    // Letters stay UTF-8, as XML has them.
+    X509_NAME_print_ex(memory.get(), X509_get_subject_name(certificate_.get()), 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+    char* text = nullptr;
+    long length = BIO_get_mem_data(memory.get(), &text);
+    return std::string(text, length);
+}
 
 // By attribute: the printed subject cannot be split safely, since relative names may have several values.
-std::string Signer::subject(int nid) const {
+std::string Signer::subject_attribute(int nid) const {
     X509_NAME* name = X509_get_subject_name(certificate_.get());
     int place = X509_NAME_get_index_by_NID(name, nid, -1);
     if (place < 0) throw std::runtime_error(std::string("the subject of the certificate has no ") + OBJ_nid2ln(nid));

@@ -16,11 +16,14 @@ public:
     std::string organisation() const;
     std::string name() const;
 
+    // The whole subject as text, for KeyInfo (RFC 2253).
+    std::string subject_name() const;
+
     const std::string certificate_file;
     const std::string key_file;
 
 private:
-    std::string subject(int nid) const;
+    std::string subject_attribute(int nid) const;
 
     std::unique_ptr<X509, decltype(&X509_free)> certificate_{nullptr, X509_free};
 };
