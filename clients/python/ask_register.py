@@ -6,17 +6,10 @@ python ask_register.py --sender 162021004748 192705178354 191212121212
 from argparse import ArgumentParser
 from typing import Any
 
-from mina_meddelanden import add_connection_options, recipient_service, run
+from mina_meddelanden import add_connection_options, reachable, recipient_service, run
 
 MOST_IN_ONE_CALL = 1000
 COLUMNS = "{:<14}{:<11}{:<11}{:<9}{:<10}{}"
-
-
-def reachable(status: Any) -> bool:
-    """Return whether a message from this sender would reach the recipient's mailbox."""
-    # A pending account waits for signatures and has no mailbox yet.
-    account = status.AccountStatus
-    return account.Type == "Secure" and not account.Pending and status.SenderAccepted
 
 
 def row(status: Any) -> str:

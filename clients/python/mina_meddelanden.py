@@ -1,8 +1,9 @@
-"""What the three scripts share: connections, faults, and a signed delivery that reaches the dispatcher unchanged."""
+"""What the scripts share: connections, faults, and a signed delivery that reaches the dispatcher unchanged."""
 
 import hashlib
 import os
 import sys
+import time
 from argparse import ArgumentParser, Namespace
 from base64 import b64encode
 from collections.abc import Callable, Iterable
@@ -33,6 +34,8 @@ MESSAGE_V3 = f"{SCHEMA}/Message/v3"
 SENDER = f"{SCHEMA}/Sender"
 DSIG = "http://www.w3.org/2000/09/xmldsig#"
 
+TRIES = 3
+
 NOT_FINISHED = 5004
 """The ErrorCode of a delivery that is not unpacked yet: ask later."""
 
@@ -50,8 +53,13 @@ CONTENT_TYPES = {
 
 
 def add_connection_options(parser: ArgumentParser) -> None:
-    """Add the options that every script has."""
+    """Add the options that the three scripts have."""
     parser.add_argument("--endpoint", default="http://127.0.0.1:8080", help="where the services are, without the path")
+    add_tls_options(parser)
+
+
+def add_tls_options(parser: ArgumentParser) -> None:
+    """Add the options of mutual TLS."""
     tls = parser.add_argument_group("mutual TLS, for an https endpoint")
     tls.add_argument("--client-certificate", help="PEM file: your organisation's certificate, then its intermediates")
     tls.add_argument("--client-key", help="PEM file: its private key, not encrypted")
@@ -59,9 +67,9 @@ def add_connection_options(parser: ArgumentParser) -> None:
 
 
 class Service:
-    """One SOAP service, called at the endpoint that was given."""
+    """One SOAP service, called at the address that was given."""
 
-    def __init__(self, options: Namespace, path: str, binding: str) -> None:
+    def __init__(self, options: Namespace, address: str, binding: str) -> None:
         session = requests.Session()
         if options.client_certificate:
             session.cert = (options.client_certificate, options.client_key or options.client_certificate)
@@ -71,7 +79,6 @@ class Service:
             os.environ.pop("REQUESTS_CA_BUNDLE", None)
             os.environ.pop("CURL_CA_BUNDLE", None)
         self._transport = _SplicingTransport(session=session, timeout=30, operation_timeout=60)
-        address = options.endpoint.rstrip("/") + path
         # The address in a WSDL may be one that only its own network knows; zeep need not mend it.
         settings = zeep.Settings(force_https=False)
         self._client = zeep.Client(f"{address}?wsdl", transport=self._transport, settings=settings)
@@ -96,21 +103,43 @@ class Service:
             self._transport.spliced = None
 
     def _application_fault(self, fault: zeep.exceptions.Fault) -> Exception:
-        if fault.detail is None or not len(fault.detail):
+        # What is not SOAP, such as the page of a proxy, is a fault to zeep, with the bytes of that page as its detail.
+        if not isinstance(fault.detail, etree._Element) or not len(fault.detail):
             return fault
         types = self._client.wsdl.types
         detail = types.get_element(fault.detail[0].tag).parse(fault.detail[0], types)
         return ApplicationFault(detail.ErrorCode, detail.Description, detail.CallId)
 
 
-def recipient_service(options: Namespace) -> Service:
-    """Return the register's Recipient service."""
-    return Service(options, "/Recipient/v3", "{http://minameddelanden.gov.se/Recipient}RecipientBinding-v3")
+def recipient_service(options: Namespace, address: str | None = None) -> Service:
+    """Return the register's Recipient service: at this address, or at its path of the endpoint in the options."""
+    address = address or options.endpoint.rstrip("/") + "/Recipient/v3"
+    return Service(options, address, "{http://minameddelanden.gov.se/Recipient}RecipientBinding-v3")
 
 
-def message_service(options: Namespace) -> Service:
-    """Return a dispatcher's Message service."""
-    return Service(options, "/Message/v3", "{http://minameddelanden.gov.se/Message}MessageBinding-v3")
+def message_service(options: Namespace, address: str | None = None) -> Service:
+    """Return a dispatcher's Message service: at this address, or at its path of the endpoint in the options."""
+    address = address or options.endpoint.rstrip("/") + "/Message/v3"
+    return Service(options, address, "{http://minameddelanden.gov.se/Message}MessageBinding-v3")
+
+
+def reachable(status: Any) -> bool:
+    """Return whether a message from this sender would reach the recipient's mailbox."""
+    # A pending account waits for signatures and has no mailbox yet.
+    account = status.AccountStatus
+    return account.Type == "Secure" and not account.Pending and status.SenderAccepted
+
+
+def distribute(dispatcher: Service, document: bytes) -> str:
+    """Hand over a signed delivery and return its distribution id."""
+    for tried in range(1, TRIES):
+        try:
+            return dispatcher.call_with_signed("distributeSecure", "signedDelivery", document)
+        except (requests.ConnectionError, requests.Timeout):
+            # Nobody knows whether it arrived. The same bytes again are safe: the dispatcher knows them, and gives the
+            # same id. Signed anew, they would be a second message.
+            time.sleep(tried)
+    return dispatcher.call_with_signed("distributeSecure", "signedDelivery", document)
 
 
 class _SplicingTransport(zeep.Transport):
@@ -137,6 +166,8 @@ class ApplicationFault(Exception):
     def __init__(self, code: int, description: str, call_id: str) -> None:
         super().__init__(f"{code}: {description} (CallId {call_id})")
         self.code = code
+        self.description = description
+        self.call_id = call_id
 
 
 def run(main: Callable[[], int]) -> None:

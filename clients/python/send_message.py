@@ -4,35 +4,19 @@
         --subject "Beslut om bygglov" --text beslut.txt --attach beslut.pdf
 """
 
-import time
 from argparse import ArgumentParser
 from pathlib import Path
 
-import requests
 from mina_meddelanden import (
     Attachment,
-    Service,
     Signer,
     add_connection_options,
     build_delivery,
+    distribute,
     message_service,
     run,
     sign,
 )
-
-TRIES = 3
-
-
-def distribute(dispatcher: Service, document: bytes) -> str:
-    """Hand over a signed delivery and return its distribution id."""
-    for tried in range(1, TRIES):
-        try:
-            return dispatcher.call_with_signed("distributeSecure", "signedDelivery", document)
-        except (requests.ConnectionError, requests.Timeout):
-            # Nobody knows whether it arrived. The same bytes again are safe: the dispatcher knows them, and gives the
-            # same id. Signed anew, they would be a second message.
-            time.sleep(tried)
-    return dispatcher.call_with_signed("distributeSecure", "signedDelivery", document)
 
 
 def main() -> int:
