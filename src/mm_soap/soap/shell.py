@@ -219,6 +219,9 @@ class _Server(_spyne.WsgiApplication):  # type: ignore[misc]
             self.settings.metrics.count(progress.port, progress.operation_name or "-", str(code), seconds)
         start_response(status, [("Content-Type", _XML), ("Content-Length", str(len(body)))])
         ctx.close()
+        # A context and its parts refer to each other. Left so, they would hold the bytes of this call, some megabytes,
+        # until the next collection.
+        ctx.__dict__.clear()
         return [body]
 
     def _answer(self, ctx: Any, charset: str | None) -> bytes:

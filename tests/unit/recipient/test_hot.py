@@ -163,7 +163,7 @@ SNIPPETS = [
     "</v:isReachable>",
     '<x xmlns:v="urn:x">',
     "</x>",
-    "９",
+    "\uff19",
 ]
 
 
@@ -280,7 +280,7 @@ def test_an_operator_that_looks_like_a_sample_goes_the_plain_way(engine: Engine,
 
 def test_digits_of_other_scripts_and_too_many_ids_go_the_plain_way(engine: Engine) -> None:
     quick = hot.HotReach(engine)
-    assert quick.answer(KOMMUN_A, ["１６5560000001"]) is None
+    assert quick.answer(KOMMUN_A, ["\uff11\uff165560000001"]) is None
     assert quick.answer(KOMMUN_A, ["165560000001"] * 1001) is None
 
 
