@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, false, insert, select
+from sqlalchemy import Connection, Engine, Select, bindparam, false, insert, select
 
 from mm_soap.errors import MmSoapError
 from mm_soap.far.account_tables import request
@@ -104,6 +104,10 @@ def import_accounts(
     return Imported(counter.rows, refused, added, replaced, stored)
 
 
+_between = account.c.recipient.between(bindparam("first"), bindparam("last"))
+_anybody = select(account.c.recipient).where(_between).limit(1)
+
+
 @cache
 def _present_statement(dialect: str) -> Select[int, bool]:
     return select(account.c.recipient, account.c.pending).where(among(account.c.recipient, "ids", dialect))
@@ -119,17 +123,18 @@ def _settle(
 
     Nothing is written any more once a row is refused. Returns how many accounts are new, and how many written anew.
     """
-    empty = connection.execute(select(account.c.recipient).limit(1)).first() is None
     done = added = replaced = last = last_line = 0
     for batch in staged.batches():
         done += len(batch)
         recipients = {row[0] for row in batch}
         if len(recipients) < len(batch) or last in recipients:
             batch = _without_repeated(batch, last, last_line, staged)
-        present = 0 if empty else _present(connection, batch, replace, staged)
+        # The batches have the order of the keys: where nobody stands between two ends, nobody needs to be looked up.
+        free = not batch or connection.execute(_anybody, {"first": batch[0][0], "last": batch[-1][0]}).first() is None
+        present = 0 if free else _present(connection, batch, replace, staged)
         added, replaced = added + len(batch) - present, replaced + present
         if write is not None and not staged.any_refused:
-            write(batch, empty)
+            write(batch, free)
         if batch:
             last, last_line = batch[-1][0], batch[-1][4]
         counter.progress("comparing" if write is None else "storing", done, counter.rows)
@@ -191,14 +196,14 @@ def _store(
 
 
 def _writer(connection: Connection) -> _Write:
-    """Return what writes rows, given whether there is no account yet."""
+    """Return what writes rows, given whether none of their recipients has an account."""
     fresh, again = (
         statement.values(pending=false()) for statement in (insert(account), upsert(account, connection.dialect.name))
     )
     if connection.dialect.name != "sqlite":
 
-        def write_values(batch: Sequence[StagedRow], empty: bool) -> None:
-            connection.execute(fresh if empty else again, [_values(row) for row in batch])
+        def write_values(batch: Sequence[StagedRow], free: bool) -> None:
+            connection.execute(fresh if free else again, [_values(row) for row in batch])
 
         return write_values
 
@@ -209,8 +214,8 @@ def _writer(connection: Connection) -> _Write:
         assert getattr(compiled, "positiontup", None) == list(_WRITTEN)
         texts.append(str(compiled))
 
-    def write(batch: Sequence[StagedRow], empty: bool) -> None:
-        connection.exec_driver_sql(texts[0] if empty else texts[1], [row[:4] for row in batch])
+    def write(batch: Sequence[StagedRow], free: bool) -> None:
+        connection.exec_driver_sql(texts[0] if free else texts[1], [row[:4] for row in batch])
 
     return write
 

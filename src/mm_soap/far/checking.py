@@ -76,8 +76,13 @@ def _moment(text: str) -> str | None:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             return None
-        in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-        return in_utc.replace(tzinfo=None).isoformat(" ", "microseconds")
+        if moment.tzinfo is UTC:
+            # The text is valid. Cut up, it gives in a tenth of the time what isoformat gives.
+            if len(text) == 24 and text[4:20:3] == "--T::." and text[23] == "Z":
+                return f"{text[:10]} {text[11:23]}000"
+            if len(text) == 20 and text[4:17:3] == "--T::" and text[19] == "Z":
+                return f"{text[:10]} {text[11:19]}.000000"
+        return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
     except (ValueError, OverflowError):
         return None
 
