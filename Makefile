@@ -5,10 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_OPTIONS ?=
 
-.PHONY: help venv demo test lint types check bench clean
+.PHONY: help venv demo test lint types check bench bench-register clean
 
 help:  ## Show what there is.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 venv: $(BIN)/.installed  ## Make the virtual environment.
 
@@ -35,6 +35,9 @@ check: lint types test  ## All of it, as CI does.
 
 bench: venv  ## Measure the chain beside the least work it could cost.
 	$(BIN)/python -m benchmarks
+
+bench-register: venv  ## Measure the register with ten million accounts; takes some five minutes and 2 GB of disk.
+	$(BIN)/python -m benchmarks.register
 
 clean:  ## Remove what was built.
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
