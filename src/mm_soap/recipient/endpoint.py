@@ -51,7 +51,7 @@ class _Asking:
     def __init__(self, register: Register, callers: Callers) -> None:
         self._register = register
         self._callers = callers
-        self._hot = HotReach(register.engine)
+        self._hot = HotReach(register)
 
     def is_registered(self, call: Call) -> bytes:
         self._callers.check_party(call.caller.organisation)

@@ -42,11 +42,11 @@ from typing import Any, Final
 
 import sqlalchemy as sql
 from lxml import etree
-from sqlalchemy import Connection, Dialect, Engine
+from sqlalchemy import Connection, Dialect
 
 from mm_soap.contract import validate
 from mm_soap.errors import Refused
-from mm_soap.far import store
+from mm_soap.far import Register, store
 from mm_soap.far.model import MOST_IDS, AccountStatus, AccountType, Operator, Reachability
 from mm_soap.recipient import wire
 from mm_soap.soap.model import ProvenAnswer, Shortened
@@ -120,11 +120,11 @@ class HotReach:
     """Answers isReachable as the plain way does, where it can.
 
     Args:
-        engine: the register's database, migrated.
+        register: the plain way, and where its database is.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, register: Register) -> None:
+        self._register = register
         # Two threads may both fill these in, with the same.
         self._statement: _Statement | None = None
         self._forms: dict[_Kind, _Form | None] = {}
@@ -141,7 +141,7 @@ class HotReach:
         """
         if len(recipients) > MOST_IDS or not _IDS.fullmatch("".join(recipients)):
             return None
-        with reading(self._engine) as connection:
+        with reading(self._register.engine) as connection:
             if self._statement is None:
                 self._statement = _compiled(connection.dialect)
             found = _found(connection, self._statement, sender, recipients)

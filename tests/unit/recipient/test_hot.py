@@ -123,7 +123,7 @@ def fill(engine: Engine, rows: dict[str, Any]) -> None:
 )
 def test_both_ways_give_the_same_bytes(engine: Engine, rows: dict[str, Any], asked: list[str], sender: str) -> None:
     fill(engine, rows)
-    quick = hot.HotReach(engine).answer(sender, asked)
+    quick = hot.HotReach(Register(engine)).answer(sender, asked)
     assert quick is not None
     assert quick == wire.reachable_answer(Register(engine).is_reachable(sender, asked))
     validate(etree.fromstring(quick))
@@ -251,7 +251,7 @@ def test_an_operator_that_breaks_the_schema_is_never_sent(engine: Engine, caplog
     register = Register(engine)
     register.add_operator(wrong)
     register.add_account(Account(IDS[-1], wrong.number))
-    assert hot.HotReach(engine).answer(KOMMUN_A, [IDS[-1]]) is None
+    assert hot.HotReach(Register(engine)).answer(KOMMUN_A, [IDS[-1]]) is None
     status, body = answered(application(engine, hot.shorten), request([IDS[0], IDS[-1]]))
     assert status.startswith("500")
     assert b">4000<" in body
@@ -260,7 +260,7 @@ def test_an_operator_that_breaks_the_schema_is_never_sent(engine: Engine, caplog
 
 def test_an_operator_that_changes_is_answered_as_it_is_now(engine: Engine) -> None:
     fill(engine, FULL)
-    quick, register = hot.HotReach(engine), Register(engine)
+    quick, register = hot.HotReach(Register(engine)), Register(engine)
     for name in ("Ett", "Två", "Brevlådan"):
         register.add_operator(Operator(OPERATORS[0].number, name, "http://o/Service/v3", "http://i/Service/v3"))
         answer = quick.answer(KOMMUN_A, [IDS[0]])
@@ -274,12 +274,12 @@ def test_an_operator_that_looks_like_a_sample_goes_the_plain_way(engine: Engine,
     register = Register(engine)
     register.add_operator(Operator("165560000050", f"Namn {text}", "http://o", "http://o"))
     register.add_account(Account(IDS[0], "165560000050", last_registration=datetime(2026, 1, 1, tzinfo=UTC)))
-    assert hot.HotReach(engine).answer(KOMMUN_A, [IDS[0]]) is None
+    assert hot.HotReach(Register(engine)).answer(KOMMUN_A, [IDS[0]]) is None
     assert answered(application(engine, hot.shorten), request(IDS))[0] == "200 OK"
 
 
 def test_digits_of_other_scripts_and_too_many_ids_go_the_plain_way(engine: Engine) -> None:
-    quick = hot.HotReach(engine)
+    quick = hot.HotReach(Register(engine))
     assert quick.answer(KOMMUN_A, ["\uff11\uff165560000001"]) is None
     assert quick.answer(KOMMUN_A, ["165560000001"] * 1001) is None
 
