@@ -34,6 +34,11 @@ def rss_mb(pid: int) -> float:
     return sum(pages) * _PAGE / 1e6
 
 
+def own_rss_mb(pid: int | str = "self") -> float:
+    """Return the resident memory of one process, this one by default, in MB."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 1e6
+
+
 def _below(pid: int, parents: dict[int, int]) -> Iterator[int]:
     yield pid
     for child, parent in parents.items():

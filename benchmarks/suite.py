@@ -55,7 +55,7 @@ def serving(folder: Path, profiled: str | None = None) -> Iterator[Suite]:
         MmSoapError: a party did not start.
     """
     forget_environment()
-    ports_of = dict(zip(PARTIES, _free_ports(len(PARTIES)), strict=True))
+    ports_of = dict(zip(PARTIES, free_ports(len(PARTIES)), strict=True))
     url = {party: f"http://127.0.0.1:{port}" for party, port in ports_of.items()}
     settings = _prepare(folder, url)
     assert settings.dispatcher is not None
@@ -63,9 +63,9 @@ def serving(folder: Path, profiled: str | None = None) -> Iterator[Suite]:
         started = {}
         for party in PARTIES:
             module = "benchmarks.profiling" if party == profiled else "mm_soap"
-            started[party] = stack.enter_context(_started(folder, module, party, ports_of[party]))
+            started[party] = stack.enter_context(started(folder, module, party, ports_of[party]))
         for party, process in started.items():
-            _wait_until_ready(process, folder / f"{party}.log")
+            wait_until_ready(process, folder / f"{party}.log")
         yield Suite(
             settings,
             url["dispatcher"] + ports()["message"].path,
@@ -100,7 +100,8 @@ def _prepare(folder: Path, url: dict[str, str]) -> Settings:
 
 
 @contextmanager
-def _started(folder: Path, module: str, party: str, port: int) -> Iterator[subprocess.Popen[str]]:
+def started(folder: Path, module: str, party: str, port: int) -> Iterator[subprocess.Popen[str]]:
+    """Start a party of the demonstration in ``folder``, and stop it at the end."""
     name = f"operator:{OPERATOR_ONE.number}" if party == "operator" else party
     command = [sys.executable, "-m", module, "serve", "--config", str(folder / SETTINGS_FILE), "--party", name]
     environment = {**os.environ, f"{ENVIRONMENT_PREFIX}PORT": str(port), FILE_VARIABLE: str(folder / _PROFILE)}
@@ -117,13 +118,19 @@ def _started(folder: Path, module: str, party: str, port: int) -> Iterator[subpr
                 process.kill()
 
 
-def _wait_until_ready(process: subprocess.Popen[str], log: Path) -> None:
+def wait_until_ready(process: subprocess.Popen[str], log: Path) -> None:
+    """Return once a party accepts calls.
+
+    Raises:
+        MmSoapError: it ended instead.
+    """
     assert process.stdout is not None
     if not process.stdout.readline().startswith("ready "):
         raise MmSoapError(f"The party {log.stem} did not start. It wrote:\n{log.read_text(errors='replace')[-2000:]}")
 
 
-def _free_ports(number: int) -> list[int]:
+def free_ports(number: int) -> list[int]:
+    """Return ports that nobody listens on."""
     # All are taken at once, so that none is handed out twice.
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(number)]

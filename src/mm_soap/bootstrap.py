@@ -43,11 +43,13 @@ from mm_soap.message import Limits
 from mm_soap.pki import Identity, TrustStore
 from mm_soap.recipient import PRECHECKS as RECIPIENT_PRECHECKS
 from mm_soap.recipient import recipient_handlers
+from mm_soap.recipient.hot import shorten
 from mm_soap.refusals import keep_refusals
 from mm_soap.register_client import RegisterClient
 from mm_soap.service_supplier import PRECHECKS as SERVICE_PRECHECKS
 from mm_soap.service_supplier import MailboxService, service_handlers
 from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, SoapClient, Wsgi, soap_application
+from mm_soap.soap.model import Shorten
 from mm_soap.storage import forget_evidence, migrate, open_database, reading
 from mm_soap.user_signatures import UserSignatureVerifier
 
@@ -158,7 +160,7 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
     )
     recipient = recipient_handlers(register, accounts, callers)
     applications = {
-        **_port(settings, "recipient", recipient, RECIPIENT_PRECHECKS, refused, metrics),
+        **_port(settings, "recipient", recipient, RECIPIENT_PRECHECKS, refused, metrics, shorten=shorten),
         **_port(settings, "authority", authority, {}, refused, metrics),
     }
     return Party("far", applications, database, "", (Housekeeping(database, clock, forget_evidence),))
@@ -223,6 +225,7 @@ def _port(
     refused: RefusedHook,
     metrics: Metrics,
     prefix: str = "",
+    shorten: Shorten | None = None,
 ) -> dict[str, Wsgi]:
     port = ports()[name]
 
@@ -234,6 +237,7 @@ def _port(
         refused=refused,
         prechecks=prechecks,
         metrics=metrics,
+        shorten=shorten,
     )
     return {prefix + port.path: application}
 

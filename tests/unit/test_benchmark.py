@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mm_soap.errors import MmSoapError
+from mm_soap.message.identifiers import is_coordination, valid_check_digit
 
 REPOSITORY = Path(__file__).parents[2]
 KEYS = [
@@ -27,8 +29,8 @@ KEYS = [
 ]
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "benchmarks", *arguments]
+def run(*arguments: str, module: str = "benchmarks") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", module, *arguments]
     environment = {**os.environ, "COLUMNS": "200"}
     return subprocess.run(
         command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=110, check=False
@@ -138,3 +140,42 @@ floor.close()
     )
 
     assert done.stdout.split() == ["refused", "refused"], done.stderr
+
+
+@pytest.mark.slow
+def test_a_small_register_is_made_measured_and_used_again(tmp_path: Path) -> None:
+    options = ["--accounts", "5000", "--batches", "2", "--clients", "2", "--keep", str(tmp_path)]
+    done = run(*options, module="benchmarks.register")
+
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["measure"].partition(",")[0] for line in lines] == [
+        "import",
+        "database",
+        "isReachable cpu p50",
+        "isReachable wall p50",
+        "isReachable wall p99",
+        "memory of the serving process",
+    ]
+    assert all(list(line) == ["measure", "value", "unit", "floor", "ratio"] for line in lines)
+    assert all(line["value"] > 0 and line["floor"] > 0 for line in lines)
+
+    done = run(*options, module="benchmarks.register")
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 4), done.stderr
+    done = run("--accounts", "4999", *options[2:], module="benchmarks.register")
+    assert done.returncode == 1
+    assert "holds another register" in done.stderr
+
+
+def test_the_accounts_of_the_benchmark_are_right_and_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(REPOSITORY)
+    from benchmarks import population
+
+    number = 33_000  # more than there are dates
+    rows = "".join(population.account_rows(number)).splitlines()
+    recipients = [row.split(",")[0] for row in rows]
+    assert recipients == [population.recipient(place) for place in range(number)]
+    assert len(set(recipients)) == number
+    assert all(is_coordination(one) and valid_check_digit(one) and one[:2] == "18" for one in recipients)
+    asked = set(population.ids_to_ask(random.Random(1), number, 1000, 330))
+    assert 0.8 < len(asked & set(recipients)) / len(asked) < 0.95

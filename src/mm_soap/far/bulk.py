@@ -106,13 +106,17 @@ def import_accounts(
     return Imported(counter.rows, refused, added, replaced, stored)
 
 
+_between = account.c.recipient.between(bindparam("first"), bindparam("last"))
+_anybody = select(account.c.recipient).where(_between).limit(1)
+
+
 @cache
 def _present_statement(dialect: str) -> Select[int, bool]:
     return select(account.c.recipient, account.c.pending).where(among(account.c.recipient, "ids", dialect))
 
 
 _Write = Callable[[Sequence[StagedRow], Collection[int], bool], None]
-"""Writes rows, given which recipients of them have an account, and whether there was no account at all."""
+"""Writes rows, given which of their recipients have an account, and whether nobody between the first and the last has one."""
 
 
 def _settle(
@@ -122,17 +126,18 @@ def _settle(
 
     Nothing is written any more once a row is refused. Returns how many accounts are new, and how many written anew.
     """
-    empty = connection.execute(select(account.c.recipient).limit(1)).first() is None
     done = added = replaced = last = last_line = 0
     for batch in staged.batches():
         done += len(batch)
         recipients = {row[0] for row in batch}
         if len(recipients) < len(batch) or last in recipients:
             batch = _without_repeated(batch, last, last_line, staged)
-        present = () if empty else _present(connection, batch, replace, staged)
+        # The batches have the order of the keys: where nobody stands between two ends, nobody needs to be looked up.
+        free = not batch or connection.execute(_anybody, {"first": batch[0][0], "last": batch[-1][0]}).first() is None
+        present = () if free else _present(connection, batch, replace, staged)
         added, replaced = added + len(batch) - len(present), replaced + len(present)
-        if write is not None and not staged.any_refused:
-            write(batch, present, empty)
+        if write is not None and batch and not staged.any_refused:
+            write(batch, present, free)
         if batch:
             last, last_line = batch[-1][0], batch[-1][4]
         counter.progress("comparing" if write is None else "storing", done, counter.rows)
@@ -204,7 +209,7 @@ _note_new = insert(imported_account).from_select(
         account.c.account_type,
         false(),
     )
-    .where(account.c.recipient.between(bindparam("first"), bindparam("last")))
+    .where(_between)
     .order_by(account.c.recipient),
 )
 
@@ -239,9 +244,9 @@ def _writer(connection: Connection, begun: int) -> _Write:
             done = [(begun, row[0], row[2], row[1], row[0] in present) for row in rows]
             connection.execute(noted, [dict(zip(_NOTED, one, strict=True)) for one in done])
 
-    def write(batch: Sequence[StagedRow], present: Collection[int], empty: bool) -> None:
-        put(fresh if empty else again, batch)
-        if empty and connection.dialect.name == "sqlite":
+    def write(batch: Sequence[StagedRow], present: Collection[int], free: bool) -> None:
+        put(fresh if free else again, batch)
+        if free and connection.dialect.name == "sqlite":
             connection.execute(_note_new, {"audit": begun, "first": batch[0][0], "last": batch[-1][0]})
         else:
             note(batch, present)

@@ -38,6 +38,7 @@ def checked_rows(
     high, low = luhn_tables()
     types, refuse, is_form, count = _TYPES, staged.refuse, is_identifier, 0
     dates: set[str] = set()  # dates of birth that were seen: some ten thousand
+    endings = frozenset(f"{number:04}" for number in range(10_000))
     for line, values, problem in rows:
         count += 1
         if count % _REPORT_EVERY == 0:
@@ -46,7 +47,7 @@ def checked_rows(
             refuse(line, problem)
             continue
         recipient, at, kind, registered = values
-        if not (recipient[:8] in dates and len(recipient) == 12 and recipient.isascii() and recipient.isdigit()):
+        if not (recipient[:8] in dates and recipient[8:] in endings):
             if not is_form(recipient):
                 refuse(line, "the recipient is not 12 digits that name a person or an organisation")
                 continue
@@ -76,8 +77,13 @@ def _moment(text: str) -> str | None:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             return None
-        in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-        return in_utc.replace(tzinfo=None).isoformat(" ", "microseconds")
+        if moment.tzinfo is UTC:
+            # The text is valid. Cut up, it gives in a tenth of the time what isoformat gives.
+            if len(text) == 24 and text[4:20:3] == "--T::." and text[23] == "Z":
+                return f"{text[:10]} {text[11:23]}000"
+            if len(text) == 20 and text[4:17:3] == "--T::" and text[19] == "Z":
+                return f"{text[:10]} {text[11:19]}.000000"
+        return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
     except (ValueError, OverflowError):
         return None
 

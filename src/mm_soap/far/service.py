@@ -39,6 +39,11 @@ class Register:
         self._engine = engine
         self._clock = clock
 
+    @property
+    def engine(self) -> Engine:
+        """The database, for what must be close to it."""
+        return self._engine
+
     def is_registered(self, recipients: Sequence[str]) -> Sequence[AccountStatus]:
         """Return the status of each id, in the order asked; one asked twice is answered twice.
 

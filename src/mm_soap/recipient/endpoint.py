@@ -9,6 +9,7 @@ from mm_soap.far import Register
 from mm_soap.far.accounts import Accounts, Origin
 from mm_soap.far.callers import Callers
 from mm_soap.recipient import account_wire, wire
+from mm_soap.recipient.hot import HotReach
 from mm_soap.xml import RECIPIENT_V2, RECIPIENT_V3
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class _Asking:
     def __init__(self, register: Register, callers: Callers) -> None:
         self._register = register
         self._callers = callers
+        self._hot = HotReach(register)
 
     def is_registered(self, call: Call) -> bytes:
         self._callers.check_party(call.caller.organisation)
@@ -58,7 +60,9 @@ class _Asking:
     def is_reachable(self, call: Call) -> bytes:
         sender = wire.read_sender(call.payload)
         self._callers.check_reach(call.caller.organisation, sender)
-        return wire.reachable_answer(self._register.is_reachable(sender, wire.read_ids(call.payload)))
+        recipients = wire.read_ids(call.payload) if call.values is None else call.values
+        quick = self._hot.answer(sender, recipients)
+        return wire.reachable_answer(self._register.is_reachable(sender, recipients)) if quick is None else quick
 
 
 class _Requests:

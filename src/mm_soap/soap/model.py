@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,8 @@ class Call:
 
     ``call_id`` is new for each call and stands in its log line and in its fault. ``raw`` is the whole request as the
     UTF-8 bytes that were parsed. ``payload`` is the operation's element, inside the tree of its envelope; it follows
-    the schema.
+    the schema. ``values`` holds what a `Shorten` took out of the payload, the first one that it left there too; None
+    where it took out nothing.
     """
 
     call_id: str
@@ -33,12 +34,53 @@ class Call:
     caller: Caller
     raw: bytes
     payload: etree._Element
+    values: Sequence[str] | None = None
 
 
 Handler = Callable[[Call], "etree._Element | bytes"]
 """Carries out one operation and returns the answer's element, as a tree or serialised in UTF-8 without a declaration.
 
 It may raise `Refused`. Any other exception becomes the technical fault."""
+
+
+class ProvenAnswer(bytes):
+    """An answer in bytes of which its maker has a proof that it follows the schema: it is sent without another look.
+
+    Args:
+        element: the qualified name of the answer's element.
+        content: the element, serialised in UTF-8 without a declaration.
+
+    Only `mm_soap.recipient.hot` makes one, and says there why it may.
+    """
+
+    element: str
+
+    def __new__(cls, element: str, content: bytes) -> ProvenAnswer:
+        """Mark bytes as proven."""
+        made = super().__new__(cls, content)
+        made.element = element
+        return made
+
+
+@dataclass(frozen=True)
+class Shortened:
+    """A request without the repetitions in it, which its maker has checked as the schema would.
+
+    Args:
+        content: the whole envelope, with the first of the repeated elements alone.
+        element: the qualified name of the operation's element for which this holds.
+        values: the texts of all repeated elements.
+        stands_in: tells of the operation's element in ``content``, and the values, whether the first one stands there.
+    """
+
+    content: bytes
+    element: str
+    values: Sequence[str]
+    stands_in: Callable[[etree._Element, Sequence[str]], bool]
+
+
+Shorten = Callable[[bytes], "Shortened | None"]
+"""Shortens a request, given in UTF-8, where it can. `mm_soap.recipient.hot` has the only one, and says why it may."""
 
 Precheck = Callable[[etree._Element], None]
 """Looks at an operation's element before the schema does, and may raise `Refused`."""

@@ -17,7 +17,18 @@ from mm_soap.contract import OperationContract, Port, validate
 from mm_soap.errors import ConfigurationError, Refusal, Refused
 from mm_soap.soap import _spyne, envelope
 from mm_soap.soap.metrics import Metrics
-from mm_soap.soap.model import Call, Caller, Handler, Precheck, RefusedHook, StartResponse, Wsgi
+from mm_soap.soap.model import (
+    Call,
+    Caller,
+    Handler,
+    Precheck,
+    ProvenAnswer,
+    RefusedHook,
+    Shorten,
+    Shortened,
+    StartResponse,
+    Wsgi,
+)
 from mm_soap.soap.report import Progress, log_bad_answer, log_call, log_unexpected
 from mm_soap.soap.request import HttpError, check_headers, check_markup, read_body, to_utf8
 from mm_soap.xml import parse_untrusted
@@ -39,6 +50,7 @@ def soap_application(
     prechecks: Mapping[str, Precheck] | None = None,
     identify: Callable[[dict[str, Any]], Caller] = _anonymous,
     metrics: Metrics | None = None,
+    shorten: Shorten | None = None,
 ) -> Wsgi:
     """Return the WSGI application that serves one port.
 
@@ -51,12 +63,13 @@ def soap_application(
         prechecks: by operation name; called before the schema is asked.
         identify: tells who calls from the WSGI environment; the default knows the address alone.
         metrics: counts calls, where given.
+        shorten: takes repetitions out of requests, where given.
     """
     unknown = (set(handlers) | set(prechecks or ())) - set(port.operations)
     if unknown:
         raise ConfigurationError(f"{port.name} has no operation {', '.join(sorted(unknown))}")
     _spyne.silence_libraries()
-    settings = _Settings(port, published, body_limit, refused, dict(prechecks or {}), identify, metrics)
+    settings = _Settings(port, published, body_limit, refused, dict(prechecks or {}), identify, metrics, shorten)
     application: Wsgi = _Server(_application(port, handlers, settings.prechecks), settings)
     return application
 
@@ -70,6 +83,7 @@ class _Settings:
     prechecks: Mapping[str, Precheck]
     identify: Callable[[dict[str, Any]], Caller]
     metrics: Metrics | None
+    shorten: Shorten | None
 
 
 class _Transport(_spyne.HttpTransportContext):  # type: ignore[misc]
@@ -91,10 +105,27 @@ class _Protocol(_spyne.Soap11):  # type: ignore[misc]
         self.prechecks = prechecks
         self.by_input: dict[str, tuple[OperationContract, Any]] = {}
 
+    def takes(self, ctx: Any, shortened: Shortened) -> bool:
+        """Read a shortened request. False where it cannot stand for the whole, or the whole would be refused."""
+        try:
+            ctx.in_document = parse_untrusted(shortened.content)
+            self.decompose_incoming_envelope(ctx)
+            payload = ctx.in_body_doc
+            if payload.tag != shortened.element or not shortened.stands_in(payload, shortened.values):
+                return False
+            self.generate_method_contexts(ctx)
+            validate(payload)
+        except Refused:
+            ctx.udc.operation = None
+            return False
+        progress: Progress = ctx.udc
+        assert progress.operation is not None
+        name = progress.operation.name
+        ctx.in_object = [Call(progress.call_id, name, progress.caller, progress.raw, payload, shortened.values)]
+        return True
+
     def create_in_document(self, ctx: Any, charset: str | None = None) -> None:
         progress: Progress = ctx.udc
-        progress.raw = to_utf8(progress.raw, charset)
-        check_markup(progress.raw)
         ctx.in_document = parse_untrusted(progress.raw)
 
     def decompose_incoming_envelope(self, ctx: Any, message: Any = None) -> None:
@@ -121,6 +152,9 @@ class _Protocol(_spyne.Soap11):  # type: ignore[misc]
 
     def serialize(self, ctx: Any, message: Any) -> None:
         (answer,) = ctx.out_object
+        if isinstance(answer, ProvenAnswer) and answer.element == ctx.udc.operation.output:
+            ctx.out_string = [envelope.wrap(answer)]
+            return
         ctx.out_document = parse_untrusted(answer) if isinstance(answer, bytes) else answer
         if not isinstance(ctx.out_document, etree._Element) or ctx.out_document.tag != ctx.udc.operation.output:
             raise Refused(Refusal.SCHEMA_VIOLATION, "another element than the operation answers with")
@@ -185,14 +219,22 @@ class _Server(_spyne.WsgiApplication):  # type: ignore[misc]
             self.settings.metrics.count(progress.port, progress.operation_name or "-", str(code), seconds)
         start_response(status, [("Content-Type", _XML), ("Content-Length", str(len(body)))])
         ctx.close()
+        # A context and its parts refer to each other. Left so, they would hold the bytes of this call, some megabytes,
+        # until the next collection.
+        ctx.__dict__.clear()
         return [body]
 
     def _answer(self, ctx: Any, charset: str | None) -> bytes:
         requests, answers = self.app.in_protocol, self.app.out_protocol
-        requests.create_in_document(ctx, charset)
-        requests.decompose_incoming_envelope(ctx)
-        requests.generate_method_contexts(ctx)
-        requests.deserialize(ctx, requests.REQUEST)
+        progress: Progress = ctx.udc
+        progress.raw = to_utf8(progress.raw, charset)
+        check_markup(progress.raw)
+        shortened = self.settings.shorten(progress.raw) if self.settings.shorten is not None else None
+        if shortened is None or not requests.takes(ctx, shortened):
+            requests.create_in_document(ctx)
+            requests.decompose_incoming_envelope(ctx)
+            requests.generate_method_contexts(ctx)
+            requests.deserialize(ctx, requests.REQUEST)
         self.app.process_request(ctx)
         try:
             answers.serialize(ctx, answers.RESPONSE)

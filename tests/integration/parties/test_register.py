@@ -13,6 +13,7 @@ from mm_soap.far.callers import Callers
 from mm_soap.far.rights import Rights, SignatureQuestions, cancel_consents_of
 from mm_soap.far.store import metadata
 from mm_soap.recipient import PRECHECKS, recipient_handlers
+from mm_soap.recipient.hot import shorten
 from mm_soap.refusals import keep_refusals
 from mm_soap.soap import soap_application
 from mm_soap.storage import migrate, reading
@@ -59,6 +60,7 @@ def recipient(register: Register, engine: Engine, signing: Signing, callers: Cal
         body_limit=1_000_000,
         refused=keep_refusals(engine),
         prechecks=PRECHECKS,
+        shorten=shorten,
     )
 
 

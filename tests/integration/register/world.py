@@ -22,6 +22,7 @@ from mm_soap.far.store import metadata
 from mm_soap.message.identifiers import check_digit
 from mm_soap.persons import RegisteredPerson
 from mm_soap.recipient import PRECHECKS, recipient_handlers
+from mm_soap.recipient.hot import shorten
 from mm_soap.refusals import keep_refusals
 from mm_soap.soap import Caller, soap_application
 from mm_soap.storage import migrate, reading
@@ -117,6 +118,7 @@ class World:
             body_limit=1_000_000,
             refused=keep_refusals(self.engine, self.clock),
             prechecks=PRECHECKS,
+            shorten=shorten,
             identify=lambda environ: Caller(environ.get("test.organisation"), "127.0.0.1"),
         )
 

@@ -23,7 +23,7 @@ from mm_soap.far.account_tables import imported_account, request
 from mm_soap.far.accounts.store import _imports, read_history
 from mm_soap.far.audit import Change, changes
 from mm_soap.far.bulk import Imported, ImportRules, import_accounts
-from mm_soap.far.checking import ACCOUNT_COLUMNS, luhn_tables
+from mm_soap.far.checking import ACCOUNT_COLUMNS, _moment, luhn_tables
 from mm_soap.far.export import export_accounts
 from mm_soap.far.files import FileForm, Source, form_of
 from mm_soap.far.files_out import replacing, row_writer
@@ -380,3 +380,46 @@ def test_types_are_the_registers_own() -> None:
     from mm_soap.far.checking import _TYPES
 
     assert set(_TYPES.values()) == {AccountType.SECURE.value, AccountType.ANONYMOUS.value}
+
+
+@given(
+    st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=2)), UTC])),
+    st.sampled_from(["auto", "seconds", "milliseconds", "microseconds", "minutes"]),
+    st.sampled_from("T tW"),
+    st.booleans(),
+)
+def test_times_are_stored_as_isoformat_writes_them(at: datetime, precision: str, separator: str, zulu: bool) -> None:
+    text = at.isoformat(separator, precision)
+    text = text.replace("+00:00", "Z") if zulu else text
+    try:
+        expected = datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    except OverflowError:
+        expected = None
+    assert _moment(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-13-01T00:00:00Z",
+        "2026-02-30T00:00:00.000Z",
+        "2026-01-01T24:00:00.000Z",
+        "2026-W01-1T00:00:00Z",
+        "2026-W01-1T00:00:00.000Z",
+        "20260101T000000Z",
+        "2026-01-01T00:00:00,000Z",
+        "2026-01-01T00:00:00.00",
+        "2026-01-01T000000.12345Z",
+    ],
+)
+def test_odd_times_are_refused_or_stored_in_the_usual_form(text: str) -> None:
+    stored = _moment(text)
+    assert stored is None or datetime.strptime(stored, "%Y-%m-%d %H:%M:%S.%f").isoformat(" ", "microseconds") == stored
+
+
+@pytest.mark.parametrize("there", [ANNA, BO, FIRM])
+def test_an_account_between_those_of_a_file_is_in_nobodys_way(register: Register, bring: Import, there: str) -> None:
+    register.add_account(Account(there, ONE))
+    others = [one for one in (ANNA, BO, FIRM) if one != there]
+    assert bring(HEAD + "".join(line(one, TWO, "", "") for one in others)).added == 2
+    assert bring(HEAD + "".join(line(one, TWO, "", "") for one in (ANNA, BO, FIRM))).refused == 3

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import gc
 import io
 import logging
 import subprocess
 import sys
 import tracemalloc
+import weakref
 
 import pytest
 from lxml import etree
@@ -251,3 +253,20 @@ def test_metrics_render():
     text = metrics.render().decode()
     for code, operation in (("0", "isSenderAccepted"), ("5001", "-"), ("http415", "-")):
         assert f'mm_soap_calls_total{{port="authority",operation="{operation}",code="{code}"}} 1\n' in text
+
+
+def test_nothing_of_a_call_waits_for_the_garbage_collector():
+    kept = []
+
+    def handler(call: Call) -> bytes:
+        kept.append(weakref.ref(call))
+        return ANSWER
+
+    app = application(handler)
+    gc.collect()
+    gc.disable()
+    try:
+        assert post(app, soap(ASK))[0] == "200 OK"
+        assert kept[0]() is None
+    finally:
+        gc.enable()
