@@ -116,7 +116,7 @@ def _present_statement(dialect: str) -> Select[int, bool]:
 
 
 _Write = Callable[[Sequence[StagedRow], Collection[int], bool], None]
-"""Writes rows, given which of their recipients have an account, and whether nobody between the first and the last has one."""
+"""Writes rows, given whose recipients have an account, and whether nobody from the first to the last has one."""
 
 
 def _settle(

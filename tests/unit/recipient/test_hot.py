@@ -21,6 +21,7 @@ from mm_soap.errors import Refused
 from mm_soap.far import Account, Operator, Register, Sender, store
 from mm_soap.far.accounts import Accounts, Signing
 from mm_soap.far.callers import Callers
+from mm_soap.far.rights import cancel_consents_of
 from mm_soap.recipient import PRECHECKS, hot, recipient_handlers, wire
 from mm_soap.soap import Wsgi, soap_application
 from mm_soap.storage import migrate, writing
@@ -77,7 +78,8 @@ def application(engine: Engine, shorten: Callable[[bytes], Any] | None) -> Wsgi:
     callers = Callers(engine, unknown_allowed=True)
     verifier = UserSignatureVerifier((), system_clock)
     signing = Signing(verifier, FakeCompanies(), FakePersons(), system_clock, check_digits=True)
-    handlers = recipient_handlers(Register(engine), Accounts(engine, signing, callers), callers)
+    accounts = Accounts(engine, signing, callers, system_clock, closing=cancel_consents_of)
+    handlers = recipient_handlers(Register(engine), accounts, callers)
     return soap_application(
         ports()["recipient"], handlers, published=b"", body_limit=10**6, prechecks=PRECHECKS, shorten=shorten
     )
