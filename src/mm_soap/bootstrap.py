@@ -61,6 +61,10 @@ class Work(Protocol):
         """Begin, and return at once."""
         ...
 
+    def settle(self) -> None:
+        """Wait, for some seconds at most, until calls do not have to wait for the beginning of the work."""
+        ...
+
     def stop(self) -> None:
         """End, after what is under way."""
         ...

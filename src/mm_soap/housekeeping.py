@@ -43,6 +43,9 @@ class Housekeeping:
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
         self._thread.start()
 
+    def settle(self) -> None:
+        """Return at once: no call waits for this."""
+
     def stop(self) -> None:
         """End after the transaction that is under way."""
         self._stopping.set()

@@ -76,6 +76,7 @@ class RegisterClient:
         self._known: _Parties | None = None
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
+        self._tried = threading.Event()
 
     def reachable(self, sender: str, recipients: Sequence[str]) -> list[Reached]:
         """Ask isReachable for at most 1000 recipients; the answers are in the order of the question.
@@ -114,6 +115,10 @@ class RegisterClient:
         self._keeper = threading.Thread(target=self._keep_fresh, name="register-client", daemon=True)
         self._keeper.start()
 
+    def settle(self) -> None:
+        """Wait until the lists were asked for once, whether they came or not."""
+        self._tried.wait(_LONGEST_WAIT)
+
     def stop(self) -> None:
         """End the work in the background. A question under way is not waited for."""
         self._stopping.set()
@@ -126,6 +131,7 @@ class RegisterClient:
             except (RemoteFault, TransportError) as error:
                 _log.warning("The register could not be asked for senders and dispatchers: %s", error)
                 pause = _PAUSE_WHEN_AWAY
+            self._tried.set()
             self._stopping.wait(pause)
 
     def _parties(self) -> _Parties:

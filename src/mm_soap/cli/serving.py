@@ -37,7 +37,7 @@ def serve(config: Path, only: Sequence[str]) -> None:
     _check_port(settings)
     worker = _Worker(settings, list(parties))
     server = ServerSettings(settings.host, settings.port, settings.base_url, settings.threads, settings.workers)
-    serve_application(worker.application, server, start=worker.start, stop=worker.stop)
+    serve_application(worker.application, server, start=worker.start, settle=worker.settle, stop=worker.stop)
 
 
 def _check_port(settings: Settings) -> None:
@@ -76,6 +76,11 @@ class _Worker:
         """Start the work in the background."""
         for work in self._work():
             work.start()
+
+    def settle(self) -> None:
+        """Wait until no call has to wait for what the work in the background finds out first."""
+        for work in self._work():
+            work.settle()
 
     def stop(self) -> None:
         """Let the work in the background end."""

@@ -84,6 +84,9 @@ class EmbeddedEngine:
         """Tell that a delivery was accepted."""
         self._accepted.set()
 
+    def settle(self) -> None:
+        """Return at once: no call waits for the engine."""
+
     def stop(self) -> None:
         """Let the calls that are under way end, write their results down, and stop."""
         self._stopping.set()

@@ -55,6 +55,7 @@ def serve(
     settings: ServerSettings,
     *,
     start: Callable[[], None] | None = None,
+    settle: Callable[[], None] | None = None,
     stop: Callable[[], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then leave through SystemExit when the calls under way are answered.
@@ -66,9 +67,11 @@ def serve(
         settings: how to serve.
         start: called in each worker process after the application is made and before the first call; for the threads
             that work beside the calls.
+        settle: called in the first worker process, in a thread of its own, while calls are answered already; ``ready``
+            is printed when it returns.
         stop: called in each worker process after the last call.
     """
-    _Gunicorn(app_factory, settings, start, stop).run()
+    _Gunicorn(app_factory, settings, start, settle, stop).run()
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
@@ -77,11 +80,13 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         app_factory: Callable[[], Wsgi],
         settings: ServerSettings,
         start: Callable[[], None] | None,
+        settle: Callable[[], None] | None,
         stop: Callable[[], None] | None,
     ) -> None:
         self.app_factory = app_factory
         self.settings = settings
         self.start = start
+        self.settle = settle
         self.stop = stop
         super().__init__()
 
@@ -125,7 +130,12 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         if worker.age == 1:
             # The socket listens since before the fork, so a call that is made on this line waits in its queue at most
             # until the worker's loop begins.
-            print(f"ready {self.settings.url or _address(worker.sockets[0])}", flush=True)
+            threading.Thread(target=self.tell_ready, args=(_address(worker.sockets[0]),), daemon=True).start()
+
+    def tell_ready(self, address: str) -> None:
+        if self.settle is not None:
+            self.settle()
+        print(f"ready {self.settings.url or address}", flush=True)
 
     def worker_exit(self, server: Any, worker: Any) -> None:
         if self.stop is not None and worker.booted:

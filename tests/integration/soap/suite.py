@@ -74,10 +74,15 @@ def main() -> None:
         with note.open("a") as file:
             file.write(word + "\n")
 
+    def settle() -> None:
+        time.sleep(0.3)
+        hook("settle")
+
     serve(
         lambda: application(f"http://127.0.0.1:{port}"),  # type: ignore[arg-type,return-value]
         settings,
         start=lambda: hook("start"),
+        settle=settle,
         stop=lambda: hook("stop"),
     )
 

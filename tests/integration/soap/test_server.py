@@ -21,6 +21,10 @@ def body(recipient: str) -> bytes:
     ).encode()
 
 
+def test_it_is_ready_when_all_has_settled(own_server):
+    assert own_server.hooks == ["start", "settle"]  # the ready line was read
+
+
 def test_sigterm_lets_the_call_under_way_finish(own_server):
     answers = []
     caller = threading.Thread(target=lambda: answers.append(own_server.send(body("199001010002"))))
@@ -34,7 +38,7 @@ def test_sigterm_lets_the_call_under_way_finish(own_server):
     assert own_server.process.returncode == 0
     assert (out, err) == (b"", b"")  # the ready line was read before, and it was all
     assert time.monotonic() - started < 8
-    assert own_server.hooks == ["start", "stop"]
+    assert own_server.hooks == ["start", "settle", "stop"]
     with pytest.raises(ConnectionRefusedError):
         own_server.send(b"")
 
