@@ -1,0 +1,63 @@
+"""What the kit is told about the party that it judges: addresses, credentials and test identities, as a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from mm_soap.conformance.carrying import Line
+from mm_soap.errors import ConfigurationError
+
+Number = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
+"""A recipient's or an organisation's number."""
+
+
+class Plan(BaseModel):
+    """What every role's plan holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    timeout: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds to wait for bytes of an answer."""
+    ca: Path | None = None
+    """Certificates to trust for TLS; the system's without it."""
+    client_certificate: Path | None = None
+    """For mutual TLS."""
+    client_key: Path | None = None
+
+    def line(self, url: str) -> Line:
+        """Return the line to one of the party's services."""
+        return Line(url, self.timeout, self.ca, self.client_certificate, self.client_key)
+
+
+P = TypeVar("P", bound=Plan)
+
+
+def read_plan(path: Path, role: str, kind: type[P]) -> P:
+    """Return the plan of a role: the table of that name in a TOML file. Paths in it are relative to the file.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or something in it is wrong; the text says what.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get(role)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from None
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"{path} has no table [{role}].")
+    try:
+        plan = kind.model_validate(table)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in (role, *first["loc"]))
+        raise ConfigurationError(f"{path}, {place}: {first['msg']}") from None
+    return plan.model_copy(
+        update={
+            name: path.parent / value
+            for name in type(plan).model_fields
+            if isinstance(value := getattr(plan, name), Path)
+        }
+    )
