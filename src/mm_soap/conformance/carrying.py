@@ -19,7 +19,8 @@ from mm_soap.xml import SOAP_ENVELOPE, parse_untrusted, text_of
 
 _FAULT: Final = f"{{{SOAP_ENVELOPE}}}Fault"
 _MOST_BYTES: Final = 20 * 1024 * 1024
-_HEADERS: Final = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""', "Accept": "text/xml"}
+HEADERS: Final = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""', "Accept": "text/xml"}
+"""What goes with a call unless the case says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -163,34 +164,58 @@ class Line:
         """
         return self.post(wrap(element))
 
-    def post(self, body: bytes, headers: Mapping[str, str] = _HEADERS) -> Answer:
+    def post(self, body: bytes, headers: Mapping[str, str] = HEADERS, *, chunked: bool = False) -> Answer:
         """Send any body, and return what came back.
+
+        Args:
+            body: the bytes.
+            headers: all but Host and the length.
+            chunked: send it in chunks, without Content-Length.
 
         Raises:
             Broken: nothing came back.
         """
+        return self._request("POST", self.url, body, headers, chunked)
+
+    def get(self, url: str) -> Answer:
+        """Fetch what stands at an address.
+
+        Raises:
+            Broken: nothing came back.
+        """
+        return self._request("GET", url, b"", {}, False)
+
+    def _request(self, method: str, url: str, body: bytes, headers: Mapping[str, str], chunked: bool) -> Answer:
         started = time.monotonic()
-        status, raw = None, b""
+        answer = None
         try:
             response = self._pool.request(
-                "POST",
-                self.url,
-                body=body,
+                method,
+                url,
+                body=body or None if method == "GET" else body,
                 headers=dict(headers),
                 timeout=self.timeout,
                 retries=False,
                 redirect=False,
                 preload_content=False,
+                **({"chunked": True} if chunked else {}),
             )
             try:
-                status, raw = response.status, response.read(_MOST_BYTES)
+                raw = response.read(_MOST_BYTES, decode_content=True)
+                answer = Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, raw)
             finally:
                 response.release_conn()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:
             raise Broken(f"No answer came: {type(error).__name__}.", "HTTP") from None
         finally:
-            self.exchanges.append(Exchange(self.url, body, status, raw, time.monotonic() - started))
-        return Answer(status, {name.lower(): value for name, value in response.headers.items()}, raw)
+            if answer is None or answer.status != 200:
+                # Some close the connection after a refusal, and do not say so.
+                self._pool.clear()
+            status, raw = (answer.status, answer.raw) if answer else (None, b"")
+            came = tuple(answer.headers.items()) if answer else ()
+            seconds = time.monotonic() - started
+            self.exchanges.append(Exchange(url, body, status, raw, seconds, method, tuple(headers.items()), came))
+        return answer
 
     def take(self) -> tuple[Exchange, ...]:
         """Return what went and came since the last call of this, and forget it."""

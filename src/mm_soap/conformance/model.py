@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -56,14 +56,30 @@ class Case(Generic[T]):
     rule: str
     remedy: str
     check: Callable[[T], None]
+    needs: tuple[str, ...] = ()
+    """Ids of cases without which this one says nothing new: where one of them failed, it is not tried."""
+
+    @property
+    def group(self) -> str:
+        """What the case is about: the operation, or another part of the contract."""
+        return self.id.split(".")[1]
 
 
 class Cases(Generic[T]):
-    """The cases of one role, in the order in which they are tried."""
+    """The cases of one role, in the order in which they are tried.
 
-    def __init__(self, role: str) -> None:
+    Args:
+        role: whose they are.
+        parts: cases of the same role that stand in other modules, in order.
+    """
+
+    def __init__(self, role: str, *parts: Cases[T]) -> None:
         self.role = role
         self._cases: dict[str, Case[T]] = {}
+        for case in (case for part in parts for case in part):
+            if case.id in self._cases or (missing := set(case.needs) - self._cases.keys()):
+                raise ValueError(f"{case.id} is there twice" if case.id in self._cases else f"{case.id}: {missing}")
+            self._cases[case.id] = case
 
     def __iter__(self) -> Iterator[Case[T]]:
         return iter(self._cases.values())
@@ -71,24 +87,34 @@ class Cases(Generic[T]):
     def __len__(self) -> int:
         return len(self._cases)
 
-    def case(self, name: str, *, rule: str, remedy: str) -> Callable[[Callable[[T], None]], Callable[[T], None]]:
+    def case(
+        self, name: str, *, rule: str, remedy: str, needs: Iterable[str] = ()
+    ) -> Callable[[Callable[[T], None]], Callable[[T], None]]:
         """Add a function as a case; its docstring's first line is the title.
 
         Args:
             name: the id without the role.
             rule: where the rule comes from.
             remedy: what to do where it fails, in one sentence.
+            needs: cases before this one, without the role, that must not have failed for this one to say anything new.
         """
 
         def add(check: Callable[[T], None]) -> Callable[[T], None]:
-            case_id = f"{self.role}.{name}"
-            if case_id in self._cases:
-                raise ValueError(f"{case_id} is there twice")
             title = (check.__doc__ or "").strip().split("\n")[0]
-            self._cases[case_id] = Case(case_id, title, rule, remedy, check)
+            self.add(name, title, check, rule=rule, remedy=remedy, needs=needs)
             return check
 
         return add
+
+    def add(
+        self, name: str, title: str, check: Callable[[T], None], *, rule: str, remedy: str, needs: Iterable[str] = ()
+    ) -> None:
+        """Add a case that stands in a table; the arguments are those of `case` and `Case`."""
+        case_id = f"{self.role}.{name}"
+        if case_id in self._cases:
+            raise ValueError(f"{case_id} is there twice")
+        needed = tuple(f"{self.role}.{one}" for one in needs)
+        self._cases[case_id] = Case(case_id, title, rule, remedy, check, needed)
 
 
 @dataclass(frozen=True)
@@ -101,6 +127,9 @@ class Exchange:
     """The HTTP status; None if nothing came back."""
     received: bytes
     seconds: float
+    method: str = "POST"
+    sent_headers: tuple[tuple[str, str], ...] = ()
+    received_headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

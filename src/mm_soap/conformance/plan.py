@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from mm_soap.conformance.carrying import Line
+from mm_soap.conformance.model import Case
+from mm_soap.config import Settings
 from mm_soap.errors import ConfigurationError
 
 Number = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
@@ -34,6 +38,7 @@ class Plan(BaseModel):
 
 
 P = TypeVar("P", bound=Plan)
+T = TypeVar("T")
 
 
 def read_plan(path: Path, role: str, kind: type[P]) -> P:
@@ -61,3 +66,22 @@ def read_plan(path: Path, role: str, kind: type[P]) -> P:
             if isinstance(value := getattr(plan, name), Path)
         }
     )
+
+
+@dataclass(frozen=True)
+class Role(Generic[P, T]):
+    """All that the kit has to know about one role: what its module says of it in ``ROLE``.
+
+    Args:
+        name: what stands in the command, and in the plan as a table.
+        plan: the kind of its plan.
+        cases: in order.
+        target: makes, from the plan, what each case gets, and the lines that it calls by.
+        demonstration: the plan's table for a demonstration with these settings.
+    """
+
+    name: str
+    plan: type[P]
+    cases: Iterable[Case[T]]
+    target: Callable[[P], tuple[T, Sequence[Line]]]
+    demonstration: Callable[[Settings], dict[str, object]]

@@ -36,9 +36,15 @@ def run(
         told: is told of each finding as soon as it is there.
     """
     report = Report(role, tuple(line.url for line in lines), clock())
+    broken: set[str] = set()
     for case in cases:
         started = time.monotonic()
-        verdict, what, place = _tried(case, target)
+        if missing := [one for one in case.needs if one in broken]:
+            verdict, what, place = Verdict.NOT_TRIED, f"{missing[0]} comes first: it did not pass.", ""
+        else:
+            verdict, what, place = _tried(case, target)
+        if verdict is Verdict.FAILED or missing:
+            broken.add(case.id)
         exchanges = tuple(exchange for line in lines for exchange in line.take())
         finding = Finding(case, verdict, what, place, exchanges, time.monotonic() - started)  # type: ignore[arg-type]
         report.findings.append(finding)
