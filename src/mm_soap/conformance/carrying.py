@@ -198,7 +198,7 @@ class Line:
                 retries=False,
                 redirect=False,
                 preload_content=False,
-                **({"chunked": True} if chunked else {}),
+                chunked=chunked,
             )
             try:
                 raw = response.read(_MOST_BYTES, decode_content=True)

@@ -10,9 +10,9 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from mm_soap.config import Settings
 from mm_soap.conformance.carrying import Line
 from mm_soap.conformance.model import Case
-from mm_soap.config import Settings
 from mm_soap.errors import ConfigurationError
 
 Number = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]

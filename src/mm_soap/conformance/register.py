@@ -8,10 +8,13 @@ from typing import Final
 from mm_soap.conformance import (
     register_accounts,
     register_authority,
+    register_envelopes,
     register_faults,
     register_life,
     register_lookups,
+    register_reach,
     register_soap,
+    register_wsdl,
 )
 from mm_soap.conformance.carrying import Line
 from mm_soap.conformance.model import Cases
@@ -23,7 +26,10 @@ CASES: Final = Cases(
     register_soap.BEFORE,
     register_faults.CASES,
     register_lookups.CASES,
+    register_reach.CASES,
     register_soap.CASES,
+    register_envelopes.CASES,
+    register_wsdl.CASES,
     register_accounts.CASES,
     register_authority.CASES,
     register_life.CASES,

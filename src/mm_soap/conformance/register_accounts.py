@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 from mm_soap.conformance.model import Cases
-from mm_soap.conformance.register_faults import CODED
 from mm_soap.conformance.register_lookups import rows
 from mm_soap.conformance.register_requests import JUNK, account, change, identity, preferences
-from mm_soap.conformance.register_soap import BASE
+from mm_soap.conformance.register_soap import BASE, CODED
 from mm_soap.conformance.register_target import Register, expect, given, value
 
 CASES: Final = Cases[Register]("register")

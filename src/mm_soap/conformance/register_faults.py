@@ -8,15 +8,13 @@ from typing import Final
 from mm_soap.conformance.carrying import Answer, Fault
 from mm_soap.conformance.model import Broken, Cases, NotTried
 from mm_soap.conformance.register_requests import OPERATIONS, argument, element, incomplete
-from mm_soap.conformance.register_soap import BASE
+from mm_soap.conformance.register_soap import BASE, CODED
 from mm_soap.conformance.register_target import BAD_INPUT, Register, contract_of, expect
 from mm_soap.contract import validate
 from mm_soap.errors import Refused
 from mm_soap.xml import SOAP_ENVELOPE
 
 CASES: Final = Cases[Register]("register")
-CODED: Final = (*BASE, "fault.detail", "fault.code")
-"""What a case needs that looks at a code."""
 _FAULT: Final = f"{{{SOAP_ENVELOPE}}}Fault"
 _ERRORS: Final = "errors, the first lines"
 

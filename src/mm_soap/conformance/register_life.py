@@ -7,9 +7,9 @@ from typing import Final
 from lxml import etree
 
 from mm_soap.conformance.model import Cases, NotTried
-from mm_soap.conformance.register_faults import CODED
 from mm_soap.conformance.register_lookups import rows
 from mm_soap.conformance.register_requests import account, identity, preferences, verify
+from mm_soap.conformance.register_soap import CODED
 from mm_soap.conformance.register_target import Register, expect, value
 from mm_soap.user_signatures import UserSignature
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from lxml import etree
 
 from mm_soap.conformance.model import Cases
-from mm_soap.conformance.register_faults import CODED
 from mm_soap.conformance.register_requests import element, lookup
-from mm_soap.conformance.register_soap import BASE
+from mm_soap.conformance.register_soap import BASE, CODED
 from mm_soap.conformance.register_target import BAD_INPUT, Register, checked, expect, given, strangers, value
 
 CASES: Final = Cases[Register]("register")
@@ -25,7 +25,6 @@ _BAD_IDS: Final = {
     "a space before it": " {0}",
     "nothing": "",
 }
-Check = Callable[[Register, str], None]
 
 
 class Rows:
@@ -154,7 +153,7 @@ def _repeated(register: Register, operation: str) -> None:
     expect(first == second, "The same call, made twice, was answered in two ways.", "return")
 
 
-_LOOKUPS: Final[dict[str, tuple[str, str, str, Check, tuple[str, ...]]]] = {
+_LOOKUPS: Final[dict[str, tuple[str, str, str, Callable[..., None], tuple[str, ...]]]] = {
     "answer": (
         "{0} answers with one row for an id, in the contract's namespaces",
         "services, {0}; contract.json",
@@ -260,75 +259,8 @@ for _operation in ("isRegistered", "isReachable"):
         CASES.add(
             f"{_operation}.{_name}",
             f"{_title.format(_operation)}.",
-            lambda register, check=_check, operation=_operation: check(register, operation),
+            partial(_check, operation=_operation),
             rule=_rule.format(_operation),
             remedy=_remedy.format(_operation),
             needs=[one.format(_operation) for one in _needs],
         )
-
-
-def _accepted(register: Register, recipient: str, sender: str, wanted: bool) -> None:
-    found = value(rows(register, "isReachable", [recipient], sender).only(), "SenderAccepted")
-    holds = found in (("true", "1") if wanted else ("false", "0"))
-    expect(holds, f"SenderAccepted must be {str(wanted).lower()}; it is {found}.", "SenderAccepted")
-
-
-@CASES.case(
-    "isReachable.accepted",
-    rule="services, getAccountPreferences: the default is all",
-    remedy="Answer SenderAccepted true for a connected sender that the recipient has not deselected.",
-    needs=("isReachable.answer",),
-)
-def accepted(register: Register) -> None:
-    """isReachable says that a recipient accepts a connected sender."""
-    _accepted(register, register.plan.reachable, register.plan.sender, True)
-
-
-@CASES.case(
-    "isReachable.unknown-not-accepted",
-    rule="services, isReachable: an unknown id is a normal answer",
-    remedy="Answer SenderAccepted false for an unknown id.",
-    needs=("isReachable.unknown",),
-)
-def unknown_not_accepted(register: Register) -> None:
-    """isReachable says SenderAccepted false for an unknown id."""
-    _accepted(register, register.plan.unknown, register.plan.sender, False)
-
-
-@CASES.case(
-    "isReachable.deselected",
-    rule="services, getAccountPreferences: a recipient deselects",
-    remedy="Answer SenderAccepted false where the recipient has deselected the sender that is asked for.",
-    needs=("isReachable.answer",),
-)
-def deselected(register: Register) -> None:
-    """isReachable says SenderAccepted false where the recipient has deselected the sender."""
-    plan = register.plan
-    recipient, sender = given(plan.deselecting, "deselecting"), given(plan.deselected_sender, "deselected_sender")
-    _accepted(register, recipient, sender, False)
-
-
-@CASES.case(
-    "isReachable.none",
-    rule="contract.json, isReachable: no id is allowed",
-    remedy="Answer a request without ids with no rows.",
-    needs=("isReachable.answer",),
-)
-def none(register: Register) -> None:
-    """isReachable answers a call without ids without rows."""
-    found = rows(register, "isReachable", []).rows
-    expect(not found, f"{len(found)} rows came.", "return")
-
-
-@CASES.case(
-    "isReachable.same-status",
-    rule="services, isReachable: the same AccountStatus",
-    remedy="Answer both operations from the same data.",
-    needs=("isReachable.unknown", "isRegistered.unknown"),
-)
-def same_status(register: Register) -> None:
-    """isReachable and isRegistered agree who the operator of an account is."""
-    number = register.plan.reachable
-    one, two = (rows(register, operation, [number]) for operation in ("isRegistered", "isReachable"))
-    for path in ("Pending", "ServiceSupplier/ServiceAdress", "LastRegistration"):
-        expect(one.the(path) == two.the(path), "The two operations say different things.", f"AccountStatus/{path}")

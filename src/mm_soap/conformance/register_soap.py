@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
-from urllib.parse import urlsplit
 
-from lxml import etree
-
-from mm_soap.conformance.carrying import HEADERS, Answer, Line
-from mm_soap.conformance.model import Broken, Cases, NotTried
-from mm_soap.conformance.register_requests import OPERATIONS, argument, lookup
+from mm_soap.conformance.carrying import HEADERS, Answer
+from mm_soap.conformance.model import Broken, Cases
+from mm_soap.conformance.register_requests import argument, lookup
 from mm_soap.conformance.register_target import (
-    BAD_INPUT,
     Register,
-    checked,
     contract_of,
     expect,
-    port_of,
     value,
 )
-from mm_soap.contract import ports
-from mm_soap.errors import Refused
 from mm_soap.soap.envelope import wrap
-from mm_soap.xml import RECIPIENT_V2, RECIPIENT_V3, SOAP_ENVELOPE, parse_untrusted
+from mm_soap.xml import RECIPIENT_V3, SOAP_ENVELOPE
 
 BEFORE: Final = Cases[Register]("register")
 """What every other case rests on."""
 CASES: Final = Cases[Register]("register")
 BASE: Final = ("soap.content-type", "soap.envelope")
-_CODED: Final = (*BASE, "fault.detail", "fault.code")
+"""What a case needs that looks at an answer."""
+CODED: Final = (*BASE, "fault.detail", "fault.code")
+"""What a case needs that looks at the code of a fault."""
 
 
 def _plain(register: Register) -> tuple[Answer, Answer]:
@@ -67,7 +62,7 @@ def envelope(register: Register) -> None:
         answer.payload()
 
 
-_LOOKUP: Final = "isRegistered"
+LOOKUP: Final = "isRegistered"
 
 
 @dataclass(frozen=True)
@@ -77,60 +72,63 @@ class _Sent:
     chunked: bool = False
 
 
-def _usual(register: Register) -> str:
-    return wrap(_request(register)).decode()
+def usual(register: Register) -> str:
+    """Return the simplest call of isRegistered in its envelope."""
+    return wrap(request(register)).decode()
 
 
-def _request(register: Register) -> bytes:
-    return lookup(_LOOKUP, "", [register.plan.reachable])
+def request(register: Register) -> bytes:
+    """Return the simplest call of isRegistered without an envelope."""
+    return lookup(LOOKUP, "", [register.plan.reachable])
 
 
 def _without(name: str) -> dict[str, str]:
     return {key: content for key, content in HEADERS.items() if key != name}
 
 
-def _written(register: Register, prefix: str = "q", inside: str | None = None) -> str:
-    # The same request with another prefix everywhere, or with the id written in another way.
+def written(register: Register, prefix: str = "q", inside: str | None = None) -> str:
+    """Return that call with another prefix everywhere, and the id as it is or as it is written in ``inside``."""
+    names = f'xmlns:E="{SOAP_ENVELOPE}"\n xmlns:{prefix}="{RECIPIENT_V3}"'
+    number = inside or register.plan.reachable
     return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<E:Envelope xmlns:E="{SOAP_ENVELOPE}"\n xmlns:{prefix}="{RECIPIENT_V3}">\n'
-        f"  <E:Header/>\n  <E:Body>\n    <{prefix}:{_LOOKUP}>\n      <{prefix}:recipientId>"
-        f"{inside or register.plan.reachable}</{prefix}:recipientId>\n    </{prefix}:{_LOOKUP}>\n  </E:Body>\n</E:Envelope>\n"
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<E:Envelope {names}>\n  <E:Header/>\n  <E:Body>\n    <{prefix}:{LOOKUP}>\n'
+        f"      <{prefix}:recipientId>{number}</{prefix}:recipientId>\n    </{prefix}:{LOOKUP}>\n  </E:Body>\n</E:Envelope>\n"
     )
 
 
 def _split(register: Register, form: str) -> _Sent:
     number = register.plan.reachable
-    return _Sent(_written(register, inside=form.format(number[:5], number[5:])).encode())
+    return _Sent(written(register, inside=form.format(number[:5], number[5:])).encode())
 
 
 def _latin1(register: Register) -> _Sent:
-    text = _written(register).replace("UTF-8", "ISO-8859-1").replace("<E:Header/>", "<E:Header/><!-- åäö -->")
+    text = written(register).replace("UTF-8", "ISO-8859-1").replace("<E:Header/>", "<E:Header/><!-- åäö -->")
     return _Sent(text.encode("latin-1"), {**HEADERS, "Content-Type": "text/xml; charset=iso-8859-1"})
 
 
 def _header(register: Register) -> _Sent:
     header = '<soap:Header><n:note xmlns:n="urn:example:note">x</n:note></soap:Header>'
-    return _Sent(_usual(register).replace("<soap:Body>", f"{header}<soap:Body>").encode())
+    return _Sent(usual(register).replace("<soap:Body>", f"{header}<soap:Body>").encode())
 
 
-_SAME: Final = {
+_SAME: Final[dict[str, tuple[str, str, str, Callable[[Register], _Sent]]]] = {
     "action-absent": (
         "A request without the header SOAPAction is answered",
         "wire, SOAPAction",
         "Choose the operation by the element in the Body, and do not ask for a SOAPAction.",
-        lambda register: _Sent(_usual(register).encode(), _without("SOAPAction")),
+        lambda register: _Sent(usual(register).encode(), _without("SOAPAction")),
     ),
     "action-named": (
         "A request whose SOAPAction names the operation is answered",
         "wire, SOAPAction",
         "Choose the operation by the element in the Body, whatever SOAPAction says.",
-        lambda register: _Sent(_usual(register).encode(), {**HEADERS, "SOAPAction": f'"{_LOOKUP}"'}),
+        lambda register: _Sent(usual(register).encode(), {**HEADERS, "SOAPAction": f'"{LOOKUP}"'}),
     ),
     "no-charset": (
         "A request with Content-Type text/xml without a charset is answered",
         "wire, Content-Type",
         "Take text/xml without a charset, and read the encoding from the XML.",
-        lambda register: _Sent(_usual(register).encode(), {**HEADERS, "Content-Type": "text/xml"}),
+        lambda register: _Sent(usual(register).encode(), {**HEADERS, "Content-Type": "text/xml"}),
     ),
     "latin-1": (
         "A request in ISO-8859-1 that says so is answered",
@@ -142,7 +140,7 @@ _SAME: Final = {
         "A request with other prefixes and with white space between elements is answered",
         "wire, Signatures on the wire",
         "Compare namespaces and local names, never prefixes, and skip white space between elements.",
-        lambda register: _Sent(_written(register).encode()),
+        lambda register: _Sent(written(register).encode()),
     ),
     "comment": (
         "A comment inside a value does not cut the value short",
@@ -172,15 +170,16 @@ _SAME: Final = {
         "A caller that takes gzip gets an answer that it can read",
         "wire, Accept-Encoding",
         "Compress an answer only together with the header Content-Encoding, or do not compress it.",
-        lambda register: _Sent(_usual(register).encode(), {**HEADERS, "Accept-Encoding": "gzip"}),
+        lambda register: _Sent(usual(register).encode(), {**HEADERS, "Accept-Encoding": "gzip"}),
     ),
 }
 
 
-def _same(register: Register, sent: _Sent) -> None:
-    found = register.recipient.post(sent.body, sent.headers).result(contract_of(_LOOKUP).output)
+def _same(register: Register, make: Callable[[Register], _Sent]) -> None:
+    sent = make(register)
+    found = register.recipient.post(sent.body, sent.headers).result(contract_of(LOOKUP).output)
     number = value(found, "return/RecipientId")
-    usual = register.ask(_LOOKUP, _request(register))
+    usual = register.ask(LOOKUP, request(register))
     expect(number == value(usual, "return/RecipientId"), "Another recipient is answered than was asked for.", "return")
 
 
@@ -188,7 +187,7 @@ for _name, (_title, _rule, _remedy, _make) in _SAME.items():
     CASES.add(
         f"soap.{_name}",
         f"{_title}.",
-        lambda register, make=_make: _same(register, make(register)),
+        partial(_same, make=_make),
         rule=_rule,
         remedy=_remedy,
         needs=(*BASE, "isRegistered.answer"),
@@ -203,7 +202,7 @@ for _name, (_title, _rule, _remedy, _make) in _SAME.items():
 )
 def connection_close(register: Register) -> None:
     """An answer says Connection: close when the request did."""
-    answer = register.recipient.post(wrap(_request(register)), {**HEADERS, "Connection": "close"})
+    answer = register.recipient.post(wrap(request(register)), {**HEADERS, "Connection": "close"})
     said = answer.headers.get("connection", "nothing").lower()
     expect(said == "close", f"The answer says {said}.", "Connection")
 
@@ -215,7 +214,7 @@ def _or_http(answer: Answer, *statuses: int) -> None:
     if answer.status != 200:
         wanted = " or ".join(map(str, (200, *statuses)))
         raise Broken(f"HTTP {wanted} was expected; {answer.status} came.", "HTTP")
-    answer.result(contract_of(_LOOKUP).output)
+    answer.result(contract_of(LOOKUP).output)
 
 
 @CASES.case(
@@ -226,7 +225,7 @@ def _or_http(answer: Answer, *statuses: int) -> None:
 )
 def chunked(register: Register) -> None:
     """A request in chunks without a length is answered, or refused with HTTP 411."""
-    _or_http(register.recipient.post(wrap(_request(register)), chunked=True), 411)
+    _or_http(register.recipient.post(wrap(request(register)), chunked=True), 411)
 
 
 @CASES.case(
@@ -238,7 +237,7 @@ def chunked(register: Register) -> None:
 def compressed(register: Register) -> None:
     """A compressed request is answered, or refused with HTTP 415."""
     headers = {**HEADERS, "Content-Encoding": "gzip"}
-    _or_http(register.recipient.post(gzip.compress(wrap(_request(register))), headers), 415)
+    _or_http(register.recipient.post(gzip.compress(wrap(request(register))), headers), 415)
 
 
 @CASES.case(
@@ -249,205 +248,5 @@ def compressed(register: Register) -> None:
 def not_xml(register: Register) -> None:
     """A request that is not declared as text/xml is refused with HTTP 415."""
     for kind in ("text/plain; charset=utf-8", "application/soap+xml; charset=utf-8"):
-        answer = register.recipient.post(wrap(_request(register)), {**HEADERS, "Content-Type": kind})
+        answer = register.recipient.post(wrap(request(register)), {**HEADERS, "Content-Type": kind})
         expect(answer.status == 415, f"HTTP 415 was expected for {kind}; {answer.status} came.", "HTTP")
-
-
-_ENTITY: Final = '<!DOCTYPE E [<!ENTITY e "{}">]>'
-
-
-def _entity(register: Register) -> bytes:
-    text = _written(register, inside="&e;")
-    return text.replace("?>\n", "?>" + _ENTITY.format(register.plan.reachable), 1).encode()
-
-
-def _in_body(register: Register, inner: str) -> bytes:
-    return f'<E:Envelope xmlns:E="{SOAP_ENVELOPE}"><E:Body>{inner}</E:Body></E:Envelope>'.encode()
-
-
-def _wrong_version(register: Register) -> bytes:
-    return _usual(register).replace(SOAP_ENVELOPE, "http://www.w3.org/2003/05/soap-envelope").encode()
-
-
-def _understand(register: Register) -> bytes:
-    block = '<soap:Header><n:n xmlns:n="urn:example:note" soap:mustUnderstand="1">x</n:n></soap:Header>'
-    return _usual(register).replace("<soap:Body>", f"{block}<soap:Body>").encode()
-
-
-_REFUSED: Final = {
-    "malformed": (
-        "A request that is not well-formed XML is refused",
-        "errors, 5001 malformed XML",
-        "Refuse XML that is not well-formed with a fault of code 5001.",
-        "",
-        lambda register: _usual(register).removesuffix("</soap:Envelope>").encode(),
-    ),
-    "empty": (
-        "An empty request is refused",
-        "errors, 5001 malformed XML",
-        "Refuse a request without content with a fault of code 5001.",
-        "",
-        lambda register: b"",
-    ),
-    "no-envelope": (
-        "XML that is no SOAP envelope is refused",
-        "errors, 5001 bad input",
-        "Refuse a request whose root is not an Envelope with a fault of code 5001.",
-        "",
-        _request,
-    ),
-    "doctype": (
-        "A document type declaration is refused",
-        "design, The SOAP shell; errors, 5001 bad input",
-        "Refuse every request with a DOCTYPE, before anything in it is read.",
-        "",
-        lambda register: _written(register).replace("?>\n", "?><!DOCTYPE E>", 1).encode(),
-    ),
-    "entity": (
-        "An entity is refused and never expanded",
-        "design, The SOAP shell; errors, 5001 bad input",
-        "Switch off document type declarations and entities in the parser, and refuse a request that has them.",
-        "",
-        _entity,
-    ),
-    "version": (
-        "An envelope of SOAP 1.2 is refused as a wrong version",
-        "README, SOAP 1.1",
-        "Refuse an Envelope in another namespace with the faultcode VersionMismatch.",
-        "VersionMismatch",
-        _wrong_version,
-    ),
-    "must-understand": (
-        "A header that must be understood, and is not, is refused",
-        "README, SOAP 1.1",
-        "Refuse unknown header blocks with mustUnderstand=1, with the faultcode MustUnderstand.",
-        "MustUnderstand",
-        _understand,
-    ),
-    "two-elements": (
-        "A Body with two elements is refused",
-        "signing, What a signature does not prove",
-        "Refuse a Body that does not hold exactly one element.",
-        "",
-        lambda register: _in_body(register, _request(register).decode() * 2),
-    ),
-    "two-bodies": (
-        "An envelope with two Body elements is refused",
-        "signing, What a signature does not prove",
-        "Refuse an Envelope that does not hold exactly one Body.",
-        "",
-        lambda register: _in_body(register, f"{_request(register).decode()}</E:Body><E:Body>"),
-    ),
-    "empty-body": (
-        "An empty Body is refused",
-        "signing, What a signature does not prove",
-        "Refuse a Body without an element with a fault of code 5001.",
-        "",
-        lambda register: _in_body(register, ""),
-    ),
-    "unknown-operation": (
-        "An operation that the service does not have is refused",
-        "errors, 5001 bad input",
-        "Refuse an element in the Body that is no operation with a fault of code 5001.",
-        "",
-        lambda register: _in_body(register, f'<isKnown xmlns="{RECIPIENT_V3}"/>'),
-    ),
-    "wrong-namespace": (
-        "An operation's name in the namespace of another version is refused",
-        "services, Recipient",
-        "Choose the operation by namespace and name together: isRegistered stands in Recipient/v3 alone.",
-        "",
-        lambda register: wrap(_request(register).replace(RECIPIENT_V3.encode(), RECIPIENT_V2.encode())),
-    ),
-}
-
-
-def _refused(register: Register, body: bytes, faultcode: str) -> None:
-    answer = register.recipient.post(body)
-    if faultcode:
-        found = answer.fault().faultcode
-        expect(found == faultcode, f"The faultcode must be {faultcode}; it is {found}.", "Fault/faultcode")
-    else:
-        checked(answer, *BAD_INPUT)
-
-
-for _name, (_title, _rule, _remedy, _faultcode, _make) in _REFUSED.items():
-    CASES.add(
-        f"soap.{_name}",
-        f"{_title}.",
-        lambda register, make=_make, faultcode=_faultcode: _refused(register, make(register), faultcode),
-        rule=_rule,
-        remedy=_remedy,
-        needs=BASE if _faultcode else _CODED,
-    )
-
-
-# The WSDL
-
-_WSDL: Final = "{http://schemas.xmlsoap.org/wsdl/}"
-_XS: Final = "{http://www.w3.org/2001/XMLSchema}"
-_MOST_FILES: Final = 100
-
-
-def _document(line: Line, url: str) -> etree._Element:
-    answer = line.get(url)
-    expect(answer.status == 200, f"HTTP 200 was expected; {answer.status} came.", urlsplit(url).path)
-    try:
-        return parse_untrusted(answer.raw)
-    except Refused as refused:
-        raise Broken(f"What is served is not XML: {refused.refusal.name}.", urlsplit(url).path) from None
-
-
-def _wsdls(register: Register) -> list[tuple[Line, etree._Element]]:
-    return [(line, _document(line, f"{line.url}?wsdl")) for line in register.lines]
-
-
-def _imports(document: etree._Element) -> list[str]:
-    wanted = (f"{_XS}import", f"{_XS}include", f"{_WSDL}import")
-    found = ((node.get("schemaLocation") or node.get("location")) for node in document.iter(*wanted))
-    return [str(location) for location in found if location]
-
-
-@CASES.case("wsdl.served", rule="design, What others may rely on", remedy="Answer GET with ?wsdl with the WSDL.")
-def wsdl_served(register: Register) -> None:
-    """Each service answers GET with ?wsdl with its WSDL."""
-    for _, document in _wsdls(register):
-        expect(document.tag == f"{_WSDL}definitions", "The root must be definitions of WSDL 1.1.", "?wsdl")
-
-
-@CASES.case(
-    "wsdl.imports",
-    rule="wire, every schemaLocation",
-    remedy="Write every schemaLocation, in WSDLs and schemas, as an absolute URL that the server answers.",
-    needs=("wsdl.served",),
-)
-def wsdl_imports(register: Register) -> None:
-    """Every import of the WSDLs and of their schemas is an absolute URL that resolves."""
-    seen: set[str] = set()
-    waiting = [(line, location) for line, document in _wsdls(register) for location in _imports(document)]
-    if not waiting:
-        raise NotTried("The WSDLs import nothing.")
-    while waiting and len(seen) < _MOST_FILES:
-        line, location = waiting.pop()
-        if location in seen:
-            continue
-        seen.add(location)
-        expect("://" in location, "A schemaLocation is relative.", "schemaLocation")
-        expect(urlsplit(location).netloc == urlsplit(line.url).netloc, "It leads to another host.", "schemaLocation")
-        waiting += [(line, one) for one in _imports(_document(line, location))]
-
-
-@CASES.case(
-    "wsdl.operations",
-    rule="contract.json, operations",
-    remedy="Serve the contract's WSDL as it is: no operation more, none less, and none renamed.",
-    needs=("wsdl.served",),
-)
-def wsdl_operations(register: Register) -> None:
-    """Each WSDL names the operations of the contract."""
-    for (_, document), name in zip(_wsdls(register), ("recipient", "authority"), strict=True):
-        found = {str(node.get("name")) for node in document.iterfind(f"{_WSDL}portType/{_WSDL}operation")}
-        wanted = {operation for operation in OPERATIONS if port_of(operation) is ports()[name]}
-        missing, more = sorted(wanted - found), sorted(found - wanted)
-        expect(not missing, f"The WSDL lacks {', '.join(missing)}.", "portType")
-        expect(not more, f"The WSDL has {len(more)} operations that the contract has not.", "portType")

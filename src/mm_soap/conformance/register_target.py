@@ -11,10 +11,10 @@ from typing import Annotated, Final, TypeVar
 from lxml import etree
 from pydantic import Field, StringConstraints
 
+from mm_soap.config import Settings
 from mm_soap.conformance.carrying import Answer, Fault, Line
 from mm_soap.conformance.model import Broken, NotTried
 from mm_soap.conformance.plan import Number, Plan
-from mm_soap.config import Settings
 from mm_soap.contract import OperationContract, Port, ports
 from mm_soap.demonstration import (
     COMPANY,

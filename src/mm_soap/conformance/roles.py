@@ -10,7 +10,7 @@ from typing import Any, Final
 from mm_soap.conformance.plan import Role
 
 ROLES: Final[Mapping[str, str]] = MappingProxyType({"register": "an address register: Recipient and Authority"})
-"""By name; the value says whom it judges. A role NAME stands in the module ``mm_soap.conformance.NAME``, as ``ROLE``."""
+"""By name; the value says whom it judges. A role stands in the module of its name in this package, as ``ROLE``."""
 
 
 def role_of(name: str) -> Role[Any, Any]:
