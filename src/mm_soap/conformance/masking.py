@@ -1,7 +1,7 @@
-"""Captured messages without what is personal: bodies, attachments, signed texts, names of persons and personal numbers.
+"""Captured messages without what is personal: bodies, attachments, signed texts, names and numbers of persons.
 
-What is masked leaves a mark with its length, such as ``…(123 characters)``. A message may be broken, so it is searched as
-text and not parsed: all that is not masked stays as it was, byte for byte.
+What is masked leaves a mark with its length, such as ``…(123 characters)``. A message may be broken, so it is searched
+as text and not parsed: all that is not masked stays as it was, byte for byte.
 """
 
 from __future__ import annotations

@@ -91,8 +91,10 @@ def written(register: Register, prefix: str = "q", inside: str | None = None) ->
     names = f'xmlns:E="{SOAP_ENVELOPE}"\n xmlns:{prefix}="{RECIPIENT_V3}"'
     number = inside or register.plan.reachable
     return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<E:Envelope {names}>\n  <E:Header/>\n  <E:Body>\n    <{prefix}:{LOOKUP}>\n'
-        f"      <{prefix}:recipientId>{number}</{prefix}:recipientId>\n    </{prefix}:{LOOKUP}>\n  </E:Body>\n</E:Envelope>\n"
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<E:Envelope {names}>\n  <E:Header/>\n  <E:Body>\n'
+        f"    <{prefix}:{LOOKUP}>\n      <{prefix}:recipientId>{number}</{prefix}:recipientId>\n"
+        f"    </{prefix}:{LOOKUP}>\n"
+        "  </E:Body>\n</E:Envelope>\n"
     )
 
 
