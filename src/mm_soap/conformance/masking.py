@@ -41,7 +41,7 @@ _PERSON: Final = re.compile(
 )
 _NUMBER: Final = re.compile(r"(?<!\d)(?:(?:18|19|20)\d{6}[-+ ]?\d{4}(?!\d)|(?<![\w-])\d{6}[-+]\d{4}(?![\w-]))")
 _LONG: Final = re.compile(r"[A-Za-z0-9+/=\s]{400,}")
-_TAGS: Final = re.compile(r"<!--|<!\[CDATA\[|\]\]>|-->|<\?.*?\?>", re.DOTALL)
+_TAGS: Final = re.compile(r"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[|\]\]>", re.DOTALL)
 
 
 def mark(length: int) -> str:

@@ -184,7 +184,7 @@ def test_needs_stand_before_what_needs_them() -> None:
         part.add("a.second", "t", lambda _: None, rule="r", remedy="m")
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", list(CASES), ids=lambda case: case.id)
 def test_each_case_says_title_rule_and_remedy_in_a_sentence(case: Any) -> None:
     assert case.title.endswith(".")
     assert case.remedy.endswith(".")
