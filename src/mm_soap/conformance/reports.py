@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from lxml import etree
 
-from mm_soap.conformance.masking import masked, masked_text, readable
+from mm_soap.conformance.masking import Masking, masked_text, readable
 from mm_soap.conformance.model import Exchange, Finding, Report, Verdict
 from mm_soap.errors import ConfigurationError
 from mm_soap.version import __version__
@@ -159,8 +159,7 @@ def as_html(report: Report, *, unmasked: bool = False) -> str:
     )
     environment.globals.update(
         said=lambda text: _said(text, unmasked),
-        sent=lambda exchange: _cut(_sent(exchange, unmasked)),
-        received=lambda exchange: _cut(_received(exchange, unmasked)),
+        messages=lambda exchange: [_for_reading(text) for text in _messages(exchange, unmasked)],
         word=_word,
         heading=lambda group: _GROUPS.get(group, group),
         limit=_MOST_SHOWN,
@@ -181,10 +180,10 @@ def as_html(report: Report, *, unmasked: bool = False) -> str:
 def _write_messages(finding: Finding, folder: Path, *, unmasked: bool) -> tuple[tuple[str, str], ...]:
     return tuple(
         (
-            _write(folder, f"{finding.case.id}-{number:03}-sent.txt", _sent(exchange, unmasked)),
-            _write(folder, f"{finding.case.id}-{number:03}-received.txt", _received(exchange, unmasked)),
+            _write(folder, f"{finding.case.id}-{number:03}-sent.txt", sent),
+            _write(folder, f"{finding.case.id}-{number:03}-received.txt", received),
         )
-        for number, exchange in enumerate(finding.exchanges, 1)
+        for number, (sent, received) in enumerate((_messages(each, unmasked) for each in finding.exchanges), 1)
     )
 
 
@@ -193,22 +192,23 @@ def _write(folder: Path, name: str, content: str) -> str:
     return f"{folder.name}/{name}"
 
 
-def _sent(exchange: Exchange, unmasked: bool) -> str:
-    return _message(f"{exchange.method} {exchange.url}", exchange.sent_headers, exchange.sent, unmasked)
-
-
-def _received(exchange: Exchange, unmasked: bool) -> str:
+def _messages(exchange: Exchange, unmasked: bool) -> tuple[str, str]:
+    # What was sent and what came, as text. One masking for both, so that equal numbers have equal letters.
+    hide: Callable[[str], str] = str if unmasked else Masking().message
     head = "Nothing came." if exchange.status is None else f"HTTP {exchange.status}"
-    return _message(head, exchange.received_headers, exchange.received, unmasked)
+    return (
+        _message(f"{exchange.method} {exchange.url}", exchange.sent_headers, exchange.sent, hide),
+        _message(head, exchange.received_headers, exchange.received, hide),
+    )
 
 
-def _message(head: str, headers: Iterable[tuple[str, str]], raw: bytes, unmasked: bool) -> str:
-    lines = [head, *(f"{name}: {_said(value, unmasked)}" for name, value in headers)]
-    body = readable(raw)
-    return "\n".join([*lines, "", body if unmasked else masked(body)])
+def _message(head: str, headers: Iterable[tuple[str, str]], raw: bytes, hide: Callable[[str], str]) -> str:
+    return "\n".join([head, *(f"{name}: {hide(value)}" for name, value in headers), "", hide(readable(raw))])
 
 
-def _cut(text: str) -> str:
+def _for_reading(text: str) -> str:
+    # The files beside the report hold the messages as they were.
+    text = text.replace("><", ">\n<")
     if len(text) <= _SHOWN_CHARACTERS:
         return text
     return f"{text[:_SHOWN_CHARACTERS]}\n… {len(text) - _SHOWN_CHARACTERS} more characters: see the folder messages"

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mm_soap.conformance.masking import masked, masked_text, readable
+from mm_soap.conformance.masking import Masking, masked_text, readable
 
 PERSON = "192705178354"
+
+
+def masked(text: str) -> str:
+    return Masking().message(text)
 
 
 @pytest.mark.parametrize(
@@ -22,13 +26,15 @@ PERSON = "192705178354"
         f"<recipientId>&#49;{PERSON[1:]}</recipientId>",
         f"<faultstring>The person {PERSON} is not here.</faultstring>",
         f"<broken>{PERSON}",
+        f"<Id>{PERSON}0</Id>",
+        f"<Id>{PERSON[:11]}</Id>",
         f'<!DOCTYPE E [<!ENTITY e "{PERSON}">]>',
     ],
 )
 def test_personal_numbers_are_hidden(text: str) -> None:
     shown = masked(text)
-    assert "8354" not in shown
-    assert "characters)" in shown
+    assert "835" not in shown
+    assert "characters, A)" in shown
 
 
 @pytest.mark.parametrize(
@@ -71,6 +77,16 @@ def test_the_mark_tells_the_length() -> None:
 )
 def test_the_rest_stays_as_it_is(text: str) -> None:
     assert masked(text) == text
+
+
+def test_a_number_has_the_same_letter_wherever_it_comes_again() -> None:
+    masking = Masking()
+    assert (
+        masking.message(f"<a>{PERSON}</a><b>191212121212</b>") == "<a>…(12 characters, A)</a><b>…(12 characters, B)</b>"
+    )
+    assert masking.message("<b>1912<!-- -->12121212</b>") == "<b>…(20 characters, B)</b>"
+    many = [masking.message(f"{190000000000 + number}") for number in range(1000)]
+    assert len(set(many)) == 1000
 
 
 def test_sentences_lose_numbers_alone() -> None:
