@@ -54,6 +54,9 @@ class Wrong:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body in one packet: the other end would wait 40 ms for the second.
+    wbufsize = -1
+    disable_nagle_algorithm = True
     upstream: str
     wrong: Wrong
 
