@@ -33,8 +33,15 @@ def _faults(register: Register) -> Iterator[tuple[str, Answer, Fault]]:
 
 def _each(look: Callable[[str, Answer, Fault], None]) -> Callable[[Register], None]:
     def check(register: Register) -> None:
+        broken: list[Broken] = []
         for one in _faults(register):
-            look(*one)
+            try:
+                look(*one)
+            except Broken as found:
+                broken.append(found)
+        if broken:
+            more = f" The same is wrong in {len(broken) - 1} more operations." if broken[1:] else ""
+            raise Broken(f"{broken[0].what}{more}", broken[0].place)
 
     check.__doc__ = look.__doc__
     return check

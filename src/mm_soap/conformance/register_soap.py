@@ -45,9 +45,11 @@ def _plain(register: Register) -> tuple[Answer, Answer]:
 )
 def content_type(register: Register) -> None:
     """Answers of both services are text/xml."""
-    for answer in _plain(register):
+    for name, answer in zip(("Recipient", "Authority"), _plain(register), strict=True):
+        there = answer.status in (200, 500)
+        expect(there, f"{name} answered HTTP {answer.status} to a right call: check its address in the plan.", "HTTP")
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-        expect(kind == "text/xml", f"The answer came as {kind or 'nothing'}, HTTP {answer.status}.", "Content-Type")
+        expect(kind == "text/xml", f"The answer of {name} came as {kind or 'nothing'}.", "Content-Type")
 
 
 @BEFORE.case(

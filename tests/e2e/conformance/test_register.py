@@ -110,5 +110,5 @@ def test_a_case_that_is_not_there_is_wrong_use(plan: Path, tmp_path: Path) -> No
 def test_a_register_that_does_not_answer_is_told_so(plan: Path, served: Server, tmp_path: Path) -> None:
     report = judge(plan, "http://127.0.0.1:9", served)
     failed = {each.case.id for each in report.findings if each.verdict is Verdict.FAILED}
-    assert "register.soap.content-type" in failed
+    assert failed == {f"register.{name}" for name in ("soap.content-type", "soap.not-xml", "wsdl.served")}
     assert report.count(Verdict.PASSED) == 0
