@@ -214,7 +214,9 @@ class Line:
             status, raw = (answer.status, answer.raw) if answer else (None, b"")
             came = tuple(answer.headers.items()) if answer else ()
             seconds = time.monotonic() - started
-            self.exchanges.append(Exchange(url, body, status, raw, seconds, method, tuple(headers.items()), came))
+            self.exchanges.append(
+                Exchange(url, body, status, raw, seconds, method, tuple(headers.items()), came, started)
+            )
         return answer
 
     def take(self) -> tuple[Exchange, ...]:

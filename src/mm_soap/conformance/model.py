@@ -130,6 +130,8 @@ class Exchange:
     method: str = "POST"
     sent_headers: tuple[tuple[str, str], ...] = ()
     received_headers: tuple[tuple[str, str], ...] = ()
+    begun: float = 0.0
+    """When, by a clock without a date: it puts the calls of several lines in order."""
 
 
 @dataclass(frozen=True)

@@ -34,12 +34,16 @@ def _faults(register: Register) -> Iterator[tuple[str, Answer, Fault]]:
 def _each(look: Callable[[str, Answer, Fault], None]) -> Callable[[Register], None]:
     def check(register: Register) -> None:
         broken: list[Broken] = []
+        first = ""
         for one in _faults(register):
             try:
                 look(*one)
             except Broken as found:
                 broken.append(found)
+                first = first or one[0]
         if broken:
+            # Once more, so that the last call is the one that the finding speaks of: a report shows the last ones.
+            register.call(first, incomplete(first))
             more = f" The same is wrong in {len(broken) - 1} more operations." if broken[1:] else ""
             raise Broken(f"{broken[0].what}{more}", broken[0].place)
 

@@ -21,7 +21,7 @@ FORMAT: Final = 1
 """The version of the JSON document's shape; a key that is taken away or means something else raises it."""
 
 _SHOWN_CHARACTERS: Final = 6000
-_MOST_SHOWN: Final = 6
+_MOST_SHOWN: Final = 3
 _NO_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _GROUPS: Final = {"soap": "SOAP and HTTP", "wsdl": "WSDL", "fault": "Faults"}
 

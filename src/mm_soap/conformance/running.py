@@ -45,7 +45,7 @@ def run(
             verdict, what, place = _tried(case, target)
         if verdict is Verdict.FAILED or missing:
             broken.add(case.id)
-        exchanges = tuple(exchange for line in lines for exchange in line.take())
+        exchanges = tuple(sorted((one for line in lines for one in line.take()), key=lambda one: one.begun))
         finding = Finding(case, verdict, what, place, exchanges, time.monotonic() - started)  # type: ignore[arg-type]
         report.findings.append(finding)
         told(finding)

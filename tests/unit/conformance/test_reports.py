@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,20 @@ def test_a_case_is_not_tried_where_one_that_it_needs_did_not_pass() -> None:
         "not tried",
         "passed",
     ]
+
+
+def test_the_calls_of_several_lines_stand_in_the_order_in_which_they_were_made() -> None:
+    one, two = Line("http://127.0.0.1:9/one", timeout=1), Line("http://127.0.0.1:9/two", timeout=1)
+    cases = Cases[None]("register")
+
+    def check(_: None) -> None:
+        for line in (two, one, two):
+            with suppress(Broken):
+                line.call(b"<a/>")
+
+    cases.add("a.b", "t", check, rule="r", remedy="m")
+    (finding,) = run("register", cases, None, [one, two], lambda: STARTED).findings
+    assert [each.url[-3:] for each in finding.exchanges] == ["two", "one", "two"]
 
 
 def test_needs_stand_before_what_needs_them() -> None:
