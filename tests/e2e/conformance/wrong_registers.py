@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from mm_soap.conformance.register_requests import JUNK
 from mm_soap.demonstration import KOMMUN_A, RECIPIENT, RECIPIENT_WITHOUT_B
+from mm_soap.soap.envelope import wrap
 from mm_soap.xml import COMMON_V3, RECIPIENT_V2, RECIPIENT_V3, SOAP_ENVELOPE
 
 from .proxy import Asked, Said, Wrong
@@ -166,6 +167,16 @@ def _stays_open(asked: Asked, said: Said) -> Said:
 
 def _jitter(body: bytes) -> bytes:
     return body.replace(b"/Service/v3</r:InternalServiceAdress>", b"/%d</r:InternalServiceAdress>" % next(_counter))
+
+
+def _by_header(name: str, value: str, status: int) -> Wrong:
+    return Wrong(asks=lambda asked: Said(status, b"") if asked.headers.get(name, "").lower() == value else asked)
+
+
+def _other_text(operation: str, old: int, new: int) -> Wrong:
+    # A signature that somebody made, under another text.
+    wrong = coded(operation, old, new)
+    return Wrong(says=lambda asked, said: said if asked.has(_JUNK) else wrong.says(asked, said))
 
 
 WRONG: dict[str, tuple[str, Wrong]] = {
@@ -340,5 +351,98 @@ WRONG: dict[str, tuple[str, Wrong]] = {
         "testNewSigner.complete",
         answered("testNewSigner", lambda body: body.replace(b"Status>Complete<", b"Status>Incomplete<")),
     ),
+    "an operation chosen by SOAPAction": (
+        "soap.action-named",
+        Wrong(asks=lambda asked: fault(5001) if asked.headers.get("SOAPAction") == '"isRegistered"' else asked),
+    ),
+    "no call without a charset": (
+        "soap.no-charset",
+        Wrong(asks=lambda asked: fault(5001) if asked.headers.get("Content-Type") == "text/xml" else asked),
+    ),
+    "UTF-8 alone": ("soap.latin-1", instead(lambda: fault(5001), 'encoding="ISO-8859-1"')),
+    "a value up to the first instruction": (
+        "soap.processing-instruction",
+        read(lambda body: re.sub(rb"<\?note x\?>[^<]*", b"", body), "<?note x?>"),
+    ),
+    "no header at all": ("soap.header", instead(lambda: fault(5001), 'urn:example:note">x</n:note>')),
+    "chunks that break it": ("soap.chunked", _by_header("Transfer-Encoding", "chunked", 500)),
+    "compression that breaks it": ("soap.gzip", _by_header("Content-Encoding", "gzip", 400)),
+    "malformed XML with HTTP 200": (
+        "soap.malformed",
+        Wrong(asks=lambda asked: fault(4000) if asked.body.endswith(b"</soap:Body>") else asked),
+    ),
+    "an empty request that fails": (
+        "soap.empty",
+        Wrong(asks=lambda asked: fault(4000) if asked.method == "POST" and not asked.body else asked),
+    ),
+    "no envelope needed": (
+        "soap.no-envelope",
+        Wrong(
+            asks=lambda asked: (
+                replace(asked, body=wrap(asked.body)) if asked.body.startswith(b"<isRegistered ") else asked
+            )
+        ),
+    ),
+    "the first of two bodies": (
+        "soap.two-bodies",
+        read(lambda body: body.replace(b"<E:Body></E:Body>", b""), "<E:Body></E:Body></E:Envelope>", "isRegistered"),
+    ),
+    "an empty Body that fails": (
+        "soap.empty-body",
+        Wrong(
+            asks=lambda asked: (
+                fault(4000) if b"<E:Body></E:Body>" in asked.body and b"isRegistered" not in asked.body else asked
+            )
+        ),
+    ),
+    "an unknown operation that fails": ("soap.unknown-operation", instead(lambda: fault(4999), "<isKnown ")),
+    "an operator by another name": (
+        "isReachable.known",
+        answered("isReachable", lambda body: body.replace("Brevlåda Ett".encode(), "Brevlåda".encode())),
+    ),
+    "a sender who is not accepted": (
+        "isReachable.accepted",
+        answered(
+            "isReachable",
+            _rows(lambda row: row.replace(b"Accepted>true<", b"Accepted>false<"), RECIPIENT.encode()),
+        ),
+    ),
+    "a fault where no id is asked": (
+        "isReachable.none",
+        Wrong(asks=lambda asked: fault(5001) if b"</senderOrgNr></isReachable>" in asked.body else asked),
+    ),
+    "two addresses for one operator": (
+        "isReachable.same-status",
+        answered("isReachable", lambda body: body.replace(b"/Service/v3</r:ServiceAdress>", b"</r:ServiceAdress>")),
+    ),
+    "bad ids left out": (
+        "isRegistered.bad-among-good",
+        read(lambda body: body.replace(b"<recipientId>12345</recipientId>", b""), "<isRegistered ", ">12345<"),
+    ),
+    "namespaces of children left aside": (
+        "isRegistered.child-namespace",
+        read(lambda body: body.replace(b' xmlns="urn:example:other"', b""), "<isRegistered ", "urn:example:other"),
+    ),
+    "preferences of nobody": (
+        "getAccountPreferences.unknown",
+        coded("getAccountPreferences", 5003, 5000),
+    ),
+    "preferences without the sender": (
+        "getAccountPreferences.default",
+        answered("getAccountPreferences", lambda body: body.replace(KOMMUN_A.number.encode(), b"165599999900")),
+    ),
+    "a signatory who may not sign": (
+        "isAuthorizedSigner.signatory",
+        answered("isAuthorizedSigner", lambda body: body.replace(b"Signer>true<", b"Signer>false<")),
+    ),
+    "an account that stays": (
+        "deregister.person",
+        answered("deregister", lambda body: body.replace(b"Status>Complete<", b"Status>Incomplete<")),
+    ),
+    "a rule that is never complete": (
+        "verifyAuthorizedSignatures.real",
+        answered("verifyAuthorizedSignatures", lambda body: body.replace(b">Complete<", b">Incomplete<")),
+    ),
+    "a signature under another text with another code": ("register.other-text", _other_text("register", 5010, 5000)),
 }
 """By what is wrong: the case without its role, and the mistake."""
