@@ -52,7 +52,7 @@ def lines_of(program: str) -> list[tuple[str, list[str]]]:
     found = []
     for page, content in blocks("sh", "console"):
         for line in content.replace("\\\n", " ").splitlines():
-            words = shlex.split(line.removeprefix("$ "), comments=True)
+            words = shlex.split(line.removeprefix("$ ").partition(" > ")[0], comments=True)
             if words and Path(words[0]).name == program:
                 found.append((page, words[1:]))
     return found

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from mm_soap.cli.conform import conform_app
 from mm_soap.cli.far import far_app
 from mm_soap.cli.output import WRONG_USE, fail
 from mm_soap.errors import ConfigurationError, MmSoapError, Refused, RemoteFault, TransportError
@@ -25,6 +26,7 @@ app = typer.Typer(
 mailbox_app = typer.Typer(no_args_is_help=True, help="Look into the mailboxes of the operators in the settings.")
 app.add_typer(mailbox_app, name="mailbox")
 app.add_typer(far_app, name="far")
+app.add_typer(conform_app, name="conform")
 
 Config = Annotated[Path, typer.Option("--config", help="The settings file, mm-soap.toml.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
