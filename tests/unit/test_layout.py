@@ -194,8 +194,8 @@ def test_spyne_is_imported_in_the_shell_alone() -> None:
 def test_each_outer_library_has_its_place() -> None:
     places = {
         r"gunicorn\b": {"mm_soap/soap/server.py"},
-        # The SOAP client, the client of a company register that is asked over HTTP, and the conformance kit, which sends
-        # what the SOAP client never would.
+        # The SOAP client, the client of a company register that is asked over HTTP, and the conformance kit, which
+        # sends what the SOAP client never would.
         r"urllib3\b": {"mm_soap/soap/client.py", "mm_soap/companies/http.py", "mm_soap/conformance/carrying.py"},
         r"pyhanko\b": {"mm_soap/user_signatures/cms_signature.py"},
         r"pyhanko_certvalidator\b": {"mm_soap/pki/paths.py"},

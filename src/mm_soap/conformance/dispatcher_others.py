@@ -7,7 +7,7 @@ from typing import Final
 from mm_soap.conformance.class_one import NOTIFICATION, answer_or_fault, notification
 from mm_soap.conformance.dispatcher_bench import DispatcherBench
 from mm_soap.conformance.model import Cases
-from mm_soap.conformance.signed import FAULT
+from mm_soap.conformance.signed import refused
 from mm_soap.xml import qname
 
 DISTRIBUTE: Final = "services.md, Notification, distribute"
@@ -43,9 +43,9 @@ def add_others(cases: Cases[DispatcherBench]) -> None:
     @cases.case("notification.schema", rule=ERRORS, remedy=_SCHEMA)
     def distribute_schema(bench: DispatcherBench) -> None:
         """A distribute that breaks the schema is refused with 5001."""
-        bench.notification.call(b'<distribute xmlns="%s"/>' % NOTIFICATION.encode()).refusal(FAULT, 5001)
+        refused(bench.notification.call(b'<distribute xmlns="%s"/>' % NOTIFICATION.encode()), 5001)
 
     @cases.case("notification.unknown-id", rule=STATUS, remedy=_FORM)
     def unknown_id(bench: DispatcherBench) -> None:
         """The status of a notification that was never sent is refused with a typed fault."""
-        bench.notification.call(status_request(bench)).refusal(FAULT)
+        refused(bench.notification.call(status_request(bench)))

