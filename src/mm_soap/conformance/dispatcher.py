@@ -76,12 +76,12 @@ def after_refusal(bench: DispatcherBench) -> None:
 
 @CASES.case("status.form", rule=STATUS, remedy="Answer checkDistributionStatusResponse as the schema has it.")
 def status_form(bench: DispatcherBench) -> None:
-    """The status follows the schema, or is the fault 5004 with HTTP 500 while the delivery is not unpacked."""
-    answer = bench.ask(_accepted(bench))
+    """The status follows the schema; before, it may be the fault 5004 with HTTP 500."""
+    found = _accepted(bench)
+    answer = bench.ask(found)
     if answer.payload().tag.endswith("}Fault"):
         answer.refusal(FAULT, 5004)
-    else:
-        answer.result(_STATUS)
+    bench.final(found).result(_STATUS)
 
 
 @CASES.case(

@@ -15,8 +15,26 @@ from mm_soap.demonstration import RECIPIENT, RECIPIENT_AT_TWO, RECIPIENT_WITHOUT
 from mm_soap.errors import Refusal
 from mm_soap.xml import SERVICE_V1, SERVICE_V3
 from tests.e2e.conformance.conftest import operator_plan
-from tests.e2e.conformance.wrong import Change, Reply, answering, changed, fault, holds, instead_of, last, soap, where
+from tests.e2e.conformance.wrong import (
+    METHOD,
+    Change,
+    Reply,
+    answering,
+    changed,
+    failed,
+    fault,
+    forged_first,
+    holds,
+    instead_of,
+    last,
+    outer,
+    repeats_the_subject,
+    soap,
+    where,
+)
 from tests.e2e.suite import Demonstration
+
+pytestmark = pytest.mark.slow
 
 COUNT = itertools.count()
 
@@ -24,10 +42,6 @@ COUNT = itertools.count()
 def judge(demonstration: Demonstration, url: str, cases: Iterable[Case[OperatorBench]] = CASES) -> Report:
     bench = OperatorBench(OperatorPlan(**operator_plan(demonstration.folder, url)))
     return run("operator", cases, bench, bench.lines, system_clock)
-
-
-def failed(report: Report) -> set[str]:
-    return {finding.case.id for finding in report.findings if finding.verdict is Verdict.FAILED}
 
 
 def test_the_suites_operator_passes_every_case(judged: Demonstration) -> None:
@@ -82,21 +96,8 @@ def cut_at_comment(request: bytes, reply: Reply) -> Reply:
     return normal(recipient=RECIPIENT_AT_TWO[:8]) if b"<!-- -->" in request else reply
 
 
-def outer(pattern: bytes, wanted: bytes, then: Reply) -> Change:
-    value = last(pattern)
-    return where(lambda request: value(request) == wanted, then)
-
-
 def faults_with_200(request: bytes, reply: Reply) -> Reply:
     return Reply(200, reply.body) if reply.is_fault and b"<s:deliverSecure" in request else reply
-
-
-def repeats_the_subject(_: bytes, reply: Reply) -> Reply:
-    return reply.with_text(b"</c:Description>", b" Prov av meddelanden</c:Description>")
-
-
-def forged_first(request: bytes) -> bool:
-    return request.find(b"Nagot annat") < request.find(b"Prov av meddelanden")
 
 
 def two(part: bytes, *, first: bool) -> Callable[[bytes], bool]:
@@ -104,7 +105,6 @@ def two(part: bytes, *, first: bool) -> Callable[[bytes], bool]:
 
 
 BODIES = b"</soap:Body><soap:Body>"
-METHOD = rb'SignatureMethod Algorithm="([^"]*)"'
 FALSE = b"Delivered>false<"
 PARTIES: dict[str, tuple[Change, set[str]]] = {
     "Delivered as a fault": (

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from mm_soap.conformance import Report, Verdict
 from mm_soap.errors import Refusal
 from mm_soap.xml import SOAP_ENVELOPE
 from tests.e2e.suite import post
@@ -79,6 +80,22 @@ def last(pattern: bytes) -> Callable[[bytes], bytes]:
     return found
 
 
+METHOD = rb'SignatureMethod Algorithm="([^"]*)"'
+
+
+def outer(pattern: bytes, wanted: bytes, then: Reply) -> Change:
+    value = last(pattern)
+    return where(lambda request: value(request) == wanted, then)
+
+
+def repeats_the_subject(_: bytes, reply: Reply) -> Reply:
+    return reply.with_text(b"Description>", b"Description> Prov av meddelanden")
+
+
+def forged_first(request: bytes) -> bool:
+    return request.find(b"Nagot annat") < request.find(b"Prov av meddelanden")
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # head and body are two writes; the second would wait for an acknowledgement
@@ -113,13 +130,17 @@ def answering(answer: Callable[[str, str, bytes], Reply]) -> Iterator[str]:
 
 
 @contextmanager
-def changed(url: str, change: Change) -> Iterator[str]:
-    """Serve the party at ``url`` with its replies changed."""
+def changed(url: str, change: Change, asked: Callable[[bytes], bytes] = bytes) -> Iterator[str]:
+    """Serve the party at ``url`` with its replies changed, and what it is asked too."""
 
     def answer(path: str, content_type: str, body: bytes) -> Reply:
-        status, raw = post(f"{url}{path}", body, content_type)
+        status, raw = post(f"{url}{path}", asked(body), content_type)
         kind = "text/xml; charset=utf-8" if raw.startswith(b"<soap:") else "text/plain"
         return change(body, Reply(status, raw, kind))
 
     with answering(answer) as address:
         yield address
+
+
+def failed(report: Report) -> set[str]:
+    return {finding.case.id for finding in report.findings if finding.verdict is Verdict.FAILED}
