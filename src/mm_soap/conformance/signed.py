@@ -100,8 +100,6 @@ class Bench(ABC):
         self.line = line
         self.clock = clock
         self.sender = Identity.load(plan.sender_certificate, plan.sender_key)
-        self.answers: dict[str, str] = {}
-        """What a case leaves for those after it."""
 
     @property
     def lines(self) -> Sequence[Line]:
