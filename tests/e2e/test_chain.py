@@ -13,7 +13,6 @@ from uuid import uuid4
 
 import pytest
 
-from mm_soap.cli.demo import one_page_pdf
 from mm_soap.demonstration import (
     COMPANY,
     DISPATCHER,
@@ -29,6 +28,7 @@ from mm_soap.demonstration import (
 )
 from mm_soap.dsig import seal_for, sealed_document, sign_delivery
 from mm_soap.message import SecureDelivery, build_delivery
+from mm_soap.testing.documents import one_page_pdf
 from mm_soap.xml import MESSAGE_V3
 from tests.e2e.suite import (
     Demonstration,

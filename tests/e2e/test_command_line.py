@@ -22,9 +22,9 @@ from signxml.algorithms import (
 )
 from signxml.signer import XMLSigner
 
-from mm_soap.cli.demo import one_page_pdf
 from mm_soap.demonstration import DISPATCHER, KOMMUN_A, OPERATOR_ONE, OPERATOR_TWO, RECIPIENT, UNKNOWN
 from mm_soap.message import build_delivery
+from mm_soap.testing.documents import one_page_pdf
 from tests.e2e.conftest import VECTORS_CERTIFICATE
 from tests.e2e.suite import (
     COMMAND,

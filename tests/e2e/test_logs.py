@@ -10,7 +10,6 @@ from datetime import date
 
 import pytest
 
-from mm_soap.cli.demo import one_page_pdf
 from mm_soap.demonstration import (
     KOMMUN_A,
     KOMMUN_B,
@@ -23,6 +22,7 @@ from mm_soap.demonstration import (
 )
 from mm_soap.dsig import seal_for, sealed_document
 from mm_soap.message import Metadata, Party, SupportInfo
+from mm_soap.testing.documents import one_page_pdf
 from mm_soap.xml import AUTHORITY, MESSAGE_V3, RECIPIENT_V3, SOAP_ENVELOPE
 from tests.e2e.fake_operator import FakeOperator, Numbers, fault, replies, serving
 from tests.e2e.suite import (

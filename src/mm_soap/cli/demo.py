@@ -18,6 +18,7 @@ from mm_soap.clock import system_clock
 from mm_soap.demonstration import DISPATCHER, KOMMUN_A, OPERATOR_ONE, RECIPIENT, SETTINGS_FILE, init_demo
 from mm_soap.errors import MmSoapError
 from mm_soap.seeding import seed
+from mm_soap.testing.documents import one_page_pdf
 
 _TEXT = "Hej!\n\nDitt beslut finns i bilagan.\n\nHälsningar\nKommun A\n"
 _SUBJECT = "Beslut om bygglov"
@@ -53,28 +54,6 @@ def demo(directory: Path | None, as_json: bool) -> None:
             console().print(f"\n[green]✓[/] {sent['delivery_status']}: {_SUBJECT}, with {attachment.name}")
         if directory is not None:
             console().print(f"Go on with it: mm-soap serve --config {config}")
-
-
-def one_page_pdf(title: str, line: str) -> bytes:
-    """Return a small PDF of one page, with a title and a line of ASCII text."""
-    content = f"BT /F1 20 Tf 72 760 Td ({title}) Tj 0 -36 Td /F1 12 Tf ({line}) Tj ET".encode("ascii")
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R"
-        b" /Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>",
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
-    ]
-    out = bytearray(b"%PDF-1.4\n")
-    places = []
-    for number, body in enumerate(objects, start=1):
-        places.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    out += b"".join(b"%010d 00000 n \n" % place for place in places)
-    out += b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
-    return bytes(out)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from subprocess import CompletedProcess
 import pytest
 
 from mm_soap.bootstrap import mailbox_services
-from mm_soap.cli.demo import one_page_pdf
 from mm_soap.config import load
 from mm_soap.demonstration import (
     DISPATCHER,
@@ -28,6 +27,7 @@ from mm_soap.demonstration import (
     UNKNOWN,
 )
 from mm_soap.service_supplier.model import StoredMessage
+from mm_soap.testing.documents import one_page_pdf
 from tests.e2e.clients.conftest import CLIENTS, Installation, run_script
 from tests.e2e.clients.terminator import TlsTerminator
 from tests.e2e.suite import mm_soap

@@ -12,7 +12,7 @@ from interop.stacks import BadStack, Stack, read, words
 from interop.steps import Trial
 from interop.suite import Suite
 
-from mm_soap.cli.demo import one_page_pdf
+from mm_soap.testing.documents import one_page_pdf
 
 RIGHT = {
     "ask": "print('192705178354 yes\\n191212121212 no\\n189003619807 no\\n189001619809 yes')",
