@@ -60,18 +60,18 @@ def serving(folder: Path, profiled: str | None = None) -> Iterator[Suite]:
     settings = _prepare(folder, url)
     assert settings.dispatcher is not None
     with ExitStack() as stack:
-        started = {}
+        running = {}
         for party in PARTIES:
             module = "benchmarks.profiling" if party == profiled else "mm_soap"
-            started[party] = stack.enter_context(started(folder, module, party, ports_of[party]))
-        for party, process in started.items():
+            running[party] = stack.enter_context(started(folder, module, party, ports_of[party]))
+        for party, process in running.items():
             wait_until_ready(process, folder / f"{party}.log")
         yield Suite(
             settings,
             url["dispatcher"] + ports()["message"].path,
             Path(settings.dispatcher.database),
             Path(settings.operator[0].database),
-            {party: process.pid for party, process in started.items()},
+            {party: process.pid for party, process in running.items()},
             folder / _PROFILE,
         )
 

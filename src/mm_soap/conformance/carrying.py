@@ -208,9 +208,8 @@ class Line:
         except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:
             raise Broken(f"No answer came: {type(error).__name__}.", "HTTP") from None
         finally:
-            if answer is None or answer.status != 200:
-                # Some close the connection after a refusal, and do not say so.
-                self._pool.clear()
+            # A new connection for each call: some close one after an answer and do not say so.
+            self._pool.clear()
             status, raw = (answer.status, answer.raw) if answer else (None, b"")
             came = tuple(answer.headers.items()) if answer else ()
             seconds = time.monotonic() - started
