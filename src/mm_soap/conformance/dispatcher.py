@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+from mm_soap.conformance import signed_demonstration
+from mm_soap.conformance.carrying import Line
 from mm_soap.conformance.dispatcher_bench import DispatcherBench, DispatcherPlan, status_request
 from mm_soap.conformance.dispatcher_others import add_others
 from mm_soap.conformance.hostile import add_envelopes, add_faults, add_hostile
 from mm_soap.conformance.model import Broken, Cases, NotTried
+from mm_soap.conformance.plan import Role
 from mm_soap.conformance.signed import FAULT, a_message, refused, within
 from mm_soap.conformance.signed_forms import AS_IT_TRAVELS, DIGEST_INPUT, add_delivery_manners, add_forms
 from mm_soap.conformance.signed_rules import add_content
@@ -15,7 +19,7 @@ from mm_soap.conformance.signed_signatures import add_signature_refusals
 from mm_soap.conformance.signed_wrapping import add_wrapping
 from mm_soap.xml import MESSAGE_V3, qname
 
-__all__ = ["CASES", "DispatcherBench", "DispatcherPlan"]
+__all__ = ["CASES", "ROLE", "DispatcherBench", "DispatcherPlan"]
 
 DISTRIBUTE: Final = "services.md, Message, distributeSecure"
 STATUS: Final = "services.md, Message, checkDistributionStatus"
@@ -176,3 +180,11 @@ add_others(CASES)
 add_envelopes(CASES)
 add_faults(CASES)
 add_hostile(CASES)
+
+
+def _target(plan: DispatcherPlan) -> tuple[DispatcherBench, Sequence[Line]]:
+    bench = DispatcherBench(plan)
+    return bench, bench.lines
+
+
+ROLE: Final = Role("dispatcher", DispatcherPlan, CASES, _target, signed_demonstration.dispatcher)

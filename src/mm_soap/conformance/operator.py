@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from mm_soap.conformance import signed_demonstration
+from mm_soap.conformance.carrying import Line
 from mm_soap.conformance.hostile import add_envelopes, add_faults, add_hostile
 from mm_soap.conformance.model import Broken, Cases, NotTried
 from mm_soap.conformance.operator_bench import OperatorBench, OperatorPlan
 from mm_soap.conformance.operator_others import add_others
 from mm_soap.conformance.operator_seals import add_seals
+from mm_soap.conformance.plan import Role
 from mm_soap.conformance.signed import answered, within
 from mm_soap.conformance.signed_forms import AS_IT_TRAVELS, DRESSED, add_delivery_manners, add_forms
 from mm_soap.conformance.signed_rules import add_content
@@ -19,7 +23,7 @@ from mm_soap.conformance.signed_wrapping import add_wrapping
 from mm_soap.conformance.xmlsig import signed
 from mm_soap.xml import SERVICE_V3, SOAP_ENVELOPE, qname
 
-__all__ = ["CASES", "OperatorBench", "OperatorPlan"]
+__all__ = ["CASES", "ROLE", "OperatorBench", "OperatorPlan"]
 
 RULE: Final = "services.md, Service, deliverSecure"
 REPEATS: Final = "design.md, How a message travels"
@@ -146,3 +150,11 @@ add_others(CASES)
 add_envelopes(CASES)
 add_faults(CASES)
 add_hostile(CASES)
+
+
+def _target(plan: OperatorPlan) -> tuple[OperatorBench, Sequence[Line]]:
+    bench = OperatorBench(plan)
+    return bench, bench.lines
+
+
+ROLE: Final = Role("operator", OperatorPlan, CASES, _target, signed_demonstration.operator)

@@ -9,7 +9,13 @@ from typing import Any, Final
 
 from mm_soap.conformance.plan import Role
 
-ROLES: Final[Mapping[str, str]] = MappingProxyType({"register": "an address register: Recipient and Authority"})
+ROLES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "register": "an address register: Recipient and Authority",
+        "dispatcher": "a dispatcher: Message, and of Notification the form alone",
+        "operator": "a mailbox operator: Service",
+    }
+)
 """By name; the value says whom it judges. A role stands in the module of its name in this package, as ``ROLE``."""
 
 

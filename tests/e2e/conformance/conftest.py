@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from zlib import crc32
 
 import pytest
 
 from mm_soap.clock import system_clock
+from mm_soap.conformance import Case
 from mm_soap.demonstration import (
     DISPATCHER,
     KOMMUN_B,
@@ -21,6 +24,8 @@ from mm_soap.demonstration import (
 )
 from mm_soap.testing import TestPki
 from tests.e2e.suite import Demonstration, stopped_at_the_end
+
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="package")
@@ -66,3 +71,22 @@ def dispatcher_plan(folder: Path, url: str) -> dict[str, Any]:
         "unregistered": UNKNOWN,
         "wait": 30.0,
     }
+
+
+SHARE = 1 if os.environ.get("TESTS_ALL_CASES") else 8
+"""Of the cases that a wrong party must pass, one of so many is tried; each party tries others. All take ten minutes."""
+
+
+LIFE = ("register", "deregister", "storeAccountPreferences", "getAccountPreferences")
+"""Operations whose cases walk through the life of one account, from none to none: all of them, or none."""
+
+
+def some_of(cases: Iterable[Case[T]], expected: Iterable[str], party: str) -> list[Case[T]]:
+    """Return the expected cases, a share of the others, and what any of these rests on; all in their order."""
+    by_id = {case.id: case for case in cases}
+    chosen, turn = {*expected, *(case.id for case in by_id.values() if case.group in LIFE)}, crc32(party.encode())
+    chosen |= {name for place, name in enumerate(by_id) if (place + turn) % SHARE == 0}
+    for name in reversed(by_id):  # what a case needs stands before it
+        if name in chosen:
+            chosen |= set(by_id[name].needs)
+    return [case for name, case in by_id.items() if name in chosen]
