@@ -33,10 +33,10 @@ _TAKEN_TOGETHER: Final = 32
 """Deliveries that are taken from the database at once."""
 _AHEAD: Final = 16
 """Deliveries that wait for one operator, in memory, before no more are taken for it."""
-_DOCUMENTS_AHEAD: Final = 8
+_DOCUMENTS_AHEAD: Final = 16
 """Documents that are read before their calls begin: each may be of some megabytes."""
 _WRITTEN_TOGETHER: Final = 32
-_LONGEST_UNWRITTEN: Final = 0.05
+_LONGEST_UNWRITTEN: Final = 0.1
 """Seconds that a result waits for others to be written down with."""
 
 

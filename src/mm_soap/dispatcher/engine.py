@@ -34,7 +34,7 @@ from mm_soap.storage import reading
 
 _log = logging.getLogger(__name__)
 
-_BETWEEN_LOOK_UPS: Final = 0.05
+_BETWEEN_LOOK_UPS: Final = 0.1
 """Seconds between two questions to the register: what is accepted meanwhile is asked for together."""
 _WRITTEN_TOGETHER: Final = 32
 """Sealed deliveries that are written down in one transaction; they go on their way after it."""

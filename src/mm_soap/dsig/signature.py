@@ -26,7 +26,7 @@ from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
 from mm_soap.clock import Clock
 from mm_soap.dsig.policy import SignaturePolicy
 from mm_soap.errors import Refusal, Refused
-from mm_soap.xml import DSIG, hardened_parser, parse_untrusted, qname, text_of
+from mm_soap.xml import DSIG, parse_untrusted, qname, text_of
 
 _DS: Final = {"ds": DSIG}
 _SIGNATURE: Final = qname(DSIG, "Signature")
@@ -149,16 +149,20 @@ def _canonicalization(reference: etree._Element, policy: SignaturePolicy) -> Can
 class _Verifier(XMLVerifier):
     """signxml's verifier for one detached ds:Signature element and the canonical text that it must cover."""
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, signed_info: etree._Element, text: bytes) -> None:
         super().__init__()
+        self._signed_info = signed_info
         self._text = text
 
     def _c14n(self, nodes: Any, algorithm: CanonicalizationMethod, inclusive_ns_prefixes: Any = None) -> bytes:
-        alone = parse_untrusted(etree.tostring(nodes, with_tail=False))
-        return Canonicalization(algorithm, tuple(inclusive_ns_prefixes or ())).text(alone)
+        return Canonicalization(algorithm, tuple(inclusive_ns_prefixes or ())).text(self._signed_info)
 
-    def _fromstring(self, xml_string: bytes, **_: Any) -> etree._Element:
-        return parse_untrusted(xml_string)  # which refuses all that signxml would look for in a second pass
+    def _tostring(self, xml_node: Any, **_: Any) -> Any:
+        return xml_node  # with _fromstring, a copy: nothing here changes what it reads
+
+    def _fromstring(self, xml_string: Any, **_: Any) -> etree._Element:
+        # Our parser refuses all that signxml would look for in a second pass.
+        return xml_string if isinstance(xml_string, etree._Element) else parse_untrusted(xml_string)
 
     def _get_cert_description(self, cert: x509.Certificate, cert_source: str) -> str:
         # For the text of an error that nobody sees; writing the subject out would cost as much as the RSA operation.
@@ -182,8 +186,18 @@ class _Verifier(XMLVerifier):
         return VerifyResult(wanted, None, signature, b"")
 
 
+def signed_info_of(signature: etree._Element) -> etree._Element:
+    """Return SignedInfo as a document of its own, with the namespaces that are in scope where it stands.
+
+    lxml writes a wrong ``xmlns=""`` into the inclusive canonical form of an element that is not the root of its tree.
+    """
+    found = signature.find("ds:SignedInfo", _DS)
+    return parse_untrusted(etree.tostring(found, with_tail=False))  # type: ignore[arg-type]  # by check_structure
+
+
 def verified_digest(
-    signature: bytes,
+    signature: etree._Element,
+    signed_info: etree._Element,
     text: bytes,
     certificate: x509.Certificate,
     policy: SignaturePolicy,
@@ -192,7 +206,8 @@ def verified_digest(
     """Verify ``signature`` over ``text`` with the key of ``certificate``.
 
     Args:
-        signature: a ds:Signature as a document of its own, its shape checked by :func:`check_structure`.
+        signature: a ds:Signature without comments, its shape checked by :func:`check_structure`.
+        signed_info: its SignedInfo, from :func:`signed_info_of` before the signature was taken out of its document.
         text: the canonical text of the signed document without this signature.
         certificate: the signer's, already found trustworthy.
         policy: whose algorithms are accepted.
@@ -210,12 +225,11 @@ def verified_digest(
         verification_time=clock(),
     )
     try:
-        result = _Verifier(text).verify(
+        result = _Verifier(signed_info, text).verify(
             signature,
             x509_cert=certificate,
             expect_config=expected,
             validate_schema=False,  # the element was validated with the request that carried it
-            parser=hardened_parser(),
         )
     except (SignXMLException, etree.LxmlError, ValueError, TypeError, AttributeError):
         return None

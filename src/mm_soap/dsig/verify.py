@@ -16,7 +16,7 @@ from lxml import etree
 from mm_soap.clock import Clock
 from mm_soap.dsig.forms import Form, candidates
 from mm_soap.dsig.policy import SIGNED_DELIVERY, SignaturePolicy
-from mm_soap.dsig.signature import certificates_of, check_structure, signature_of, verified_digest
+from mm_soap.dsig.signature import certificates_of, check_structure, signature_of, signed_info_of, verified_digest
 from mm_soap.errors import Refusal, Refused
 from mm_soap.pki import OrganisationCertificate, load_certificate
 from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, parse_untrusted, qname
@@ -163,10 +163,10 @@ def _holds(
     signature = signature_of(root)
     canonicalization = check_structure(signature, root, policy)
     # Two documents from one parse would cost as much as the digest: take the signature out, keeping the text after it.
-    bytes_of_signature = etree.tostring(signature, with_tail=False)
+    signed_info = signed_info_of(signature)
     _remove(signature)
     text = canonicalization.text(root)
-    digest = verified_digest(bytes_of_signature, text, signer.certificate, policy, clock)
+    digest = verified_digest(signature, signed_info, text, signer.certificate, policy, clock)
     return (root, digest) if digest is not None else None
 
 
