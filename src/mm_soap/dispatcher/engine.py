@@ -68,7 +68,7 @@ class EmbeddedEngine:
         self._clock = clock
         self._look_up_batch = look_up_batch
         self._new_carrier = partial(Carrier, database, handover, clock, calls_per_operator, threads)
-        self._carrier = self._new_carrier()
+        self._carrier: Carrier | None = None  # while this engine holds the database
         self._stopping = threading.Event()
         self._halted = threading.Event()  # set as well when the lock of the database is lost
         self._accepted = threading.Event()
@@ -97,7 +97,8 @@ class EmbeddedEngine:
     def _halt(self) -> None:
         self._halted.set()
         self._accepted.set()
-        self._carrier.wake()
+        if self._carrier is not None:
+            self._carrier.wake()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -112,7 +113,9 @@ class EmbeddedEngine:
         self._halted.clear()
         if self._stopping.is_set():
             return
-        addresser = threading.Thread(target=self._guarded, args=(self._address,), name="addresser", daemon=True)
+        addresser = threading.Thread(
+            target=self._guarded, args=(partial(self._address, carrier),), name="addresser", daemon=True
+        )
         addresser.start()
         carrier.start()
         self._guarded(lambda: carrier.turn() if held() else self._let_go())
@@ -139,7 +142,7 @@ class EmbeddedEngine:
                 _log.error("The engine waits after %s\n%s", type(error).__name__, frames)
                 self._halted.wait(LONGEST_WAIT)
 
-    def _address(self) -> None:
+    def _address(self, carrier: Carrier) -> None:
         self._halted.wait(max(0.0, self._looked_up + _BETWEEN_LOOK_UPS - time.monotonic()))
         self._accepted.clear()
         now = self._clock()
@@ -153,4 +156,4 @@ class EmbeddedEngine:
         steps = self._addressing.step(batch)
         while not self._halted.is_set() and (outcomes := list(islice(steps, _WRITTEN_TOGETHER))):
             write_down(self._database, self._clock, "look-up", outcomes)
-            self._carrier.wake()
+            carrier.wake()
