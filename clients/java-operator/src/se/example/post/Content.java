@@ -1,5 +1,7 @@
 package se.example.post;
 
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -16,6 +18,7 @@ import se.gov.minameddelanden.schema.message.v3.SecureMessage;
 /** The rules for what a message holds that no schema can say, and the files that it is kept as. */
 final class Content {
     private static final int LARGEST = 2 * 1024 * 1024;
+    private static final int LONGEST_REFERENCE = 50;
     private static final Set<String> TEXTS = Set.of("text/plain", "text/html");
     private static final String WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.";
 
@@ -57,7 +60,19 @@ final class Content {
         if (body.getBody().length > LARGEST) {
             throw new Refused(Refused.TOO_LARGE, "The message is larger than 2 MB.");
         }
+        try {
+            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(body.getBody()));
+        } catch (CharacterCodingException error) {
+            throw new Refused(Refused.BAD_INPUT, "A body is not UTF-8.", error);
+        }
         return body.getBody();
+    }
+
+    /** Checks the sender's own reference for its invoices. */
+    static void checkReference(String reference) throws Refused {
+        if (reference != null && reference.length() > LONGEST_REFERENCE) {
+            throw new Refused(Refused.BAD_INPUT, "Reference is longer than 50 characters.");
+        }
     }
 
     private static void check(Attachment attachment) throws Refused {

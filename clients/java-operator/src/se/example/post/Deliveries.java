@@ -99,6 +99,7 @@ final class Deliveries {
         String sender = notification.getHeader().getSender().getId();
         // There is no signature: that the caller may dispatch for the sender, its client certificate has to show.
         parties.checkSender(sender);
+        Content.checkReference(notification.getHeader().getReference());
         Map<String, byte[]> files = Map.of("notification.xml", Xml.bytes(element),
                 "1-body", Content.body(notification.getMessage().getBody()));
         Mailboxes.Answer answer =
@@ -126,6 +127,7 @@ final class Deliveries {
         if (!sealed.signaturesOk()) {
             throw new Refused(Refused.BAD_INPUT, "The seal says that the sender's signature is wrong.");
         }
+        Content.checkReference(delivery.getHeader().getReference());
         parties.check(delivery.getHeader().getSender().getId(), sealed.delivery().signer(), sealed.seal().signer());
         Map<String, byte[]> files = new LinkedHashMap<>(Content.files(delivery.getMessage()));
         files.put("sealed.xml", Xml.bytes(sealed.seal().root()));

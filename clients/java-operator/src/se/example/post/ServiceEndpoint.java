@@ -1,16 +1,11 @@
 package se.example.post;
 
 import java.io.IOException;
-import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 
 import javax.xml.bind.JAXBException;
-import javax.xml.namespace.QName;
 import javax.xml.soap.SOAPConstants;
-import javax.xml.soap.SOAPException;
-import javax.xml.soap.SOAPFactory;
-import javax.xml.soap.SOAPFault;
 import javax.xml.transform.Source;
 import javax.xml.transform.TransformerException;
 import javax.xml.transform.dom.DOMSource;
@@ -19,10 +14,10 @@ import javax.xml.ws.Service;
 import javax.xml.ws.ServiceMode;
 import javax.xml.ws.WebServiceException;
 import javax.xml.ws.WebServiceProvider;
-import javax.xml.ws.soap.SOAPFaultException;
 
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
+import org.w3c.dom.Node;
 
 import se.gov.minameddelanden.schema.common.v3.ExceptionInformation;
 import se.gov.minameddelanden.schema.common.v3.ObjectFactory;
@@ -53,57 +48,65 @@ public final class ServiceEndpoint implements Provider<Source> {
 
     @Override
     public Source invoke(Source request) {
-        String callId = UUID.randomUUID().toString();
         try {
-            Element payload = payload(Xml.document(request).getDocumentElement());
+            // One body with one element: the Gate has seen to that.
+            Element body = SealedDelivery.only(Xml.document(request).getDocumentElement(), SOAP, "Body");
+            Element payload = SignedForms.children(body).get(0);
             Operation operation = SERVICE_V3.equals(payload.getNamespaceURI()) ? operations.get(payload.getLocalName()) : null;
             if (operation == null) {
                 throw new Refused(Refused.BAD_INPUT, "There is no such operation.");
             }
-            return envelope(operation.answer(payload));
+            Element answer = body();
+            write(operation.answer(payload), answer);
+            return new DOMSource(answer.getOwnerDocument());
         } catch (Refused refused) {
-            LOG.log(System.Logger.Level.INFO, "call {0} refused: {1}", callId, refused.getMessage());
-            throw fault(refused.code(), refused.getMessage(), callId);
-        } catch (TransformerException | JAXBException error) {
-            throw fault(Refused.BAD_INPUT, "The request cannot be read.", callId);
+            return new DOMSource(fault(refused));
+        } catch (TransformerException error) {
+            return new DOMSource(fault(new Refused(Refused.BAD_INPUT, "The request cannot be read.", error)));
         } catch (IOException | RuntimeException error) {
             // Without its message: that may hold what was sent.
-            LOG.log(System.Logger.Level.ERROR, "call {0} ended in {1} at {2}", callId, error.getClass().getName(),
-                    error.getStackTrace()[0]);
-            throw fault(Refused.TECHNICAL, "A technical error. The same call may be repeated.", callId);
+            LOG.log(System.Logger.Level.ERROR, "{0} at {1}", error.getClass().getName(), error.getStackTrace()[0]);
+            return new DOMSource(fault(
+                    new Refused(Refused.TECHNICAL, "A technical error. The same call may be repeated.", error)));
         }
     }
 
-    private static Element payload(Element envelope) throws Refused {
-        List<Element> payload = SignedForms.children(SealedDelivery.only(envelope, SOAP, "Body"));
-        if (payload.size() != 1) {
-            throw new Refused(Refused.BAD_INPUT, "There must be one element in the body.");
-        }
-        return payload.get(0);
+    /** Returns a fault, and logs it. As an answer it gets HTTP 500; a thrown one is also logged with its stack each time. */
+    static Document fault(Refused refused) {
+        // Below 5000 the caller is not to blame, and may repeat the same call.
+        return fault(refused.code() < 5000 ? "Server" : "Client", refused);
     }
 
-    private static Source envelope(Object answer) throws JAXBException {
-        Document document = Xml.newDocument();
-        Element envelope = document.createElementNS(SOAP, "soap:Envelope");
-        Element body = document.createElementNS(SOAP, "soap:Body");
-        document.appendChild(envelope).appendChild(body);
-        Xml.write(answer, body);
-        return new DOMSource(document);
-    }
-
-    private static SOAPFaultException fault(int code, String description, String callId) {
+    static Document fault(String faultcode, Refused refused) {
         ExceptionInformation information = new ExceptionInformation();
-        information.setErrorCode(code);
-        information.setDescription(description);
-        information.setCallId(callId);
+        information.setErrorCode(refused.code());
+        information.setDescription(refused.getMessage());
+        information.setCallId(UUID.randomUUID().toString());
+        LOG.log(System.Logger.Level.INFO, "call {0} refused, {1}: {2}", information.getCallId(),
+                Integer.toString(refused.code()), refused.getMessage());
+        Element fault = add(body(), SOAP, "soap:Fault");
+        add(fault, null, "faultcode").setTextContent("soap:" + faultcode);
+        add(fault, null, "faultstring").setTextContent(refused.getMessage());
+        write(new ObjectFactory().createApplicationFault(information), add(fault, null, "detail"));
+        return fault.getOwnerDocument();
+    }
+
+    private static void write(Object content, Element parent) {
         try {
-            // Below 5000 the caller is not to blame, and may repeat the same call.
-            QName side = new QName(SOAP, code < 5000 ? "Server" : "Client");
-            SOAPFault fault = SOAPFactory.newInstance(SOAPConstants.SOAP_1_1_PROTOCOL).createFault(description, side);
-            Xml.write(new ObjectFactory().createApplicationFault(information), fault.addDetail());
-            return new SOAPFaultException(fault);
-        } catch (SOAPException | JAXBException error) {
+            Xml.write(content, parent);
+        } catch (JAXBException error) {
             throw new WebServiceException(error);
         }
+    }
+
+    private static Element body() {
+        return add(add(Xml.newDocument(), SOAP, "soap:Envelope"), SOAP, "soap:Body");
+    }
+
+    private static Element add(Node parent, String namespace, String name) {
+        Document document = parent instanceof Document ? (Document) parent : parent.getOwnerDocument();
+        Element made = document.createElementNS(namespace, name);
+        parent.appendChild(made);
+        return made;
     }
 }

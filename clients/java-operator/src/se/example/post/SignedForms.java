@@ -25,14 +25,13 @@ final class SignedForms {
     private SignedForms() {
     }
 
-    /** Returns the root of a document of its own: the element with its prefixes, under the name that was signed. */
-    static Element asItCame(Element travelled, String name) {
+    /** Returns the root of a document of its own: the element with its prefixes, under this name. */
+    static Element asItCame(Element travelled, String namespace, String name) {
         // The name on the wire can have a prefix of its own. What the signer wrote, the first child tells.
-        List<Element> children = children(travelled);
-        String prefix = children.isEmpty() || !MESSAGE_V3.equals(children.get(0).getNamespaceURI())
-                ? null : children.get(0).getPrefix();
+        Element like = namespace.equals(travelled.getNamespaceURI()) ? travelled : children(travelled).get(0);
+        String prefix = namespace.equals(like.getNamespaceURI()) ? like.getPrefix() : null;
         Document document = newDocument();
-        Element root = document.createElementNS(MESSAGE_V3, prefix == null ? name : prefix + ":" + name);
+        Element root = document.createElementNS(namespace, prefix == null ? name : prefix + ":" + name);
         document.appendChild(root);
         for (Attr each : attributes(travelled)) {
             root.setAttributeNodeNS((Attr) document.importNode(each, true));
@@ -44,10 +43,10 @@ final class SignedForms {
         return root;
     }
 
-    /** Returns the root of a document of its own without prefixes, under the name that was signed. */
-    static Element prefixFree(Element travelled, String name) {
+    /** Returns the root of a document of its own without prefixes, under this name. */
+    static Element prefixFree(Element travelled, String namespace, String name) {
         Document document = newDocument();
-        Element root = copy(travelled, document, MESSAGE_V3, name);
+        Element root = copy(travelled, document, namespace, name);
         declare(root, new HashMap<>(), root);
         return root;
     }

@@ -1,5 +1,6 @@
 package se.example.post;
 
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -8,6 +9,7 @@ import java.net.URI;
 import javax.xml.XMLConstants;
 import javax.xml.bind.JAXBContext;
 import javax.xml.bind.JAXBException;
+import javax.xml.parsers.DocumentBuilder;
 import javax.xml.parsers.DocumentBuilderFactory;
 import javax.xml.parsers.ParserConfigurationException;
 import javax.xml.transform.OutputKeys;
@@ -33,6 +35,7 @@ import org.xml.sax.SAXException;
 
 /** Between trees, bytes and the generated classes; and the contract's schemas, which the Makefile fetched. */
 final class Xml {
+    private static final int DEEPEST = 200;
     private static final JAXBContext TYPES = types();
     private static final Schema SCHEMA = schema();
 
@@ -52,6 +55,21 @@ final class Xml {
         DOMResult result = new DOMResult(newDocument());
         TransformerFactory.newDefaultInstance().newTransformer().transform(source, result);
         return (Document) result.getNode();
+    }
+
+    /** Parses what a stranger sent: no document type, and within bounds. */
+    static Document parse(byte[] content) throws SAXException, IOException {
+        try {
+            DocumentBuilderFactory documents = DocumentBuilderFactory.newDefaultNSInstance();
+            documents.setFeature(XMLConstants.FEATURE_SECURE_PROCESSING, true);
+            documents.setFeature("http://apache.org/xml/features/disallow-doctype-decl", true);
+            documents.setAttribute("http://www.oracle.com/xml/jaxp/properties/maxElementDepth", DEEPEST);
+            DocumentBuilder builder = documents.newDocumentBuilder();
+            builder.setErrorHandler(null);  // else it prints
+            return builder.parse(new ByteArrayInputStream(content));
+        } catch (ParserConfigurationException error) {
+            throw new IllegalStateException(error);
+        }
     }
 
     static byte[] bytes(Node node) {

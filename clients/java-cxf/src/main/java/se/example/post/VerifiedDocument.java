@@ -73,9 +73,13 @@ public final class VerifiedDocument {
         trust.check(certificate, certificates.subList(1, certificates.size()));
         try {
             Organisation signer = Organisation.of(certificate);
-            // Either what came was signed as it is, or SOAP software gave it prefixes that the signer did not write. At
-            // most one of the two can verify.
-            for (Element root : List.of(SignedForms.asItCame(travelled, signedAs), SignedForms.prefixFree(travelled, signedAs))) {
+            // Most signers give the root its own name. SOAP software may have added prefixes that the signer did not write.
+            // The name and the prefixes are part of what was signed: at most one of these can verify.
+            for (Element root : List.of(
+                    SignedForms.asItCame(travelled, SignedForms.MESSAGE_V3, signedAs),
+                    SignedForms.asItCame(travelled, travelled.getNamespaceURI(), travelled.getLocalName()),
+                    SignedForms.prefixFree(travelled, SignedForms.MESSAGE_V3, signedAs),
+                    SignedForms.prefixFree(travelled, travelled.getNamespaceURI(), travelled.getLocalName()))) {
                 String id = holds(root, certificate);
                 if (id != null) {
                     return new VerifiedDocument(root, signer, id);
