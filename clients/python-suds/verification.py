@@ -75,7 +75,7 @@ def verify_sealed(content: bytes, authorities: Sequence[x509.Certificate]) -> Se
             # More than one would be a wrapped copy.
             element = _only(element, name)
     sealed, sealer = _verify(element, SEALED, authorities)
-    signed, signer = _verify(_only(sealed, SIGNED), SIGNED, authorities)
+    _, signer = _verify(_only(sealed, SIGNED), SIGNED, authorities)
     return Sealed(sealed, sealer, signer)
 
 

@@ -1,0 +1,153 @@
+"""A foreign mailbox operator: deliveries by the demonstration's register and dispatcher, and what it has to refuse."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from interop.captures import Capture
+from interop.sending import Sent, outcome, send, until
+from interop.suite import Suite, free_port
+from mm_soap.demonstration import KOMMUN_A, KOMMUN_B
+from mm_soap.errors import RemoteFault, TransportError
+from mm_soap.soap import SoapClient
+from mm_soap.xml import SERVICE_V3, qname
+
+# Numbers like those of the demonstration: nobody has them.
+OPERATOR = "165599999942"
+RECEIVER, DESELECTING, WITHOUT_MAILBOX = "189007619803", "189008619802", "189009619801"
+
+_ANSWER_SECONDS = 30.0
+_IN_A_ROW = 6
+
+
+class NotReceived(Exception):
+    """What the operator did wrong; the text is for whoever mends it."""
+
+
+class Receiving:
+    """One foreign operator, registered with one demonstration.
+
+    Args:
+        suite: its register and dispatcher.
+        folder: of the operator; what it accepts it keeps in the folder ``received`` inside.
+        command: starts it, given its address and the file of its mailboxes. It prints ``ready`` when it serves.
+    """
+
+    def __init__(self, suite: Suite, folder: Path, command: Callable[[str, Path], Sequence[str]]) -> None:
+        self.address = f"http://127.0.0.1:{free_port()}/Service/v3"
+        self.folder = folder
+        self.received = folder / "received"
+        self._suite = suite
+        self._mailboxes = folder / "mailboxes"
+        self._mailboxes.write_text(f"{RECEIVER}\n{DESELECTING} {KOMMUN_B.number}\n")
+        self._command = command(self.address, self._mailboxes)
+
+    def check(self, captures: Sequence[Capture]) -> None:
+        """Try all of it.
+
+        Args:
+            captures: requests that operator one has accepted, and what can become of them.
+
+        Raises:
+            NotReceived, NotInTime: something went wrong.
+        """
+        self._register()
+        with self._running():
+            self._statuses()
+            self._repeated_and_refused(captures)
+        self._killed_in_the_middle()
+
+    def _register(self) -> None:
+        address = ("--service-address", self.address)
+        self._suite.far("operator", "add", OPERATOR, "--name", "Brevlåda Främmande", *address)
+        accounts = self.folder / "accounts.csv"
+        rows = [f"{each},{OPERATOR}" for each in (RECEIVER, DESELECTING, WITHOUT_MAILBOX)]
+        accounts.write_text("\n".join(["recipient,operator", *rows]) + "\n")
+        self._suite.far("account", "import", str(accounts))
+
+    def _statuses(self) -> None:
+        """Each recipient's message has the status that the operator's answer makes."""
+        expected = {
+            (RECEIVER, KOMMUN_A): "Delivered",
+            (DESELECTING, KOMMUN_A): "Delivered",
+            (DESELECTING, KOMMUN_B): "DeliveryFailed",
+            (WITHOUT_MAILBOX, KOMMUN_A): "DeliveryFailed",
+        }
+        sent = {each: send(self._suite, *each) for each in expected}
+        for each, status in expected.items():
+            message = sent[each]
+            self._ended(message, status)
+            self._kept(message, 1 if status == "Delivered" else 0)
+
+    def _repeated_and_refused(self, captures: Sequence[Capture]) -> None:
+        for capture in captures:
+            first, again = self._answer(capture), self._answer(capture)
+            if first != again and capture.code is None:
+                raise NotReceived(f"{capture.name}: the same request again was answered {again}, and not {first}")
+            # The recipient of what was captured has a mailbox at another operator.
+            wanted = f"fault {capture.code}" if capture.code else "Delivered false"
+            if not first.endswith(wanted):
+                raise NotReceived(f"{capture.name}: expected {wanted}, and got {first}")
+
+    def _killed_in_the_middle(self) -> None:
+        """Whatever moment it is killed at: each message is there once in the end."""
+        with self._running() as process:
+            sent = [send(self._suite, RECEIVER, KOMMUN_A) for _ in range(_IN_A_ROW // 2)]
+            until(lambda: self._count(sent[0].pdf) == 1, "the first of several messages to be kept")
+            process.kill()
+            sent += [send(self._suite, RECEIVER, KOMMUN_A) for _ in range(_IN_A_ROW // 2)]
+            process.wait()
+        with self._running():
+            for each in sent:
+                self._ended(each, "Delivered")
+                self._kept(each, 1)
+
+    def _ended(self, message: Sent, wanted: str) -> None:
+        status = outcome(self._suite, message)
+        if status != wanted:
+            raise NotReceived(f"a delivery is {status}; it should be {wanted}")
+
+    def _kept(self, message: Sent, times: int) -> None:
+        found = self._count(message.pdf)
+        if found != times:
+            raise NotReceived(f"a PDF is {found} times among what the operator keeps; it should be {times} times")
+
+    def _count(self, pdf: bytes) -> int:
+        found = 0
+        for file in self.received.rglob("*"):
+            with suppress(FileNotFoundError, IsADirectoryError):  # while the operator is at work
+                found += file.read_bytes() == pdf
+        return found
+
+    def _answer(self, capture: Capture) -> str:
+        found = re.search(rb"<(\w+):Body>(.*)</\1:Body>", capture.content, re.DOTALL)
+        assert found
+        client = SoapClient(self.address, timeout=_ANSWER_SECONDS)
+        try:
+            answer = client.call(found[2], expected=qname(SERVICE_V3, "deliverSecureResponse"))
+        except RemoteFault as fault:
+            return f"fault {fault.code}"
+        except TransportError as error:
+            return f"no answer that follows the contract: {error}"
+        finally:
+            client.close()
+        texts = [str(each.text) for each in answer.iter("{*}TransId", "{*}Delivered")]
+        return f"TransId {texts[0]} Delivered {texts[1]}"
+
+    @contextmanager
+    def _running(self) -> Iterator[subprocess.Popen[str]]:
+        log = self.folder / "operator.log"
+        with log.open("a") as errors:
+            process = subprocess.Popen(self._command, cwd=self.folder, stdout=subprocess.PIPE, stderr=errors, text=True)
+        with process:
+            try:
+                assert process.stdout is not None
+                if not process.stdout.readline().startswith("ready"):
+                    raise NotReceived(f"the operator did not start:\n{log.read_text(errors='replace')[-1500:]}")
+                yield process
+            finally:
+                process.kill()
