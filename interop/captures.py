@@ -9,6 +9,7 @@ from pathlib import Path
 
 from interop.sending import outcome, send
 from interop.suite import Suite
+from mm_soap.conformance.class_one import forwarded
 from mm_soap.conformance.prefixes import prefixed
 from mm_soap.demonstration import DISPATCHER, KOMMUN_A, OPERATOR_ONE, RECIPIENT
 from mm_soap.dispatcher.wire import deliver_secure_request
@@ -16,8 +17,10 @@ from mm_soap.dsig import seal_for, sealed_document
 from mm_soap.errors import Refusal
 from mm_soap.pki import Identity
 from mm_soap.soap.envelope import wrap
-from mm_soap.xml import SERVICE_V3
+from mm_soap.xml import MESSAGE_V3, SERVICE_V3
 
+_BODY = re.compile(rb"<(\w+):Body>(.*)</\1:Body>", re.DOTALL)
+_SEALED = re.compile(rb'<s:deliverSecure xmlns="[^"]*">(.*)</s:deliverSecure></s:deliverSecure>', re.DOTALL)
 _SIGNED = re.compile(rb"<SignedDelivery .*</SignedDelivery>", re.DOTALL)
 
 
@@ -35,6 +38,22 @@ class Capture:
     """What a mailbox operator has to refuse it with; None for one that is right."""
     sealer: str = DISPATCHER.number
     signer: str = KOMMUN_A.number
+
+    @property
+    def payload(self) -> bytes:
+        """What stands in the body of the envelope."""
+        found = _BODY.search(self.content)
+        assert found
+        return found[2]
+
+    def forwarded(self, to: str) -> bytes:
+        """Return a deliverForward of what was captured, to another recipient."""
+        found = _SEALED.search(self.payload)
+        assert found
+        head = forwarded(RECIPIENT, "Den som vidarebefordrar", to).encode()
+        original = b'<v:OrginalDelivery xmlns="%s">%s</v:OrginalDelivery>' % (MESSAGE_V3.encode(), found[1])
+        start = f'<v:deliverForward xmlns:v="{SERVICE_V3}"><v:forwardMessage xmlns="{SERVICE_V3}">'.encode()
+        return start + head + original + b"</v:forwardMessage></v:deliverForward>"
 
 
 def all_captures(suite: Suite) -> list[Capture]:

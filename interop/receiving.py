@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,7 +10,8 @@ from pathlib import Path
 from interop.captures import Capture
 from interop.sending import Sent, outcome, send, until
 from interop.suite import Suite, free_port
-from mm_soap.demonstration import KOMMUN_A, KOMMUN_B
+from mm_soap.conformance.class_one import notification
+from mm_soap.demonstration import KOMMUN_A, KOMMUN_B, RECIPIENT
 from mm_soap.errors import RemoteFault, TransportError
 from mm_soap.soap import SoapClient
 from mm_soap.xml import SERVICE_V3, qname
@@ -59,6 +59,7 @@ class Receiving:
         with self._running():
             self._statuses()
             self._repeated_and_refused(captures)
+            self._other_operations(captures)
         self._killed_in_the_middle()
 
     def _register(self) -> None:
@@ -85,13 +86,25 @@ class Receiving:
 
     def _repeated_and_refused(self, captures: Sequence[Capture]) -> None:
         for capture in captures:
-            first, again = self._answer(capture), self._answer(capture)
-            if first != again and capture.code is None:
-                raise NotReceived(f"{capture.name}: the same request again was answered {again}, and not {first}")
             # The recipient of what was captured has a mailbox at another operator.
-            wanted = f"fault {capture.code}" if capture.code else "Delivered false"
-            if not first.endswith(wanted):
-                raise NotReceived(f"{capture.name}: expected {wanted}, and got {first}")
+            wanted = f"fault {capture.code}" if capture.code else f"{RECIPIENT} false"
+            self._answered(capture.name, "deliverSecure", capture.payload, wanted)
+
+    def _other_operations(self, captures: Sequence[Capture]) -> None:
+        """deliverForward, of what is right and of what is not, and notify."""
+        right = next(each for each in captures if each.code is None)
+        wrong = next(each for each in captures if not each.holds)
+        self._answered("forwarded", "deliverForward", right.forwarded(RECEIVER), f"{RECEIVER} true")
+        self._answered("forwarded, changed", "deliverForward", wrong.forwarded(RECEIVER), f"fault {wrong.code}")
+        inside = notification(KOMMUN_A.number, KOMMUN_A.name, RECEIVER, WITHOUT_MAILBOX)
+        notify = f'<notify xmlns="{SERVICE_V3}"><notify>{inside}</notify></notify>'.encode()
+        self._answered("notification", "notify", notify, f"{RECEIVER} true {WITHOUT_MAILBOX} false")
+
+    def _answered(self, name: str, operation: str, payload: bytes, wanted: str) -> None:
+        """Call twice: the second answer must be the first one."""
+        first, again = self._answer(operation, payload), self._answer(operation, payload)
+        if first != again or " ".join(first[1:]) != wanted:
+            raise NotReceived(f"{name}: expected {wanted}, twice with one TransId, and got {first} and {again}")
 
     def _killed_in_the_middle(self) -> None:
         """Whatever moment it is killed at: each message is there once in the end."""
@@ -123,20 +136,19 @@ class Receiving:
                 found += file.read_bytes() == pdf
         return found
 
-    def _answer(self, capture: Capture) -> str:
-        found = re.search(rb"<(\w+):Body>(.*)</\1:Body>", capture.content, re.DOTALL)
-        assert found
+    def _answer(self, operation: str, payload: bytes) -> list[str]:
+        """Return TransId, and each recipient with what was told of it; or an empty text and the fault."""
         client = SoapClient(self.address, timeout=_ANSWER_SECONDS)
         try:
-            answer = client.call(found[2], expected=qname(SERVICE_V3, "deliverSecureResponse"))
+            answer = client.call(payload, expected=qname(SERVICE_V3, f"{operation}Response"))
         except RemoteFault as fault:
-            return f"fault {fault.code}"
+            return ["", f"fault {fault.code}"]
         except TransportError as error:
-            return f"no answer that follows the contract: {error}"
+            return ["", str(error)]
         finally:
             client.close()
-        texts = [str(each.text) for each in answer.iter("{*}TransId", "{*}Delivered")]
-        return f"TransId {texts[0]} Delivered {texts[1]}"
+        names = ("{*}TransId", "{*}RecipientId", "{*}Delivered", "{*}DeliveredFlag")
+        return [str(each.text) for each in answer.iter(*names)]
 
     @contextmanager
     def _running(self) -> Iterator[subprocess.Popen[str]]:

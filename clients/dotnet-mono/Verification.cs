@@ -5,7 +5,6 @@ using System.Linq;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Security.Cryptography.Xml;
-using System.Text;
 using System.Xml;
 
 namespace MinaMeddelanden
@@ -196,13 +195,14 @@ namespace MinaMeddelanden
             }
             foreach (XmlNode child in from.ChildNodes)
             {
-                if (child is XmlElement element)
+                var element = child as XmlElement;
+                if (element == null)
                 {
-                    Copy(element, made, element.NamespaceURI, element.LocalName);
+                    made.AppendChild(document.ImportNode(child, true));
                 }
                 else
                 {
-                    made.AppendChild(document.ImportNode(child, true));
+                    Copy(element, made, element.NamespaceURI, element.LocalName);
                 }
             }
         }
