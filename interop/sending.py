@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from interop.suite import Suite
-from mm_soap.cli.demo import one_page_pdf
 from mm_soap.demonstration import DemoOrganisation
 from mm_soap.dsig import sign_delivery
 from mm_soap.message import Party, SecureDelivery, build_delivery, new_message
 from mm_soap.sender import DistributionStatus, SenderClient
+from mm_soap.testing.documents import one_page_pdf
 
 _SECONDS = 60
 

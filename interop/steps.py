@@ -16,9 +16,9 @@ from interop.receiving import NotReceived, Receiving
 from interop.sending import NotInTime
 from interop.stacks import Stack, words
 from interop.suite import Suite
-from mm_soap.cli.demo import one_page_pdf
 from mm_soap.demonstration import KOMMUN_A, RECIPIENT, RECIPIENT_AT_TWO, RECIPIENT_PENDING, UNKNOWN
 from mm_soap.errors import Refusal
+from mm_soap.testing.documents import one_page_pdf
 
 _BUILD_SECONDS = 600
 _COMMAND_SECONDS = 120

@@ -23,7 +23,8 @@ RIGHT = {
     "follow": "print('Delivered')",
     "verify": (
         "text = open(sys.argv[1]).read()\n"
-        "sys.exit('invalid: changed') if 'wrong' in text or 'identification' in sys.argv[2] else print('seal 1\\nsignature 2')"
+        "wrong = 'wrong' in text or 'identification' in sys.argv[2]\n"
+        "sys.exit('invalid: changed') if wrong else print('seal 1\\nsignature 2')"
     ),
 }
 PDF = one_page_pdf("Beslut", "Interop")

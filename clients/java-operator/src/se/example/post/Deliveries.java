@@ -1,6 +1,7 @@
 package se.example.post;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
@@ -80,7 +81,7 @@ final class Deliveries {
         }
         Map<String, byte[]> all = new LinkedHashMap<>(files);
         all.put("sealed.xml", Xml.bytes(original.seal().root()));
-        all.put("forwarded-subject", words.getMessage().getSubject().getBytes());
+        all.put("forwarded-subject", words.getMessage().getSubject().getBytes(StandardCharsets.UTF_8));
         all.put("forwarded-body", Content.body(words.getMessage().getBody()));
         DeliverForwardResponse response = new DeliverForwardResponse();
         response.setReturn(result(mailboxes.put(id(forward), "", words.getHeader().getSender().getId(),

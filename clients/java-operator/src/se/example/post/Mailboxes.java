@@ -2,8 +2,8 @@ package se.example.post;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.file.DirectoryNotEmptyException;
-import java.nio.file.FileAlreadyExistsException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -91,13 +91,17 @@ final class Mailboxes {
                 write(unfinished.resolve(each.getKey()), each.getValue());
             }
         }
-        write(unfinished.resolve(ANSWER), lines(answer).getBytes());
+        write(unfinished.resolve(ANSWER), lines(answer).getBytes(StandardCharsets.US_ASCII));
         sync(unfinished);
         try {
             Files.move(unfinished, folder.resolve(id), StandardCopyOption.ATOMIC_MOVE);
-        } catch (DirectoryNotEmptyException | FileAlreadyExistsException error) {
-            remove(unfinished);  // the same delivery, in another call at the same time
-            return before(id);
+        } catch (FileSystemException error) {
+            Answer other = before(id);
+            if (other == null) {
+                throw error;
+            }
+            remove(unfinished);  // the same delivery came in another call at the same time
+            return other;
         }
         sync(folder);
         return answer;
