@@ -121,9 +121,8 @@ class FakeRecipient:
             "<r:Pending>false</r:Pending></r:AccountStatus><r:SenderAccepted>false</r:SenderAccepted></return>"
             for each in self.recipients
         )
-        return parse_untrusted(
-            f'<isReachableResponse xmlns="{RECIPIENT_V3}" xmlns:r="{RECIPIENT_V1}">{rows}</isReachableResponse>'.encode()
-        )
+        names = f'xmlns="{RECIPIENT_V3}" xmlns:r="{RECIPIENT_V1}"'
+        return parse_untrusted(f"<isReachableResponse {names}>{rows}</isReachableResponse>".encode())
 
 
 @pytest.mark.parametrize(
