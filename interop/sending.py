@@ -14,7 +14,7 @@ from mm_soap.message import Party, SecureDelivery, build_delivery, new_message
 from mm_soap.sender import DistributionStatus, SenderClient
 from mm_soap.testing.documents import one_page_pdf
 
-_SECONDS = 60
+_SECONDS = 120
 
 
 class NotInTime(Exception):
@@ -44,7 +44,7 @@ def outcome(suite: Suite, message: Sent) -> str:
     """Wait until a message has ended, and return its last status, such as ``Delivered``.
 
     Raises:
-        NotInTime: it did not end within a minute.
+        NotInTime: it did not end within two minutes.
     """
     client = SenderClient(suite.address("message"))
     last: list[DistributionStatus] = []
@@ -58,7 +58,7 @@ def outcome(suite: Suite, message: Sent) -> str:
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait until something is true, at most a minute.
+    """Wait until something is true, at most two minutes.
 
     Raises:
         NotInTime: it did not come true.
