@@ -15,66 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    and_,
-    bindparam,
-    case,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import and_, bindparam, case, func, insert, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
+from mm_soap.batch import journal_tables as tables
 from mm_soap.batch.model import Counts, Outcome, State
 from mm_soap.errors import ConfigurationError
-from mm_soap.storage import NAMING, open_database, reading, writing
+from mm_soap.storage import open_database, reading, writing
 
-_metadata = MetaData(naming_convention=NAMING)
-_batch: Final = Table(
-    "batch",
-    _metadata,
-    Column("form", Integer, primary_key=True),
-    Column("file_sha256", String, nullable=False),
-    Column("sender", String, nullable=False),
-    Column("checked", Boolean, nullable=False),
-)
-_row: Final = Table(
-    "row",
-    _metadata,
-    Column("line", Integer, primary_key=True, autoincrement=False),
-    Column("recipient", String, nullable=False),
-    Column("message_id", String, nullable=False),
-    Column("state", String, nullable=False),
-    Column("washed", Boolean, nullable=False),
-    Column("document", LargeBinary),
-    Column("distribution_id", String),
-    Column("type", String),
-    Column("delivery_status", String),
-    Column("reason", String),
-    Index("ix_row_state_line", "state", "line"),
-    Index("ix_row_message_id", "message_id"),
-)
-
-_FORM: Final = 1
 _PAGE: Final = 1000
 _DOCUMENTS: Final = 8
 """Documents that are read at once: each may be of some megabytes."""
-
-_changes = update(_row).where(_row.c.line == bindparam("at"))
-_WASHED = _changes.values(washed=True, state=bindparam("to"))
-_SIGNED = _changes.values(state=State.SIGNED.value, document=bindparam("bytes"))
-_ACCEPTED = _changes.values(state=State.ACCEPTED.value, distribution_id=bindparam("id"), document=None)
-_REFUSED = _changes.values(state=State.REFUSED.value, reason=bindparam("why"), document=None)
-_TOLD = _changes.values(state=bindparam("to"), type=bindparam("kind"), delivery_status=bindparam("status"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +55,14 @@ class Journal:
         self._take(path)
         self._database = open_database(path)
         self._open.callback(self._database.dispose)
-        _metadata.create_all(self._database)
+        tables.metadata.create_all(self._database)
         os.chmod(path, 0o600)  # noqa: PTH101 - it holds personal numbers
-        wanted = {"form": _FORM, "file_sha256": file_sha256, "sender": sender}
+        wanted = {"form": tables.FORM, "file_sha256": file_sha256, "sender": sender}
         with writing(self._database) as connection:
-            known = connection.execute(select(_batch)).mappings().one_or_none()
+            known = connection.execute(select(tables.batch)).mappings().one_or_none()
             if known is None or not known["checked"]:  # nothing of it was sent
-                connection.execute(_batch.delete())
-                connection.execute(insert(_batch).values(**wanted, checked=False))
+                connection.execute(tables.batch.delete())
+                connection.execute(insert(tables.batch).values(**wanted, checked=False))
                 known = None
         if known is not None and {name: known[name] for name in wanted} != wanted:
             self.close()
@@ -148,7 +99,7 @@ class Journal:
     def begin_check(self) -> None:
         """Forget the rows of a check that did not end."""
         with writing(self._database) as connection:
-            connection.execute(_row.delete())
+            connection.execute(tables.row.delete())
 
     def add(self, good: Sequence[tuple[int, str, str]], bad: Sequence[tuple[int, str]]) -> None:
         """Write down rows that were checked: line, recipient and message id, or line and why it cannot be sent."""
@@ -157,22 +108,24 @@ class Journal:
         with writing(self._database, durable=False) as connection:
             if good:
                 rows = [{"line": line, "recipient": to, "message_id": name, **checked} for line, to, name in good]
-                connection.execute(insert(_row), rows)
+                connection.execute(insert(tables.row), rows)
             if bad:
-                connection.execute(insert(_row), [{"line": line, "reason": why, **invalid} for line, why in bad])
+                connection.execute(insert(tables.row), [{"line": line, "reason": why, **invalid} for line, why in bad])
 
     def refuse_repeated(self, why: str) -> None:
         """Refuse each row whose message id an earlier row has."""
-        earlier = _row.alias()
-        first = select(func.min(earlier.c.line)).where(earlier.c.message_id == _row.c.message_id).scalar_subquery()
-        repeated = (_row.c.state == State.CHECKED.value, _row.c.line > first)
+        earlier = tables.row.alias()
+        first = (
+            select(func.min(earlier.c.line)).where(earlier.c.message_id == tables.row.c.message_id).scalar_subquery()
+        )
+        repeated = (tables.row.c.state == State.CHECKED.value, tables.row.c.line > first)
         with writing(self._database) as connection:
-            connection.execute(update(_row).where(*repeated).values(state=State.INVALID.value, reason=why))
+            connection.execute(update(tables.row).where(*repeated).values(state=State.INVALID.value, reason=why))
 
     def end_check(self) -> None:
         """Write down that every row was checked."""
         with writing(self._database) as connection:
-            connection.execute(update(_batch).values(checked=True))
+            connection.execute(update(tables.batch).values(checked=True))
         self.checked = True
 
     # Washing
@@ -180,9 +133,9 @@ class Journal:
     def unwashed(self) -> list[tuple[int, str]]:
         """Return the next rows whose recipients the register was not asked about: line and recipient."""
         query = (
-            select(_row.c.line, _row.c.recipient)
-            .where(_row.c.state == State.CHECKED.value, _row.c.washed.is_(False))
-            .order_by(_row.c.line)
+            select(tables.row.c.line, tables.row.c.recipient)
+            .where(tables.row.c.state == State.CHECKED.value, tables.row.c.washed.is_(False))
+            .order_by(tables.row.c.line)
             .limit(_PAGE)
         )
         with reading(self._database) as connection:
@@ -195,14 +148,14 @@ class Journal:
             for line, reached in reachable.items()
         ]
         with writing(self._database, durable=False) as connection:
-            connection.execute(_WASHED, values)
+            connection.execute(tables.WASHED, values)
 
     # Sending
 
     def to_sign(self, lines: Sequence[int]) -> dict[int, str]:
         """Return which of some lines are still to be signed, with their message ids."""
-        query = select(_row.c.line, _row.c.message_id).where(
-            _row.c.line.between(min(lines), max(lines)), _row.c.state == State.CHECKED.value
+        query = select(tables.row.c.line, tables.row.c.message_id).where(
+            tables.row.c.line.between(min(lines), max(lines)), tables.row.c.state == State.CHECKED.value
         )
         with reading(self._database) as connection:
             return {row.line: row.message_id for row in connection.execute(query)}
@@ -210,14 +163,14 @@ class Journal:
     def signed(self, documents: Mapping[int, bytes]) -> None:
         """Keep signed bytes, by line. They may be sent when this has returned."""
         with writing(self._database) as connection:
-            connection.execute(_SIGNED, [{"at": line, "bytes": document} for line, document in documents.items()])
+            connection.execute(tables.SIGNED, [{"at": line, "bytes": document} for line, document in documents.items()])
 
     def unsent(self, after: int) -> dict[int, bytes]:
         """Return the next signed bytes whose answers did not come in an earlier run, by line, from beyond a line."""
         query = (
-            select(_row.c.line, _row.c.document)
-            .where(_row.c.state == State.SIGNED.value, _row.c.line > after)
-            .order_by(_row.c.line)
+            select(tables.row.c.line, tables.row.c.document)
+            .where(tables.row.c.state == State.SIGNED.value, tables.row.c.line > after)
+            .order_by(tables.row.c.line)
             .limit(_DOCUMENTS)
         )
         with reading(self._database) as connection:
@@ -227,18 +180,18 @@ class Journal:
         """Write down answers by line: distribution ids, and reasons of refusals."""
         with writing(self._database) as connection:
             if accepted:
-                connection.execute(_ACCEPTED, [{"at": line, "id": each} for line, each in accepted.items()])
+                connection.execute(tables.ACCEPTED, [{"at": line, "id": each} for line, each in accepted.items()])
             if refused:
-                connection.execute(_REFUSED, [{"at": line, "why": each} for line, each in refused.items()])
+                connection.execute(tables.REFUSED, [{"at": line, "why": each} for line, each in refused.items()])
 
     # Following
 
     def accepted(self, after: int) -> list[tuple[int, str]]:
         """Return the next rows that have not ended, from beyond a line: line and distribution id."""
         query = (
-            select(_row.c.line, _row.c.distribution_id)
-            .where(_row.c.state == State.ACCEPTED.value, _row.c.line > after)
-            .order_by(_row.c.line)
+            select(tables.row.c.line, tables.row.c.distribution_id)
+            .where(tables.row.c.state == State.ACCEPTED.value, tables.row.c.line > after)
+            .order_by(tables.row.c.line)
             .limit(_PAGE)
         )
         with reading(self._database) as connection:
@@ -257,17 +210,17 @@ class Journal:
         ]
         if values:
             with writing(self._database, durable=False) as connection:
-                connection.execute(_TOLD, values)
+                connection.execute(tables.TOLD, values)
 
     # Telling
 
     def counts(self) -> Counts:
         """Count the rows by what became of them."""
-        delivered = case((_row.c.delivery_status == "Delivered", 1), else_=0)
-        printed = case((_row.c.type == "Paper", 1), else_=0)
+        delivered = case((tables.row.c.delivery_status == "Delivered", 1), else_=0)
+        printed = case((tables.row.c.type == "Paper", 1), else_=0)
         query = select(
-            _row.c.state, func.count().label("rows"), func.sum(func.max(delivered, printed)).label("delivered")
-        ).group_by(_row.c.state)
+            tables.row.c.state, func.count().label("rows"), func.sum(func.max(delivered, printed)).label("delivered")
+        ).group_by(tables.row.c.state)
         with reading(self._database) as connection:
             found: dict[str, Any] = {each.state: each for each in connection.execute(query)}
         by_state = {state: found[state.value].rows if state.value in found else 0 for state in State}
@@ -286,15 +239,15 @@ class Journal:
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield what is known of each row, by line."""
-        return self._outcomes(_row.c.line > bindparam("after"))
+        return self._outcomes(tables.row.c.line > bindparam("after"))
 
     def of(self, state: State) -> Iterator[Outcome]:
         """Yield the rows of one state, by line."""
-        return self._outcomes(and_(_row.c.line > bindparam("after"), _row.c.state == state.value))
+        return self._outcomes(and_(tables.row.c.line > bindparam("after"), tables.row.c.state == state.value))
 
     def _outcomes(self, condition: ColumnElement[bool]) -> Iterator[Outcome]:
-        columns = [column for column in _row.c if column.name not in ("document", "washed")]
-        query = select(*columns).where(condition).order_by(_row.c.line).limit(_PAGE)
+        columns = [column for column in tables.row.c if column.name not in ("document", "washed")]
+        query = select(*columns).where(condition).order_by(tables.row.c.line).limit(_PAGE)
         after = 0
         while True:
             with reading(self._database) as connection:

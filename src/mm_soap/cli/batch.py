@@ -14,8 +14,13 @@ from typing import Final
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mm_soap.batch import Batch, BatchFile, Counts, Journal, Letters, Pace, State, write_report
-from mm_soap.batch.run import Progress as Told
+from mm_soap.batch.journal import Journal
+from mm_soap.batch.letters import Letters
+from mm_soap.batch.model import Counts, State
+from mm_soap.batch.report import write_report
+from mm_soap.batch.rows import BatchFile
+from mm_soap.batch.run import Batch, Pace
+from mm_soap.batch.sending import Progress as Told
 from mm_soap.cli.output import REFUSED, fail, print_json, print_table, progress_console
 from mm_soap.cli.sending import client_of, sender_of
 from mm_soap.clock import system_clock

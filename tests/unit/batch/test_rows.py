@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from mm_soap.batch import BatchFile, Row
+from mm_soap.batch.model import Row
+from mm_soap.batch.rows import BatchFile
 from mm_soap.errors import ConfigurationError
 
 

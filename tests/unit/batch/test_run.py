@@ -13,7 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mm_soap.batch import Batch, BatchFile, Journal, Letters, Outcome, Pace, State
+from mm_soap.batch.journal import Journal
+from mm_soap.batch.letters import Letters
+from mm_soap.batch.model import Outcome, State
+from mm_soap.batch.rows import BatchFile
+from mm_soap.batch.run import Batch, Pace
+from mm_soap.clock import system_clock
 from mm_soap.errors import RemoteFault, TransportError
 from mm_soap.message import Limits, Party
 from mm_soap.pki import Identity
@@ -22,6 +27,7 @@ from mm_soap.sender import DistributionStatus
 from mm_soap.testing import TestPki
 
 SENDER = "162021004748"
+ROWS = 24
 HERE, AWAY = "192705178354", "191212121212"
 
 
@@ -72,7 +78,7 @@ class FakeRegister:
 
 @pytest.fixture(scope="module")
 def identity() -> Identity:
-    return TestPki().issue("Kommun A", SENDER)
+    return TestPki(system_clock).organisation(SENDER, "Kommun A")
 
 
 class Installation:
@@ -172,7 +178,7 @@ def test_a_file_that_went_away_is_told(tmp_path: Path, identity: Identity) -> No
 TROUBLES = st.lists(st.sampled_from(["", "away", "technical", "answer lost", "crash"]), max_size=30)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(TROUBLES, max_size=4), st.integers(1, 4), st.integers(0, 60))
 def test_whatever_happens_each_row_is_stored_once(
     tmp_path_factory: pytest.TempPathFactory,
@@ -181,7 +187,7 @@ def test_whatever_happens_each_row_is_stored_once(
     connections: int,
     stop_after: int,
 ) -> None:
-    batch = Installation(tmp_path_factory.mktemp("b") / "b", identity, [HERE] * 50)
+    batch = Installation(tmp_path_factory.mktemp("b") / "b", identity, [HERE] * ROWS)
     dispatcher = FakeDispatcher()
     pace = Pace(connections, patience=0.0)
     for troubles in runs:
@@ -189,7 +195,7 @@ def test_whatever_happens_each_row_is_stored_once(
         told = count()
 
         def stop(stopping: threading.Event, told: count[int] = told) -> None:
-            if next(told) > 50 + stop_after:
+            if next(told) > ROWS + stop_after:
                 stopping.set()
 
         with suppress(Crash, TransportError, RemoteFault):
@@ -198,4 +204,4 @@ def test_whatever_happens_each_row_is_stored_once(
     found = batch.run(dispatcher, pace)
     assert {each.state for each in found} == {State.ENDED}
     assert sorted(each.distribution_id or "" for each in found) == sorted(dispatcher.stored.values())
-    assert len(dispatcher.stored) == 50
+    assert len(dispatcher.stored) == ROWS
