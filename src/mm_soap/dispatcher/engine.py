@@ -29,6 +29,7 @@ from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.holding import Held, hold
 from mm_soap.dispatcher.model import LONGEST_WAIT, State, seconds_until
 from mm_soap.dispatcher.outcomes import write_down
+from mm_soap.dispatcher.readdressing import Readdressing
 from mm_soap.errors import MmSoapError
 from mm_soap.storage import reading
 
@@ -45,10 +46,10 @@ class EmbeddedEngine:
 
     Args:
         database: the dispatcher's own.
-        addressing, handover: the steps.
+        addressing, readdressing, handover: the steps.
         clock: the time.
         look_up_batch: deliveries addressed together, at most 1000.
-        calls_per_operator: calls to one operator at once.
+        address_age: how old an address may be when a delivery is tried, in seconds.
         threads: calls to all operators at once.
     """
 
@@ -56,18 +57,20 @@ class EmbeddedEngine:
         self,
         database: Database,
         addressing: Addressing,
+        readdressing: Readdressing,
         handover: Handover,
         clock: Clock,
         *,
         look_up_batch: int = 1000,
-        calls_per_operator: int = 4,
+        address_age: float = 900.0,
         threads: int = 16,
     ) -> None:
         self._database = database
         self._addressing = addressing
+        self._readdressing = readdressing
         self._clock = clock
         self._look_up_batch = look_up_batch
-        self._new_carrier = partial(Carrier, database, handover, clock, calls_per_operator, threads)
+        self._new_carrier = partial(Carrier, database, handover, clock, address_age=address_age, threads=threads)
         self._carrier: Carrier | None = None  # while this engine holds the database
         self._stopping = threading.Event()
         self._halted = threading.Event()  # set as well when the lock of the database is lost
@@ -148,9 +151,15 @@ class EmbeddedEngine:
         now = self._clock()
         with reading(self._database) as connection:
             batch = store.due_for_look_up(connection, now, self._look_up_batch)
+            old = store.due_for_another_look_up(connection, now, self._look_up_batch)
             next_due = None if batch else store.next_due(connection, State.ACCEPTED, now)
-        if not batch:
+        if old:
+            self._looked_up = time.monotonic()
+            self._readdressing.step(old)
+            carrier.wake()
+        elif not batch:
             self._accepted.wait(seconds_until(next_due, self._clock()))
+        if not batch:
             return
         self._looked_up = time.monotonic()
         steps = self._addressing.step(batch)
