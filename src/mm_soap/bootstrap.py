@@ -39,7 +39,7 @@ from mm_soap.far.callers import Callers
 from mm_soap.far.rights import Rights, SignatureQuestions, cancel_consents_of
 from mm_soap.housekeeping import Housekeeping
 from mm_soap.message import Limits
-from mm_soap.pki import Identity, TrustStore
+from mm_soap.pki import Identity, OrganisationCertificate, TrustStore
 from mm_soap.recipient import PRECHECKS as RECIPIENT_PRECHECKS
 from mm_soap.recipient import recipient_handlers
 from mm_soap.recipient.hot import shorten
@@ -79,6 +79,7 @@ class Party:
         database: its own.
         prefix: what stands before the paths of its ports.
         work: what it does in the background.
+        accepted: returns the certificates of those whose signatures it accepted.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Party:
     database: Engine
     prefix: str = ""
     work: Sequence[Work] = ()
+    accepted: Callable[[], Sequence[OrganisationCertificate]] = tuple
 
 
 def build_parties(
@@ -193,7 +195,8 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
         engine.wake,
         sender_limits(own),
     )
-    handlers = message_handlers(service, _trust(settings, clock))
+    trusted = TrustStore.load(settings.trust.anchors, clock)
+    handlers = message_handlers(service, _trust(settings, trusted, clock))
     refused = keep_refusals(database, clock, _retention(settings))
     applications = _port(settings, "message", handlers, MESSAGE_PRECHECKS, refused, metrics)
     applications |= _port(settings, "notification", {}, {}, refused, metrics)
@@ -203,14 +206,16 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
         return forget_documents(connection, now - retention)
 
     housekeeping = Housekeeping(database, clock, forget_evidence, forget_old_documents)
-    return Party("dispatcher", applications, database, "", (register, engine, housekeeping))
+    work = (register, engine, housekeeping)
+    return Party("dispatcher", applications, database, "", work, trusted.accepted)
 
 
 def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock: Clock) -> Party:
     _identity(own)  # an operator signs nothing yet; a wrong certificate is told at the start all the same
     register = _register_client(settings, own)
     service = _mailbox_service(settings, own, register, clock)
-    trust = _trust(settings, clock)
+    trusted = TrustStore.load(settings.trust.anchors, clock)
+    trust = _trust(settings, trusted, clock)
 
     def verify(call: Call) -> VerifiedSeal:
         return verify_sealed(call.raw, call.payload[0], trust)
@@ -219,7 +224,9 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
     refused = keep_refusals(service.database, clock, _retention(settings))
     applications = _port(settings, "service", handlers, SERVICE_PRECHECKS, refused, metrics, own.path)
     housekeeping = Housekeeping(service.database, clock, forget_evidence)
-    return Party(f"operator:{own.organisation}", applications, service.database, own.path, (register, housekeeping))
+    work = (register, housekeeping)
+    name = f"operator:{own.organisation}"
+    return Party(name, applications, service.database, own.path, work, trusted.accepted)
 
 
 def _mailbox_service(settings: Settings, own: OperatorSettings, directory: Directory, clock: Clock) -> MailboxService:
@@ -262,9 +269,8 @@ def _register_client(settings: Settings, own: DispatcherSettings | OperatorSetti
     )
 
 
-def _trust(settings: Settings, clock: Clock) -> Trust:
-    store = TrustStore.load(settings.trust.anchors, clock)
-    return Trust(store, sender_policy(frozenset(settings.trust.allow_sha1_from)), seal_policy(), clock)
+def _trust(settings: Settings, trusted: TrustStore, clock: Clock) -> Trust:
+    return Trust(trusted, sender_policy(frozenset(settings.trust.allow_sha1_from)), seal_policy(), clock)
 
 
 def _identity(own: DispatcherSettings | OperatorSettings) -> Identity:
