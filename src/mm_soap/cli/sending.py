@@ -87,10 +87,9 @@ def _told(status: DistributionStatus) -> dict[str, object]:
 
 def _waits(settings: Settings, distribution_id: str) -> dict[str, object]:
     """Return why a delivery waits, and until when, where the dispatcher is of this installation."""
-    database = databases(settings).get("dispatcher")
-    if database is None:
+    if settings.dispatcher is None:
         return {}
-    with reading(database) as connection:
+    with reading(databases(settings)["dispatcher"]) as connection:
         standing = standing_of(connection, distribution_id)
     if standing is None or not standing.waits:
         return {}

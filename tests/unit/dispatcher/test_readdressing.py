@@ -189,3 +189,45 @@ def test_while_the_register_is_away_it_goes_on_as_before(database: Engine) -> No
     with running(database, register, operators, address_age=1):
         until(lambda: state_of(database, one) is State.DELIVERED)
     assert register.asked
+
+
+# What a case handler is told
+
+
+def told(database: Engine, one: Sealed, seconds: int) -> tuple[str, object]:
+    with reading(database) as connection:
+        standing = standing_of(connection, one.distribution_id)
+    assert standing is not None
+    assert standing.waits
+    return standing.told(NOON + timedelta(seconds=seconds))
+
+
+def test_why_a_delivery_waits(database: Engine) -> None:
+    one = sealed(database)
+    assert told(database, one, 0) == ("Sealed.", NOON)
+    with writing(database) as connection:
+        write_pauses(connection, {OPERATOR: Pause(OPERATOR, NOON, NOON + MINUTE, 7, "HTTP 503 without SOAP")})
+        write_pauses(connection, {OTHER: Pause(OTHER, NOON, NOON + 9 * MINUTE, 1, "x")})
+    reason, again = told(database, one, 30)
+    assert reason == (
+        "The operator did not answer as it should 7 times in a row (the last time: HTTP 503 without SOAP). It is left "
+        "alone for a while; then some calls go first, and the others follow when one is answered."
+    )
+    assert again == NOON + MINUTE
+    assert "Some calls go first now" in told(database, one, 61)[0]
+    with writing(database) as connection:
+        write_pauses(connection, {OPERATOR: None})
+    assert told(database, one, 61) == ("Sealed.", NOON)
+
+
+def test_nothing_is_told_of_what_ended_or_is_not_known(database: Engine) -> None:
+    one = sealed(database)
+    with writing(database) as connection:
+        store.write_outcomes(
+            connection, [Outcome(one.id, one.distribution_id, one.sender, State.DELIVERED, "Done.", 1)]
+        )
+    with reading(database) as connection:
+        standing = standing_of(connection, one.distribution_id)
+        assert standing is not None
+        assert not standing.waits
+        assert standing_of(connection, "another") is None
