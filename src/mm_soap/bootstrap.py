@@ -26,7 +26,6 @@ from mm_soap.dispatcher import (
     EmbeddedEngine,
     Handover,
     MessageService,
-    Readdressing,
     forget_documents,
     message_handlers,
 )
@@ -179,7 +178,6 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
     engine = EmbeddedEngine(
         database,
         Addressing(database, register, identity, policies.default, clock),
-        Readdressing(database, register, clock),
         Handover(Operators(policies), policies, clock),
         clock,
         look_up_batch=own.look_up_batch,

@@ -50,12 +50,12 @@ MAY_IMPORT = {
     "register_files": {"audit", "bulk", "files", "files_out"},
     "export": {"model", "store", "audit"},
     "addressing": {"model", "policy", "store"},
-    "readdressing": {"model", "waiting", "addressing", "outcomes"},
+    "readdressing": {"model", "addressing"},
     "handover": {"model", "policy", "store", "wire"},
     "holding": set(),
     "outcomes": {"model", "store"},
     "carrier": {"model", "store", "waiting", "handover", "lanes", "outcomes"},
-    "engine": {"model", "store", "addressing", "readdressing", "handover", "holding", "carrier", "outcomes"},
+    "engine": {"model", "store", "waiting", "addressing", "readdressing", "handover", "holding", "carrier", "outcomes"},
     "endpoint": {"model", "service", "callers", "wire", "account_wire", "hot"},
 }
 """What each room of a party may import of the same party. A new room gets its place here."""

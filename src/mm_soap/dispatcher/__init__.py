@@ -6,7 +6,6 @@ from mm_soap.dispatcher.engine import EmbeddedEngine
 from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.model import State, Status
 from mm_soap.dispatcher.policy import Backoff, BreakerPolicy, DeliveryPolicy, Limit, Policies, TimeLimits
-from mm_soap.dispatcher.readdressing import Readdressing
 from mm_soap.dispatcher.sender_limits import SenderLimits
 from mm_soap.dispatcher.service import MessageService, Origin
 from mm_soap.dispatcher.store import forget_documents
@@ -24,7 +23,6 @@ __all__ = [
     "MessageService",
     "Origin",
     "Policies",
-    "Readdressing",
     "SenderLimits",
     "Standing",
     "State",

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from mm_soap.clock import Clock
 from mm_soap.dispatcher import store
-from mm_soap.dispatcher.model import Accepted, Outcome, State
+from mm_soap.dispatcher.model import Accepted, Outcome, Sealed, State
 from mm_soap.dispatcher.policy import DeliveryPolicy
 from mm_soap.dsig import seal_for
 from mm_soap.errors import RemoteFault, TransportError
@@ -89,11 +89,10 @@ class Addressing:
                 yield self._address(delivery, answer, documents[delivery.id])
 
     def _address(self, delivery: Accepted, answer: Reached, document: bytes) -> Outcome:
+        end = self.without_mailbox(delivery, answer)
+        if end is not None:
+            return end
         now = self.clock()
-        if not answer.registered or not answer.operator or not answer.address:
-            return self._outcome(delivery, State.NOT_REGISTERED, NOT_REGISTERED)
-        if not answer.sender_accepted:
-            return self._outcome(delivery, State.PAPER, DESELECTED)
         return Outcome(
             delivery.id,
             delivery.distribution_id,
@@ -107,6 +106,14 @@ class Addressing:
             detail={"operator": answer.operator, "sealed_by": self.identity.organisation},
             looked_up=now,
         )
+
+    def without_mailbox(self, delivery: Accepted | Sealed, answer: Reached) -> Outcome | None:
+        """Return the outcome of a delivery that no mailbox takes, or None if the register names one."""
+        if not answer.registered or not answer.operator or not answer.address:
+            return self._outcome(delivery, State.NOT_REGISTERED, NOT_REGISTERED)
+        if not answer.sender_accepted:
+            return self._outcome(delivery, State.PAPER, DESELECTED)
+        return None
 
     def _later(self, deliveries: Sequence[Accepted], cause: str) -> Iterator[Outcome]:
         now = self.clock()
@@ -126,5 +133,5 @@ class Addressing:
                     again,
                 )
 
-    def _outcome(self, delivery: Accepted, state: State, reason: str) -> Outcome:
+    def _outcome(self, delivery: Accepted | Sealed, state: State, reason: str) -> Outcome:
         return Outcome(delivery.id, delivery.distribution_id, delivery.sender, state, reason, delivery.attempts + 1)

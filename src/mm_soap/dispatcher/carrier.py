@@ -240,7 +240,7 @@ class Carrier:
             self._pauses[operator] = None
             _log.info("The operator %s answers again.", operator)
             return
-        cause = result.outcome.cause or "unknown"
+        cause = result.outcome.trouble or "unknown"
         self._pauses[operator] = Pause(operator, now, breaker.until, breaker.failures, cause)
         seconds = (breaker.until - now).total_seconds()
         told = "The operator %s is left alone for %.0f seconds after %d technical errors in a row: %s"

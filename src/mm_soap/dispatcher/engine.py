@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -27,11 +27,12 @@ from mm_soap.dispatcher.addressing import Addressing
 from mm_soap.dispatcher.carrier import Carrier
 from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.holding import Held, hold
-from mm_soap.dispatcher.model import LONGEST_WAIT, State, seconds_until
+from mm_soap.dispatcher.model import LONGEST_WAIT, Sealed, State, seconds_until
 from mm_soap.dispatcher.outcomes import write_down
 from mm_soap.dispatcher.readdressing import Readdressing
+from mm_soap.dispatcher.waiting import put_back
 from mm_soap.errors import MmSoapError
-from mm_soap.storage import reading
+from mm_soap.storage import reading, writing
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class EmbeddedEngine:
 
     Args:
         database: the dispatcher's own.
-        addressing, readdressing, handover: the steps.
+        addressing, handover: the steps.
         clock: the time.
         look_up_batch: deliveries addressed together, at most 1000.
         address_age: how old an address may be when a delivery is tried, in seconds.
@@ -57,7 +58,6 @@ class EmbeddedEngine:
         self,
         database: Database,
         addressing: Addressing,
-        readdressing: Readdressing,
         handover: Handover,
         clock: Clock,
         *,
@@ -67,7 +67,7 @@ class EmbeddedEngine:
     ) -> None:
         self._database = database
         self._addressing = addressing
-        self._readdressing = readdressing
+        self._readdressing = Readdressing(addressing)
         self._clock = clock
         self._look_up_batch = look_up_batch
         self._new_carrier = partial(Carrier, database, handover, clock, address_age=address_age, threads=threads)
@@ -154,8 +154,7 @@ class EmbeddedEngine:
             old = store.due_for_another_look_up(connection, now, self._look_up_batch)
             next_due = None if batch else store.next_due(connection, State.ACCEPTED, now)
         if old:
-            self._looked_up = time.monotonic()
-            self._readdressing.step(old)
+            self._look_up_again(old)
             carrier.wake()
         elif not batch:
             self._accepted.wait(seconds_until(next_due, self._clock()))
@@ -166,3 +165,12 @@ class EmbeddedEngine:
         while not self._halted.is_set() and (outcomes := list(islice(steps, _WRITTEN_TOGETHER))):
             write_down(self._database, self._clock, "look-up", outcomes)
             carrier.wake()
+
+    def _look_up_again(self, old: Sequence[Sealed]) -> None:
+        self._looked_up = time.monotonic()
+        asked = self._clock()
+        changed, same = self._readdressing.step(old)
+        if changed:
+            write_down(self._database, self._clock, "look-up", changed)
+        with writing(self._database, durable=False) as connection:
+            put_back(connection, same, asked)

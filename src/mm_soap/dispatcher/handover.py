@@ -93,7 +93,7 @@ class Handover:
         policy = self.policies.of(delivery.operator)
         again = policy.next_attempt(self.clock(), delivery.received, attempts)
         if again is None:
-            return replace(self._outcome(delivery, State.FAILED, GAVE_UP, detail={"last_error": cause}), cause=cause)
+            return replace(self._outcome(delivery, State.FAILED, GAVE_UP, detail={"last_error": cause}), trouble=cause)
         return Outcome(
             delivery.id,
             delivery.distribution_id,
@@ -104,7 +104,7 @@ class Handover:
             again,
             detail={"operator": delivery.operator},
             perhaps_taken=perhaps_taken,
-            cause=cause,
+            trouble=cause,
         )
 
     def _outcome(

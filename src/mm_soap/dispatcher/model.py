@@ -132,7 +132,7 @@ class Outcome:
     """When the register said what stands here; None if it was not asked."""
     perhaps_taken: bool = False
     """Whether the operator may have the message after this step. Once it may, that stays."""
-    cause: str | None = None
+    trouble: str | None = None
     """The operator's technical error, if there was one."""
     word: str | None = None
     """The outcome of the event that tells of this; None for the state."""

@@ -11,16 +11,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-
-from mm_soap.clock import Clock
-from mm_soap.dispatcher.addressing import DESELECTED, NOT_REGISTERED, Register
+from mm_soap.dispatcher.addressing import Addressing
 from mm_soap.dispatcher.model import Outcome, Sealed, State
-from mm_soap.dispatcher.outcomes import write_down
-from mm_soap.dispatcher.waiting import put_back
 from mm_soap.errors import RemoteFault, TransportError
 from mm_soap.register_client import Reached
-from mm_soap.storage import writing
 
 NEW_ADDRESS = "The operator has a new address in the register. The message goes there."
 MOVED = (
@@ -37,22 +31,17 @@ class Readdressing:
     """Looks recipients up again, and lets their deliveries go on.
 
     Args:
-        database: the dispatcher's own.
-        register: asked for all recipients of a sender at once.
-        clock: the time.
+        addressing: says whom to ask, and what becomes of a delivery that no mailbox takes.
     """
 
-    database: Engine
-    register: Register
-    clock: Clock
+    addressing: Addressing
 
-    def step(self, batch: Sequence[Sealed]) -> None:
-        """Ask for each delivery in ``batch``, and write down what changed.
+    def step(self, batch: Sequence[Sealed]) -> tuple[list[Outcome], list[Sealed]]:
+        """Ask for each delivery in ``batch``.
 
-        Without an answer from the register they go on to the address that they have.
-
-        Raises:
-            Refused: the database is away. They are asked for again.
+        Returns:
+            What becomes of those for which something changed, and the others. Those go on to the address that they
+            have; so does everything while the register does not answer.
         """
         by_sender: dict[str, list[Sealed]] = defaultdict(list)
         for delivery in batch:
@@ -66,16 +55,13 @@ class Readdressing:
                     same.append(delivery)
                 else:
                     changed.append(outcome)
-        if changed:
-            write_down(self.database, self.clock, "look-up", changed)
-        with writing(self.database, durable=False) as connection:
-            put_back(connection, same, self.clock())
+        return changed, same
 
     def _ask(self, sender: str, deliveries: Sequence[Sealed]) -> Sequence[Reached | None]:
         wanted = [each.recipient for each in deliveries]
         nothing: list[Reached | None] = [None] * len(wanted)
         try:
-            answers = self.register.reachable(sender, wanted)
+            answers = self.addressing.register.reachable(sender, wanted)
         except (RemoteFault, TransportError):
             return nothing
         return answers if [answer.recipient for answer in answers] == wanted else nothing
@@ -83,20 +69,17 @@ class Readdressing:
     def _compare(self, delivery: Sealed, answer: Reached) -> Outcome | None:
         """Return what becomes of a delivery, or None if it goes on as it is."""
         there = answer.registered and answer.operator and answer.address
-        if there and answer.operator == delivery.operator and answer.address == delivery.address:
-            return None
         if there and answer.operator == delivery.operator:
+            if answer.address == delivery.address:
+                return None
             return self._on(delivery, NEW_ADDRESS, "new-address", answer.operator, answer.address)
         if delivery.perhaps_taken:
             return self._on(delivery, PERHAPS_TAKEN, "stays", delivery.operator, delivery.address) if there else None
-        if not there:
-            return self._end(delivery, State.NOT_REGISTERED, NOT_REGISTERED)
-        if not answer.sender_accepted:
-            return self._end(delivery, State.PAPER, DESELECTED)
-        return self._on(delivery, MOVED, "moved", answer.operator, answer.address)
+        end = self.addressing.without_mailbox(delivery, answer)
+        return end or self._on(delivery, MOVED, "moved", answer.operator, answer.address)
 
     def _on(self, delivery: Sealed, reason: str, word: str, operator: str | None, address: str | None) -> Outcome:
-        now = self.clock()
+        now = self.addressing.clock()
         return Outcome(
             *(delivery.id, delivery.distribution_id, delivery.sender, State.SEALED, reason, delivery.attempts),
             next_attempt=now,
@@ -105,10 +88,4 @@ class Readdressing:
             looked_up=now,
             detail={"operator": operator},
             word=word,
-        )
-
-    def _end(self, delivery: Sealed, state: State, reason: str) -> Outcome:
-        return Outcome(
-            *(delivery.id, delivery.distribution_id, delivery.sender, state, reason, delivery.attempts),
-            detail={"operator": delivery.operator},
         )

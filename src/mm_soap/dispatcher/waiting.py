@@ -30,9 +30,11 @@ _due_now: Final = (_delivery.c.state == State.SEALED.value, _delivery.c.next_att
 _mark_due: Final = update(_delivery).where(*_due_now, _delivery.c.perhaps_taken == false()).values(perhaps_taken=true())
 _forget_pauses: Final = delete(_pause)
 _end_pause: Final = delete(_pause).where(_pause.c.operator == bindparam("wanted"))
-_set_state: Final = update(_delivery).where(_delivery.c.id == bindparam("row"))
-_aside: Final = _set_state.values(state=State.LOOK_UP_AGAIN.value)
-_back: Final = _set_state.values(state=State.SEALED.value, looked_up=bindparam("asked"))
+_row: Final = update(_delivery).where(_delivery.c.id == bindparam("row"), _delivery.c.state == bindparam("before"))
+_aside: Final = _row.values(state=bindparam("after"))
+_back: Final = _row.values(state=bindparam("after"), looked_up=bindparam("asked"))
+_ASIDE: Final = {"before": State.SEALED.value, "after": State.LOOK_UP_AGAIN.value}
+_BACK: Final = {"before": State.LOOK_UP_AGAIN.value, "after": State.SEALED.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def take_over(connection: Connection, now: datetime) -> int:
 def set_aside(connection: Connection, old: Collection[int]) -> None:
     """Let the register be asked again for deliveries, before anybody hands them over."""
     if old:
-        connection.execute(_aside, [{"row": each} for each in old])
+        connection.execute(_aside, [{"row": each, **_ASIDE} for each in old])
 
 
 def with_old_addresses(
@@ -115,7 +117,7 @@ def with_old_addresses(
 def put_back(connection: Connection, same: Collection[Sealed], asked: datetime) -> None:
     """Let deliveries go on as before, with addresses that were asked for at a time."""
     if same:
-        connection.execute(_back, [{"row": each.id, "asked": asked} for each in same])
+        connection.execute(_back, [{"row": each.id, "asked": asked, **_BACK} for each in same])
 
 
 def write_pauses(connection: Connection, changed: dict[str, Pause | None]) -> None:

@@ -13,7 +13,7 @@ from lxml import etree
 from sqlalchemy import Engine
 
 from mm_soap.clock import system_clock
-from mm_soap.dispatcher import Addressing, EmbeddedEngine, Handover, Readdressing, State
+from mm_soap.dispatcher import Addressing, EmbeddedEngine, Handover, State
 from mm_soap.errors import RemoteFault, TransportError
 from mm_soap.storage import events_of, reading
 from tests.unit.dispatcher.fakes import (
@@ -43,9 +43,8 @@ def running(
 ) -> Iterator[EmbeddedEngine]:
     register = register or FakeRegister()
     addressing = Addressing(database, register, DISPATCHER, QUICK.default, system_clock)
-    readdressing = Readdressing(database, register, system_clock)
     handover = Handover(operators or FakeOperators(), QUICK, system_clock)
-    engine = EmbeddedEngine(database, addressing, readdressing, handover, system_clock, address_age=address_age)
+    engine = EmbeddedEngine(database, addressing, handover, system_clock, address_age=address_age)
     engine.start()
     try:
         yield engine

@@ -9,13 +9,16 @@ from lxml import etree
 from sqlalchemy import Engine, text
 
 from mm_soap.clock import system_clock
-from mm_soap.dispatcher import Readdressing, State, standing_of, store
+from mm_soap.dispatcher import Addressing, DeliveryPolicy, State, standing_of, store
 from mm_soap.dispatcher.model import Outcome, Sealed
-from mm_soap.dispatcher.waiting import Pause, set_aside, take_over, with_old_addresses, write_pauses
+from mm_soap.dispatcher.outcomes import write_down
+from mm_soap.dispatcher.readdressing import Readdressing
+from mm_soap.dispatcher.waiting import Pause, put_back, set_aside, take_over, with_old_addresses, write_pauses
 from mm_soap.errors import RemoteFault, TransportError
 from mm_soap.register_client import Reached
 from mm_soap.storage import events_of, reading, writing
 from tests.unit.dispatcher.fakes import (
+    DISPATCHER,
     NOON,
     OPERATOR,
     OTHER,
@@ -50,7 +53,12 @@ def waiting(database: Engine, *, perhaps_taken: bool = False) -> Sealed:
 
 def asked(database: Engine, one: Sealed, answer: Reached | Exception) -> tuple[State, str, str, list[str]]:
     """Return state, operator and address after the register was asked, and the outcomes of the events."""
-    Readdressing(database, FakeRegister(**{f"r{RECIPIENT}": answer}), noon()).step([one])
+    register = FakeRegister(**{f"r{RECIPIENT}": answer})
+    changed, same = Readdressing(Addressing(database, register, DISPATCHER, DeliveryPolicy(), noon())).step([one])
+    assert len(changed) + len(same) == 1
+    write_down(database, noon(), "look-up", changed)
+    with writing(database) as connection:
+        put_back(connection, same, NOON)
     with reading(database) as connection:
         words = [each.outcome for each in events_of(connection, distribution_id=one.distribution_id)]
         operator, address = connection.execute(text("SELECT operator, address FROM delivery")).one()
