@@ -149,3 +149,11 @@ def test_more_messages_at_once_than_the_burst_go_when_the_bucket_is_full() -> No
     assert left is not None
     assert left.take(NOON + timedelta(seconds=2), limit) is None
     assert left.take(NOON + timedelta(seconds=2.1), limit) is not None
+
+
+def test_a_machine_whose_clock_is_behind_neither_takes_tokens_nor_gives_any() -> None:
+    limit, behind = Limit(10, burst=5), NOON - timedelta(seconds=3)
+    left = Bucket(2.0, NOON).take(behind, limit)
+    assert left == Bucket(1.0, NOON)
+    assert left.take(behind, limit) == Bucket(0.0, NOON)
+    assert Bucket(0.0, NOON).take(behind, limit) is None

@@ -58,6 +58,28 @@ def test_an_answer_that_drips_ends_in_time(first: bytes) -> None:
     assert error.perhaps_received
 
 
+def test_the_last_wait_is_for_what_is_left() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ended = threading.Event()
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                ended.wait(1.8)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                ended.wait(20)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        client = SoapClient(f"http://127.0.0.1:{server.getsockname()[1]}/", timeout=2)
+        began = time.monotonic()
+        error_of(lambda: client.call(b"<a/>", expected="a"))
+        assert time.monotonic() - began < 3.7  # two whole waits would be 3.8 at least
+        ended.set()
+        thread.join()
+
+
 def test_without_a_connection_nothing_was_received() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
