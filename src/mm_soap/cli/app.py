@@ -142,6 +142,14 @@ def trace(
     tracing.trace(config, any_id, json)
 
 
+@app.command()
+def certificates(config: Config, json: Json = False) -> None:
+    """Show when the certificates in the settings expire. Status 1 if one has expired, or soon will."""
+    from mm_soap.cli import certificates as certificates_command
+
+    certificates_command.certificates(config, json)
+
+
 @mailbox_app.command("list")
 def mailbox_list(
     recipient: Annotated[str, typer.Argument(help="The recipient's identifier, 12 digits.")],
