@@ -34,6 +34,7 @@ PUBLIC_PACKAGES: Final = (
     "contract",
     "dispatcher",
     "dsig",
+    "dsig.diagnosis",
     "far",
     "far.accounts",
     "far.rights",
