@@ -44,7 +44,7 @@ def test_each_mistake_is_named(name: str) -> None:
     found = diagnosis_of(make())
     assert found.refused is not None
     assert causes(found) == expected
-    assert all(one.remedy.startswith(one.cause.value) and one.rule == one.cause.name for one in found.findings)
+    assert all(one.remedy.startswith(one.cause.remedy) and one.rule == one.cause.name for one in found.findings)
 
 
 def test_every_cause_has_its_case() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from mm_soap.dsig.diagnosis.digests import canonical_documents, explain_digest
-from mm_soap.dsig.diagnosis.model import Canonical, Cause, Finding, place_of
+from mm_soap.dsig.diagnosis.model import Canonical, Cause, Finding, Kind, place_of
 from mm_soap.dsig.diagnosis.reading import SIGNATURE, read
 from mm_soap.dsig.diagnosis.structure import place_findings, shape_findings
 from mm_soap.dsig.diagnosis.values import canonical_signed_infos, explain_value
@@ -23,7 +23,7 @@ from mm_soap.dsig.verify import Trust, VerifiedDocument, verify_document
 from mm_soap.errors import Refused
 from mm_soap.xml import parse_untrusted
 
-__all__ = ["Canonical", "Cause", "Diagnosis", "Finding", "diagnose", "not_utf8"]
+__all__ = ["Canonical", "Cause", "Diagnosis", "Finding", "Kind", "diagnose", "examine", "not_utf8"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _diagnosis(
         verified = verify_document(raw, element, policy, trust)
     except Refused as error:
         refused = error
-    findings, canonical = _examined(raw, element, policy)
+    findings, canonical = examine(raw, element, policy)
     if refused is None:
         findings = []
     elif not findings and refused.refusal.name.startswith("SIGNATURE_"):
@@ -79,7 +79,18 @@ def _diagnosis(
     return Diagnosis(kind, refused, tuple(findings), tuple(canonical)), verified
 
 
-def _examined(raw: bytes, element: etree._Element, policy: SignaturePolicy) -> tuple[list[Finding], list[Canonical]]:
+def examine(raw: bytes, element: etree._Element, policy: SignaturePolicy) -> tuple[list[Finding], list[Canonical]]:
+    """Say what is wrong with one signature, whoever made it, and which bytes were compared.
+
+    Args:
+        raw: the bytes that the tree of ``element`` was parsed from, UTF-8.
+        element: the signed element, by whatever name it travels.
+        policy: of the kind of signature; its root is what should have been signed.
+
+    Returns:
+        The findings, those that a verifier would stop at first; none if nothing is found. Whether the signature holds
+        is for the verifier to say.
+    """
     findings = list(place_findings(element))
     signature = element.find(SIGNATURE)
     if signature is None:
