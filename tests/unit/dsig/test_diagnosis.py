@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -13,8 +14,9 @@ from lxml import etree
 from mm_soap.dsig import verify_delivery, verify_sealed
 from mm_soap.dsig.diagnosis import Cause, Diagnosis, diagnose, not_utf8
 from mm_soap.errors import Refusal, Refused
+from mm_soap.pki import TrustStore
 from mm_soap.xml import MESSAGE_V3, parse_untrusted, qname
-from tests.unit.dsig import broken, samples
+from tests.unit.dsig import broken, make_broken, samples
 from tests.unit.dsig.test_forms import in_envelope, reprefixed
 
 NAMES = (qname(MESSAGE_V3, "SignedDelivery"), qname(MESSAGE_V3, "signedDelivery"))
@@ -108,6 +110,20 @@ def test_forms_that_are_mixed() -> None:
     made = re.sub(rb"<(/?)(?=[A-Z])", rb"<\1d:", made).replace(b" xmlns=", b" xmlns:d=", 1)
     wire = broken.with_last_child(prefixed, made)
     assert causes(diagnosis_of(wire)) == {Cause.OTHER_FORM}
+
+
+@pytest.mark.parametrize("name", make_broken.SHOWN)
+def test_the_files_are_what_they_are_called(name: str) -> None:
+    raw = (make_broken.FOLDER / make_broken.file_name(name)).read_bytes()
+    certificates = [
+        x509.load_pem_x509_certificate((make_broken.FOLDER / f"{one}-cert.pem").read_bytes())
+        for one in ("signer", "dispatcher")
+    ]
+    trust = samples.trust(store=TrustStore(certificates, samples.CLOCK))
+    (found,) = diagnose(raw, next(parse_untrusted(raw).iter(*NAMES)), trust)
+    assert found.refused is not None
+    assert found.refused.refusal.name.startswith("SIGNATURE_")
+    assert causes(found) == broken.CASES[name][1]
 
 
 # Seals
