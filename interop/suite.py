@@ -62,7 +62,7 @@ def serving(folder: Path) -> Iterator[Suite]:
     command = [sys.executable, "-m", "mm_soap"]
     subprocess.run([*command, "init", str(folder), "--demo"], check=True, stdout=subprocess.DEVNULL)
     file = folder / SETTINGS_FILE
-    environment = {**os.environ, f"{ENVIRONMENT_PREFIX}PORT": str(_free_port())}
+    environment = {**os.environ, f"{ENVIRONMENT_PREFIX}PORT": str(free_port())}
     with (folder / "suite.log").open("wb") as log:
         process = subprocess.Popen(
             [*command, "serve", "--config", str(file)], env=environment, stdout=subprocess.PIPE, stderr=log, text=True
@@ -91,7 +91,8 @@ def serving(folder: Path) -> Iterator[Suite]:
                 process.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

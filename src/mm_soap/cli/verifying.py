@@ -204,7 +204,7 @@ def _print(report: _Report) -> None:
         out.print(plain(f"  {row['subject']}, valid until {row['certificate_valid_until']}"))
     for problem in report.problems:
         place = f" at {problem['place']}" if problem["place"] else ""
-        out.print(Text.assemble(("✗ ", "red"), plain(f"{problem['rule']}{place}: {problem['remedy']}")))
+        out.print(Text.assemble(("✗ ", "red"), plain(f"{problem['rule']}{place}: {problem['remedy']}")), soft_wrap=True)
     for one in report.canonical:
         mark = ("✓ ", "green") if one["holds"] else ("✗ ", "red")
         signed = f"; the signer hashed {one['expected']}" if one["expected"] else "; what was signed cannot be read"
