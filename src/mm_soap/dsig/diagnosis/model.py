@@ -76,7 +76,10 @@ class Cause(Enum):
         "The document was signed with white space between its elements, which is gone: keep it (PreserveWhitespace in "
         ".NET, preserveWhiteSpace in PHP), or sign the compact form.",
     )
-    LINE_ENDS = (Kind.WHITE_SPACE, "The line ends in a text are not those that were signed: write LF alone, before signing.")
+    LINE_ENDS = (
+        Kind.WHITE_SPACE,
+        "The line ends in a text are not those that were signed: write LF alone, before signing.",
+    )
     BASE64_LINES = (
         Kind.WHITE_SPACE,
         "The base64 was broken into other lines after signing: write it in one line, before signing.",
