@@ -219,6 +219,12 @@ def test_what_goes_past_the_schema_is_made_in_one_place() -> None:
     assert importers(pattern) == {"mm_soap/recipient/hot.py", "mm_soap/soap/shell.py"}
 
 
+def test_nothing_that_serves_or_verifies_asks_for_a_diagnosis() -> None:
+    # It guesses, and a guess must never decide.
+    allowed = ("mm_soap/cli/", "mm_soap/conformance/", "mm_soap/dsig/diagnosis/")
+    assert [name for name in importers(r"mm_soap\.dsig\.diagnosis\b") if not name.startswith(allowed)] == []
+
+
 def test_foreign_xml_is_parsed_in_one_place() -> None:
     # contract/ parses its own schema files; selectolax, for HTML bodies, is held by the test above.
     found = set()
