@@ -22,9 +22,10 @@ from mm_soap.conformance.plan import read_plan
 from mm_soap.conformance.reports import as_document, write_reports
 from mm_soap.conformance.sender.cases import CASES
 from mm_soap.conformance.sender.ledger import First
-from mm_soap.conformance.sender.listening import Listener, Server
+from mm_soap.conformance.sender.listening import Listener
 from mm_soap.conformance.sender.model import Sheet
 from mm_soap.conformance.sender.plan import SenderPlan
+from mm_soap.conformance.sender.serving import Server
 
 
 @dataclass(frozen=True)

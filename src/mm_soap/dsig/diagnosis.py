@@ -83,6 +83,8 @@ def diagnose(raw: bytes, element: etree._Element, root: str) -> Diagnosis:
             return Diagnosis(cause, what)
         if found:
             return _of_the_value(element, signature)
+        if cause is None and any(_in_hexadecimal(text, algorithm, wanted) for text in texts.values()):
+            return Diagnosis(Cause.METHOD, "DigestValue is made of hexadecimal digits; it must be base64 of the bytes.")
         for name in _HASHES:
             if cause is None and any(_matching(text, name, wanted) for text in texts.values()):
                 return Diagnosis(Cause.METHOD, f"DigestValue is {name.upper()}, and DigestMethod says another.")
@@ -102,6 +104,12 @@ def _written_otherwise(
         yield Cause.WHITE_SPACE, "It verifies without the white space between elements.", _spaced(tree, None)
         for indent in _INDENTS:
             yield Cause.WHITE_SPACE, "It verifies with its elements on lines of their own.", _spaced(tree, indent)
+        yield (
+            Cause.WHITE_SPACE,
+            "It verifies with line ends of carriage return and line feed.",
+            _line_ends(tree, "\r\n"),
+        )
+        yield Cause.WHITE_SPACE, "It verifies without carriage returns in its line ends.", _line_ends(tree, "\n")
     for name in dict.fromkeys((str(element.tag), *_ROOTS)):
         tree = _unsigned(prefix_free(element, name))
         if tree is not None and name != root:
@@ -175,6 +183,16 @@ def _spaced(tree: etree._Element, indent: str | None) -> etree._Element:
     return copied
 
 
+def _line_ends(tree: etree._Element, end: str) -> etree._Element:
+    copied = deepcopy(tree)
+    for each in copied.iter():
+        if each.text:
+            each.text = each.text.replace("\r\n", "\n").replace("\n", end)
+        if each.tail:
+            each.tail = each.tail.replace("\r\n", "\n").replace("\n", end)
+    return copied
+
+
 def _of_the_value(element: etree._Element, signature: etree._Element) -> Diagnosis:
     """Tell why SignatureValue does not hold where the digest does."""
     written = _hash_name(_method(signature))
@@ -233,3 +251,8 @@ def _decoded(element: etree._Element | None) -> bytes:
 
 def _matching(text: bytes, hash_name: str | None, wanted: bytes) -> bool:
     return hash_name is not None and hashlib.new(hash_name, text, usedforsecurity=False).digest() == wanted
+
+
+def _in_hexadecimal(text: bytes, hash_name: str | None, wanted: bytes) -> bool:
+    digits = hashlib.new(hash_name, text, usedforsecurity=False).hexdigest() if hash_name else ""
+    return wanted.lower() == digits.encode() or (digits != "" and wanted == b64decode(digits))

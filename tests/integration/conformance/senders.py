@@ -7,6 +7,7 @@ import http.client
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from mm_soap.clock import system_clock
+from mm_soap.conformance import class_one
 from mm_soap.conformance.prefixes import prefixed
 from mm_soap.conformance.xmlsig import (
     ENVELOPED,
@@ -93,8 +95,11 @@ def post(url: str, call: Call) -> Answer | None:
 
 
 def unsigned(*messages: Message, sender: str = SENDER.organisation, recipient: str = RECIPIENT) -> bytes:
-    content = messages or (new_message("Beslut å", text="Hej på dig.", attachments=(("a.pdf", "application/pdf", PDF),)),)
-    return etree.tostring(build_delivery(SecureDelivery(Party(sender, "Kommun A"), recipient, content)))
+    content = messages or (
+        new_message("Beslut å", text="Hej på dig.", attachments=(("a.pdf", "application/pdf", PDF),)),
+    )
+    made = build_delivery(SecureDelivery(Party(sender, "Kommun A"), recipient, content))
+    return etree.tostring(made, encoding="unicode").encode()
 
 
 def sent(document: bytes) -> Call:
@@ -357,3 +362,89 @@ WRONG: dict[str, tuple[Callable[[], Sequence[Call]], set[str]]] = {
     ),
 }
 """What each sends, and the cases that catch it: those and no others."""
+
+
+def notification(*recipients: str, old: str = "", new: str = "") -> Call:
+    """Notification.distribute, with one thing in it changed."""
+    content = class_one.notification(SENDER.organisation, "Kommun A", *recipients).replace(old, new)
+    start = f'<distribute xmlns="{class_one.NOTIFICATION}"><notificationDelivery>'
+    return Call(wrap(f"{start}{content}</notificationDelivery></distribute>".encode()), "/Notification/v3")
+
+
+def notification_status(distribution_id: str) -> Call:
+    content = f"<sender>{SENDER.organisation}</sender><distributionId>{distribution_id}</distributionId>"
+    name = "checkDistributionStatus"
+    element = f'<{name} xmlns="{class_one.NOTIFICATION}">{content}</{name}>'
+    return Call(wrap(element.encode()), "/Notification/v3")
+
+
+def notify(*recipients: str) -> Call:
+    content = class_one.notification(SENDER.organisation, "Kommun A", *recipients)
+    return Call(wrap(f'<notify xmlns="{SERVICE_V3}"><notify>{content}</notify></notify>'.encode()), "/Service/v3")
+
+
+def forwarded(message_id: str | None = None, recipient: str = RECIPIENT) -> Call:
+    """Service.deliverForward of a delivery whose only message has the Id ``m-1``."""
+    original = sealed(signed(unsigned(replace(new_message("Beslut", text="Hej."), id="m-1")), SENDER))
+    inside = original.replace(b"<SealedDelivery", b"<v:OrginalDelivery", 1)
+    inside = inside.replace(b"</SealedDelivery", b"</v:OrginalDelivery")
+    head = class_one.forwarded(RECIPIENT, "Prov", recipient).encode()
+    named = f"<MessageIdToForward>{message_id}</MessageIdToForward>".encode() if message_id else b""
+    start = f'<v:deliverForward xmlns:v="{SERVICE_V3}"><v:forwardMessage xmlns="{SERVICE_V3}">'.encode()
+    return Call(wrap(start + head + inside + named + b"</v:forwardMessage></v:deliverForward>"), "/Service/v3")
+
+
+def two_parts() -> Call:
+    body = b"--x\r\nContent-Type: application/xop+xml\r\n\r\n%s\r\n--x--\r\n" % a_delivery().body
+    return Call(body).with_headers(Content_Type='multipart/related; type="application/xop+xml"; boundary=x')
+
+
+WRONG |= {
+    "MTOM": (lambda: [two_parts()], {"http.content-type"}),
+    "Checksum in base64": (
+        lambda: [a_delivery(re.sub(rb"(<Checksum[^>]*>)[^<]*", rb"\g<1>xyz", unsigned()))],
+        {"attachment.checksum"},
+    ),
+    "a sender that is none": (
+        lambda: [wrong(b">162021004748<", b">202100-4748<")],
+        {"schema.values"},
+    ),
+    "a notification to a wrong number": (
+        lambda: [notification(RECIPIENT, "192705178355")],
+        {"class-one.recipients"},
+    ),
+    "a notification with a body in Latin-1": (
+        lambda: [notification(RECIPIENT, old="RGV0dGEgw6RyIGV0dCBwcm92Lg==", new="5A==")],
+        {"message.body-utf8"},
+    ),
+    "a notification to a thousand and one": (
+        lambda: [notification(*[RECIPIENT] * 1001)],
+        {"class-one.recipients"},
+    ),
+    "a forwarded Id that is not there": (lambda: [forwarded("m-2")], {"class-one.message-id"}),
+    "forwarded to a wrong number": (lambda: [forwarded(recipient="192705178355")], {"class-one.recipients"}),
+    "SignaturesOK false": (
+        lambda: [
+            delivered(
+                signed(
+                    (one := sealed())[: one.rindex(b"<Signature ")].replace(b">true<", b">false<")
+                    + b"</SealedDelivery>",
+                    DISPATCHER,
+                )
+            )
+        ],
+        {"seal.signatures-ok"},
+    ),
+    "received tomorrow": (
+        lambda: [
+            delivered(
+                sealed(
+                    one := signed(unsigned(), SENDER),
+                    seal=seal_for(one, DISPATCHER, system_clock().date() + timedelta(days=2)),
+                )
+            )
+        ],
+        {"seal.received"},
+    ),
+    "the status before anything was sent": (lambda: [status("d-1")], {"status.known-id"}),
+}

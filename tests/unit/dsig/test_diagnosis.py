@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 
 import pytest
@@ -44,6 +45,17 @@ def value_of_another() -> bytes:
     return value.sub(found[0], right)
 
 
+LINES = PLAIN_DOCUMENT.replace(b"<Text>t<", b"<Text>a\nb<")
+
+
+def in_hexadecimal() -> bytes:
+    """DigestValue is base64 of the digest's hexadecimal digits; SignatureValue holds for nothing any more."""
+    right = signed(PLAIN_DOCUMENT, KOMMUN_A)
+    found = re.search(rb"<DigestValue>([^<]*)<", right)
+    assert found
+    return right.replace(found[1], b64encode(b64decode(found[1]).hex().encode()))
+
+
 WRONG: dict[str, tuple[Callable[[], bytes], Cause]] = {
     "root": (lambda: by_root("Delivered"), Cause.CONTENT),
     "root of the seal": (lambda: by_root("SealedDelivery"), Cause.ROOT),
@@ -81,6 +93,15 @@ WRONG: dict[str, tuple[Callable[[], bytes], Cause]] = {
         ),
         Cause.METHOD,
     ),
+    "carriage returns put in": (
+        lambda: signed(LINES, KOMMUN_A).replace(b"a\nb", b"a&#13;\nb"),
+        Cause.WHITE_SPACE,
+    ),
+    "carriage returns lost": (
+        lambda: signed(LINES.replace(b"a\nb", b"a&#13;\nb"), KOMMUN_A).replace(b"a&#13;\nb", b"a\nb"),
+        Cause.WHITE_SPACE,
+    ),
+    "a digest in hexadecimal": (in_hexadecimal, Cause.METHOD),
     "another SignatureMethod than is used": (
         lambda: signed(PLAIN_DOCUMENT, KOMMUN_A, Manner(method="http://www.w3.org/2001/04/xmldsig-more#rsa-sha512")),
         Cause.METHOD,

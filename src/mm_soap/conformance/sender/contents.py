@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from base64 import b64encode
 from copy import deepcopy
 from datetime import date
 from typing import Final
@@ -14,7 +16,7 @@ from mm_soap.contract import validate
 from mm_soap.contract.explanation import Kind, Violation, explain
 from mm_soap.dsig.policy import SIGNED_DELIVERY
 from mm_soap.errors import Refusal, Refused
-from mm_soap.message import Limits, SecureDelivery, broken_rules, read_delivery
+from mm_soap.message import Attachment, Limits, SecureDelivery, broken_rules, read_delivery
 from mm_soap.message.attachments import media_type
 from mm_soap.message.identifiers import is_identifier, valid_check_digit
 from mm_soap.xml import MESSAGE_V2, MESSAGE_V3, qname, text_of
@@ -22,6 +24,7 @@ from mm_soap.xml import MESSAGE_V2, MESSAGE_V3, qname, text_of
 _MOST_RECIPIENTS: Final = 1000
 _KINDS: Final = {Kind.NAMESPACE: "namespaces", Kind.STRUCTURE: "structure", Kind.VALUE: "values"}
 _NAMED: Final = re.compile(r"\{[^}]*\}|(?<=/)[^/:\[\]]+:")
+_NUMBER: Final = re.compile(r"\[(\d+)\]")
 _INDEX: Final = re.compile(r"\[\d+\]")
 _RULES: Final = {
     Refusal.BAD_IDENTIFIER: "message.identifiers",
@@ -66,7 +69,8 @@ def judge_schema(sheet: Sheet, hide: Hide) -> list[str]:
     for one in violations:
         what = _without(one.rule, texts, hide)
         place = _NAMED.sub("", one.path).lstrip("/")
-        sheet.breaks(f"schema.{_KINDS[one.kind]}", f"{what.rstrip('.')}. {one.remedy}", place, refused)
+        what = f"{what[:1].upper()}{what[1:].rstrip('.')}. {one.remedy}"
+        sheet.breaks(f"schema.{_KINDS[one.kind]}", what, place, refused)
     if refused is not None and not violations and not sheet.broken(*_ELSEWHERE):
         sheet.breaks("schema.structure", refused.description, refused.where.partition(":")[0], refused)
     if not sheet.broken(*_ELSEWHERE):
@@ -77,15 +81,16 @@ def judge_schema(sheet: Sheet, hide: Hide) -> list[str]:
 _ELSEWHERE: Final = (
     *(f"{group}.{name}" for group in ("signature", "seal") for name in ("present", "place", "reference")),
     "message.recipient",
+    "class-one.recipients",
 )
 """What the schema says too, and what has a case of its own."""
 
 
 def _is_new(violation: Violation, sheet: Sheet) -> bool:
     signature = "Signature" in violation.rule + violation.path or "xmldsig" in violation.rule + violation.remedy
-    if signature and sheet.broken(*(name for name in _ELSEWHERE if name != "message.recipient")):
+    if signature and sheet.broken(*(name for name in _ELSEWHERE if not name.endswith(("recipient", "recipients")))):
         return False
-    return not ("Recipient'" in violation.rule and sheet.broken("message.recipient"))
+    return not ("Recipient'" in violation.rule and sheet.broken("message.recipient", "class-one.recipients"))
 
 
 def _without(rule: str, texts: set[str], hide: Hide) -> str:
@@ -131,7 +136,8 @@ def judge_delivery(sheet: Sheet, root: etree._Element, place: str, limits: Limit
     for refused in broken_rules(delivery, limits):
         name = _RULES.get(refused.refusal) or _by_place(refused)
         if not any(one.endswith(f"/{_plain(refused.where)}") for one in values):
-            sheet.breaks(name, refused.refusal.value.text + _detail(refused), f"{place}/{_where(refused)}", refused)
+            what = refused.refusal.value.text + _detail(refused, delivery)
+            sheet.breaks(name, what, f"{place}/{_where(refused)}", refused)
     _seen(sheet, delivery)
 
 
@@ -146,9 +152,26 @@ def _where(refused: Refused) -> str:
     return refused.where.partition(": ")[0]
 
 
-def _detail(refused: Refused) -> str:
+def _detail(refused: Refused, delivery: SecureDelivery) -> str:
+    if refused.refusal is Refusal.BAD_CHECKSUM:
+        message, attachment = (int(number) for number in _NUMBER.findall(refused.where)[:2])
+        return _of_checksum(delivery.messages[message - 1].attachments[attachment - 1])
     detail = refused.where.partition(": ")[2]
     return f" Found: {detail}." if detail else ""
+
+
+def _of_checksum(attachment: Attachment) -> str:
+    """Say which known mistake gives the Checksum that came, if one does."""
+    written, base64 = attachment.checksum.strip(), b64encode(attachment.body)
+    for name in ("md5", "sha1", "sha256", "sha512"):
+        algorithm = name.upper().replace("SHA", "SHA-")
+        for what, content in (("the decoded bytes", attachment.body), ("the base64 text", base64)):
+            found = hashlib.new(name, content, usedforsecurity=False)
+            if written.lower() == found.hexdigest():
+                return f" It is the {algorithm} of {what}."
+            if written == b64encode(found.digest()).decode():
+                return f" It is the {algorithm} of {what}, in base64 instead of hexadecimal."
+    return ""
 
 
 def _seen(sheet: Sheet, delivery: SecureDelivery) -> None:

@@ -21,12 +21,13 @@ MOST_BYTES: Final = 20 * 1024 * 1024
 SOAP_12: Final = "http://www.w3.org/2003/05/soap-envelope"
 _QUOTED: Final = re.compile(r'"[^"]*"')
 _MUST_UNDERSTAND: Final = f"{{{SOAP_ENVELOPE}}}mustUnderstand"
-_BY_PORT: Final = ("message", "notification", "service")
+PORTS: Final = ("message", "notification", "service")
+"""What is listened for."""
 
 
 def judge_http(request: Request, sheet: Sheet) -> str | None:
     """Judge what HTTP says; return the charset that it declares."""
-    paths = ", ".join(ports()[name].path for name in _BY_PORT)
+    paths = ", ".join(ports()[name].path for name in PORTS)
     if request.port is None:
         sheet.http = HttpError(404, "There is nothing at this path.")
     sheet.judges(
@@ -140,7 +141,9 @@ def _parsed(request: Request, sheet: Sheet, charset: str | None) -> etree._Eleme
     except Refused as refused:
         if refused.refusal is Refusal.MALFORMED_XML:
             line, column = place_of_error(sheet.raw) or (1, 1)
-            sheet.breaks("envelope.well-formed", "It cannot be parsed.", f"line {line}, column {column}", refused)
+            again = sheet.raw.find(b"<?xml", 6) > 0
+            what = "It cannot be parsed." + (" An XML declaration stands inside it." if again else "")
+            sheet.breaks("envelope.well-formed", what, f"line {line}, column {column}", refused)
         else:
             name = "envelope.doctype" if refused.refusal is Refusal.DOCTYPE else "envelope.size"
             sheet.breaks(name, refused.description, "before Envelope" if name.endswith("doctype") else "", refused)

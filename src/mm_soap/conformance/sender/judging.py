@@ -29,6 +29,7 @@ from mm_soap.dsig.forms import prefix_free
 from mm_soap.dsig.policy import SIGNED_DELIVERY
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits
+from mm_soap.message.identifiers import is_organisation
 from mm_soap.pki import TrustStore, read_certificates
 from mm_soap.xml import parse_untrusted, text_of
 
@@ -55,7 +56,8 @@ class Judge:
         """Return what is to be said of a request."""
         sheet = Sheet()
         charset = judge_http(request, sheet)
-        if request.method == "POST" and not sheet.broken("http.length"):
+        in_parts = "multipart" in (request.header("Content-Type") or "").lower()
+        if request.method == "POST" and not in_parts and not sheet.broken("http.length"):
             judge_envelope(request, sheet, charset)
         if sheet.payload is None or sheet.operation is None:
             return sheet
@@ -100,10 +102,13 @@ class Judge:
         assert sheet.payload is not None
         delivery = next(sheet.payload.iterchildren("*"), None)
         original = delivery.find("{*}OrginalDelivery") if delivery is not None else None
+        if delivery is not None:
+            judge_recipients(sheet, delivery, self.plan.check_digits)
+        forwarder, recipients = sheet.sender, sheet.recipients
         self._sealed(sheet, original)
         if delivery is None or original is None:
             return
-        judge_recipients(sheet, delivery, self.plan.check_digits)
+        sheet.sender, sheet.recipients = forwarder, recipients
         sheet.digest = hashlib.sha256(etree.tostring(sheet.payload, method="c14n")).hexdigest()
         named = delivery.find("{*}MessageIdToForward")
         if named is not None:
@@ -138,7 +143,7 @@ class Judge:
         policy = sender_policy(frozenset(self.plan.sha1_from))
         signed = Signed("signature", "certificate", raw, element, place, policy)
         signer, verified = judge_signature(signed, sheet, self.store)
-        if signer is not None and sheet.sender:
+        if signer is not None and is_organisation(sheet.sender):
             right = signer == sheet.sender or signer in self.plan.dispatchers
             refused = Refused(Refusal.SIGNER_NOT_LISTED)
             sheet.judges(
@@ -155,11 +160,12 @@ class Judge:
 
     def _notification(self, sheet: Sheet) -> None:
         assert sheet.payload is not None
-        values = judge_schema(sheet, self._hide)
         delivery = next(sheet.payload.iterchildren("*"), None)
+        if delivery is not None:
+            judge_recipients(sheet, delivery, self.plan.check_digits)
+        values = judge_schema(sheet, self._hide)
         if delivery is None:
             return
-        judge_recipients(sheet, delivery, self.plan.check_digits)
         sheet.digest = hashlib.sha256(etree.tostring(sheet.payload, method="c14n")).hexdigest()
         secure = as_secure(delivery)
         if secure is not None:
