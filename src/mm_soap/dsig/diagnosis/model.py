@@ -14,8 +14,8 @@ class Kind(Enum):
     PLACE = "where the Signature stands"
     SHAPE = "what the Signature is made of, and what it refers to"
     ALGORITHM = "an algorithm that is not accepted"
-    WHITE_SPACE = "white space between elements, changed after signing"
-    TEXT = "texts: their encoding, line ends, escapes"
+    WHITE_SPACE = "white space and line ends, changed after signing"
+    TEXT = "texts: their encoding, escapes, comments"
     ROOT = "the name that the root had when it was signed"
     PREFIXES = "other prefixes than were signed"
     ENVELOPE = "namespaces that were declared around what was signed"
@@ -76,9 +76,12 @@ class Cause(Enum):
         "The document was signed with white space between its elements, which is gone: keep it (PreserveWhitespace in "
         ".NET, preserveWhiteSpace in PHP), or sign the compact form.",
     )
-    LINE_ENDS = (Kind.TEXT, "The line ends in a text are not those that were signed: write LF alone, before signing.")
+    LINE_ENDS = (
+        Kind.WHITE_SPACE,
+        "The line ends in a text are not those that were signed: write LF alone, before signing.",
+    )
     BASE64_LINES = (
-        Kind.TEXT,
+        Kind.WHITE_SPACE,
         "The base64 was broken into other lines after signing: write it in one line, before signing.",
     )
     ENCODED_TWICE = (
