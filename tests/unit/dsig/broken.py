@@ -18,6 +18,7 @@ from mm_soap.dsig import seal_for, sealed_document, sign_delivery
 from mm_soap.dsig.diagnosis import Cause
 from mm_soap.xml import DSIG, MESSAGE_V2, MESSAGE_V3, SOAP_ENVELOPE, XSI, parse_untrusted
 from tests.unit.dsig import samples
+from tests.unit.dsig.test_forms import reprefixed
 
 WSSE = b"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 TEXT = b64encode(("Hej! Ditt beslut finns hos oss. " * 8).encode()).decode()
@@ -386,3 +387,17 @@ def sealed_over_prefixed_signature() -> bytes:
 
 
 _OUTER = re.compile(rb"<Signature .*</Signature>")
+
+
+SEALS: dict[str, Callable[[], bytes]] = {
+    "inner signature left out": lambda: sealed(without_inner=True),
+    "inner signature with another prefix": sealed_over_prefixed_signature,
+}
+"""Seals that do not hold."""
+
+
+def mixed_forms() -> bytes:
+    """Hash a document with prefixes and a SignedInfo without: a verifier takes one form for both."""
+    prefixed = reprefixed(DOCUMENT, hoist=False)
+    made = re.sub(rb"<(/?)(?=[A-Z])", rb"<\1d:", signature(prefixed, samples.KOMMUN_A))
+    return with_last_child(prefixed, made.replace(b" xmlns=", b" xmlns:d=", 1))

@@ -15,37 +15,6 @@ from mm_soap.testing.certificates import SIGNING, distinguished_name, pem, sign
 from tests.unit.dsig import samples
 
 FOLDER: Final = samples.VECTORS / "broken"
-SHOWN: Final = (
-    "formatted before the signature came",
-    "signature formatted",
-    "white space lost",
-    "base64 broken",
-    "line ends",
-    "UTF-8 twice",
-    "hashed in Latin-1",
-    "decomposed",
-    "escaped twice",
-    "wrong root",
-    "signed in the envelope",
-    "declarations lost",
-    "signed the envelope",
-    "signed a part",
-    "Id added",
-    "not canonical",
-    "hexadecimal",
-    "another digest",
-    "SignedInfo with a prefix",
-    "SignedInfo changed",
-    "hashed twice",
-    "other key",
-    "certificates in the wrong order",
-    "SHA-1",
-    "signature in the header",
-    "WS-Security",
-    "not last",
-    "content changed",
-)
-"""The cases of `broken` that have files."""
 _LASTS: Final = timedelta(days=365 * 30)
 
 
@@ -69,9 +38,12 @@ def main() -> None:
     from tests.unit.dsig import broken  # signs when it is imported
 
     FOLDER.mkdir(exist_ok=True)
-    for case in SHOWN:
-        (FOLDER / file_name(case)).write_bytes(broken.CASES[case][0]())
-    (FOLDER / "inner-signature-left-out.xml").write_bytes(broken.sealed(without_inner=True))
+    for case, (make, _) in broken.CASES.items():
+        (FOLDER / file_name(case)).write_bytes(make())
+    for seal, made in broken.SEALS.items():
+        (FOLDER / file_name(seal)).write_bytes(made())
+    (FOLDER / "latin-1.xml").write_bytes(broken.VALID.decode().encode("latin-1"))
+    (FOLDER / "mixed-forms.xml").write_bytes(broken.mixed_forms())
     (FOLDER / "signer-cert.pem").write_bytes(pem([samples.KOMMUN_A.certificate]))
     (FOLDER / "dispatcher-cert.pem").write_bytes(pem([samples.DISPATCHER.certificate]))
 

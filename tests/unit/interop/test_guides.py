@@ -77,6 +77,10 @@ def test_the_port_is_another_one_and_is_shown_as_the_guides(tmp_path: Path) -> N
     assert run(guide(tmp_path, text)).wrong is None
 
 
+def test_colours_are_not_compared(tmp_path: Path) -> None:
+    assert run(guide(tmp_path, sh("printf '\\033[1;31ma\\033[0m\\n'", "a"))).wrong is None
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
