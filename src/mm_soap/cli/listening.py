@@ -66,8 +66,8 @@ def listen(options: Listening) -> None:
     with _ended_by_signals(ended):
         server = Server(listener)
         try:
+            screen.ready(server)
             with screen.waiting():
-                screen.ready(server)
                 ended.wait(options.seconds)
         finally:
             server.close()

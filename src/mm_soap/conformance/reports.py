@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,7 +201,6 @@ def as_html(report: Report, *, unmasked: bool = False) -> str:
         heading=lambda group: _GROUPS.get(group, group),
         limit=_MOST_SHOWN,
         tried=lambda verdict: report.untried if verdict is Verdict.NOT_TRIED else verdict.value,
-        titles={finding.case.id: finding.case.title for finding in report.findings},
     )
     groups: dict[str, list[Finding]] = {}
     for finding in report.findings:
@@ -211,6 +211,7 @@ def as_html(report: Report, *, unmasked: bool = False) -> str:
         failed=[finding for finding in report.findings if finding.verdict is Verdict.FAILED],
         counts={_word(verdict): report.count(verdict) for verdict in Verdict},
         version=__version__,
+        unseen=Counter(finding.what for finding in report.findings if finding.verdict is Verdict.NOT_TRIED),
         unmasked=unmasked,
     )
 
