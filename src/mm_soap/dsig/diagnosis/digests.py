@@ -21,7 +21,7 @@ from mm_soap.xml import MESSAGE_V1, MESSAGE_V2, MESSAGE_V3, SERVICE_V1, SERVICE_
 _NAMES: Final = ("SignedDelivery", "SealedDelivery", "signedDelivery", "sealedDelivery", "deliverSecure")
 _NAMESPACES: Final = (MESSAGE_V3, SERVICE_V3, MESSAGE_V2, MESSAGE_V1, SERVICE_V1)
 _ROOTS: Final = tuple(qname(namespace, name) for namespace in _NAMESPACES for name in _NAMES)
-_SMALL: Final = 256 * 1024
+_SMALL: Final = 64 * 1024
 """Bytes up to which two changes at once are tried."""
 _DECLARATIONS: Final = tuple(
     b'<?xml version="1.0" encoding="%s"?>%s' % (name, end) for name in (b"UTF-8", b"utf-8") for end in (b"", b"\n")
