@@ -53,6 +53,7 @@ from tests.integration.conformance.senders import (
     status,
     unsigned,
 )
+from tests.unit.dsig.samples import VECTORS, distribute
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +225,13 @@ def test_an_id_of_another_sender_is_unknown(trust: Path) -> None:
         assert answered(server, status(found, OTHER.organisation)).code == 5003
         (one,) = (one for one in report_of(server).findings if one.verdict is Verdict.FAILED)
     assert one.what == "Request 2: The id was answered to a delivery of another sender."
+
+
+@pytest.mark.parametrize("file", sorted(VECTORS.rglob("*.xml")), ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_what_other_software_signed_with_prefixes_is_told_so_and_holds(file: Path) -> None:
+    with listening(VECTORS / "signer-cert.pem", check_digits=False) as server:
+        assert answered(server, Call(distribute(file.read_bytes()))).status == 200
+    assert failed(report_of(server)) == {"signature.prefixes"}
 
 
 def test_many_mistakes_in_one_request_are_all_told(trust: Path) -> None:
