@@ -139,17 +139,17 @@ def databases(settings: Settings) -> dict[str, Engine]:
     """Return the database of each party in the settings, by the party's name."""
     found: dict[str, Engine] = {}
     if settings.far is not None:
-        found["far"] = _database(settings.far.database, "far")
+        found["far"] = database_of(settings.far.database, "far")
     if settings.dispatcher is not None:
-        found["dispatcher"] = _database(settings.dispatcher.database, "dispatcher")
+        found["dispatcher"] = database_of(settings.dispatcher.database, "dispatcher")
     for operator in settings.operator:
-        found[f"operator:{operator.organisation}"] = _database(operator.database, "service_supplier")
+        found[f"operator:{operator.organisation}"] = database_of(operator.database, "service_supplier")
     return found
 
 
 def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
     assert settings.far is not None
-    database = _database(settings.far.database, "far")
+    database = database_of(settings.far.database, "far")
     register = Register(database, clock)
     refused = keep_refusals(database, clock, _retention(settings))
     persons = population_register(settings.far)
@@ -171,7 +171,7 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
 
 
 def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, clock: Clock) -> Party:
-    database = _database(own.database, "dispatcher")
+    database = database_of(own.database, "dispatcher")
     identity = _identity(own)
     register = _register_client(settings, own, clock)
     retry = RetryPolicy(own.retry_first, own.retry_longest, own.give_up_after)
@@ -185,16 +185,15 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
         calls_per_operator=own.calls_per_operator,
     )
     service = MessageService(
-        database, own.organisation, register, _limits(settings), _retention(settings), clock, engine.wake
+        database, own.organisation, register, limits_of(settings), _retention(settings), clock, engine.wake
     )
-    handlers = message_handlers(service, _trust(settings, clock))
+    handlers = message_handlers(service, trust_of(settings, clock))
     refused = keep_refusals(database, clock, _retention(settings))
     applications = _port(settings, "message", handlers, MESSAGE_PRECHECKS, refused, metrics)
     applications |= _port(settings, "notification", {}, {}, refused, metrics)
-    retention = _retention(settings)
 
     def forget_old_documents(connection: Connection, now: datetime) -> int:
-        return forget_documents(connection, now - retention)
+        return forget_documents(connection, now - _retention(settings))
 
     housekeeping = Housekeeping(database, clock, forget_evidence, forget_old_documents)
     return Party("dispatcher", applications, database, "", (register, engine, housekeeping))
@@ -202,9 +201,8 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
 
 def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock: Clock) -> Party:
     _identity(own)  # an operator signs nothing yet; a wrong certificate is told at the start all the same
-    register = _register_client(settings, own, clock)
+    register, trust = _register_client(settings, own, clock), trust_of(settings, clock)
     service = _mailbox_service(settings, own, register, clock)
-    trust = _trust(settings, clock)
 
     def verify(call: Call) -> VerifiedSeal:
         return verify_sealed(call.raw, call.payload[0], trust)
@@ -217,8 +215,8 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
 
 
 def _mailbox_service(settings: Settings, own: OperatorSettings, directory: Directory, clock: Clock) -> MailboxService:
-    database = _database(own.database, "service_supplier")
-    return MailboxService(database, directory, _limits(settings), _retention(settings), clock)
+    database = database_of(own.database, "service_supplier")
+    return MailboxService(database, directory, limits_of(settings), _retention(settings), clock)
 
 
 def _port(
@@ -232,7 +230,6 @@ def _port(
     shorten: Shorten | None = None,
 ) -> dict[str, Wsgi]:
     port = ports()[name]
-
     application = soap_application(
         port,
         handlers,
@@ -270,12 +267,14 @@ def _register_client(settings: Settings, own: DispatcherSettings | OperatorSetti
         SoapClient(base + ports()["authority"].path, timeout=own.call_timeout),
         max_age=timedelta(seconds=own.party_cache),
         clock=clock,
+        ask_again=own.ask_again,
     )
 
 
-def _trust(settings: Settings, clock: Clock) -> Trust:
-    store = TrustStore.load(settings.trust.anchors, clock)
-    return Trust(store, sender_policy(frozenset(settings.trust.allow_sha1_from)), seal_policy(), clock)
+def trust_of(settings: Settings, clock: Clock) -> Trust:
+    """Return whose signatures hold."""
+    policy = sender_policy(frozenset(settings.trust.allow_sha1_from))
+    return Trust(TrustStore.load(settings.trust.anchors, clock), policy, seal_policy(), clock)
 
 
 def _identity(own: DispatcherSettings | OperatorSettings) -> Identity:
@@ -285,7 +284,8 @@ def _identity(own: DispatcherSettings | OperatorSettings) -> Identity:
     return identity
 
 
-def _limits(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> Limits:
+    """Return the rules for messages."""
     return Limits(settings.rules.max_message_bytes, settings.rules.check_digits)
 
 
@@ -293,7 +293,8 @@ def _retention(settings: Settings) -> timedelta:
     return timedelta(days=settings.evidence.keep_days)
 
 
-def _database(target: str, party: Any) -> Engine:
+def database_of(target: str, party: Any) -> Engine:
+    """Open a party's database and bring it to the newest schema."""
     database = open_database(target)
     migrate(database, party)
     return database

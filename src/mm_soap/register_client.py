@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -65,13 +65,18 @@ class RegisterClient:
         authority: carries calls to the Authority service.
         max_age: how long the lists of senders and dispatchers are used before they are asked again.
         clock: the time.
+        ask_again: ask anew before saying no from an answer that is kept, so that who was connected a moment ago is
+            known at once.
     """
 
-    def __init__(self, recipient: Port, authority: Port, *, max_age: timedelta, clock: Clock) -> None:
+    def __init__(
+        self, recipient: Port, authority: Port, *, max_age: timedelta, clock: Clock, ask_again: bool = False
+    ) -> None:
         self._recipient = recipient
         self._authority = authority
         self._max_age = max_age
         self._clock = clock
+        self._ask_again = ask_again
         self._lock = threading.Lock()
         self._known: _Parties | None = None
         self._stopping = threading.Event()
@@ -95,7 +100,7 @@ class RegisterClient:
         Raises:
             Refused: ``UNAVAILABLE`` if the register is away and no such answer is there.
         """
-        return organisation in self._parties().senders
+        return self._holds(lambda parties: organisation in parties.senders)
 
     def may_dispatch(self, dispatcher: str, sender: str) -> bool:
         """Tell whether a dispatcher is listed for a sender, from an answer not older than ``max_age``.
@@ -103,7 +108,7 @@ class RegisterClient:
         Raises:
             Refused: ``UNAVAILABLE`` if the register is away and no such answer is there.
         """
-        return sender in self._parties().dispatchers.get(dispatcher, frozenset())
+        return self._holds(lambda parties: sender in parties.dispatchers.get(dispatcher, frozenset()))
 
     def start(self) -> None:
         """Keep the lists fresh in the background, so that no call has to wait for them.
@@ -134,15 +139,20 @@ class RegisterClient:
             self._tried.set()
             self._stopping.wait(pause)
 
-    def _parties(self) -> _Parties:
+    def _holds(self, asked: Callable[[_Parties], bool]) -> bool:
+        known = self._parties()
+        return asked(known) or (self._ask_again and asked(self._parties(but=known)))
+
+    def _parties(self, but: _Parties | None = None) -> _Parties:
+        """Return lists that are fresh, and other ones than those in ``but``."""
         known = self._fresh()
-        if known is not None:
+        if known is not None and known is not but:
             return known
         if not self._lock.acquire(timeout=_LONGEST_WAIT):
             raise Refused(Refusal.UNAVAILABLE)
         try:  # one thread asks, the others wait for its answer
             known = self._fresh()
-            if known is None:
+            if known is None or known is but:
                 known = self._known = self._ask()
         except (RemoteFault, TransportError) as error:
             _log.error("The register could not be asked for senders and dispatchers: %s", error)

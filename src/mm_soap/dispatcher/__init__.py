@@ -6,7 +6,7 @@ from mm_soap.dispatcher.engine import EmbeddedEngine
 from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.model import RetryPolicy, State, Status
 from mm_soap.dispatcher.service import MessageService, Origin
-from mm_soap.dispatcher.store import forget_documents
+from mm_soap.dispatcher.store import forget_deliveries, forget_documents
 
 __all__ = [
     "PRECHECKS",
@@ -18,6 +18,7 @@ __all__ = [
     "RetryPolicy",
     "State",
     "Status",
+    "forget_deliveries",
     "forget_documents",
     "message_handlers",
 ]

@@ -20,6 +20,7 @@ def compose(
     published: Mapping[str, bytes],
     ready: Callable[[], bool],
     metrics: Metrics | None = None,
+    pages: Mapping[str, Wsgi] | None = None,
 ) -> Wsgi:
     """Return one application that routes by the exact path.
 
@@ -28,6 +29,7 @@ def compose(
         published: files for reading by path, from `mm_soap.contract.published`.
         ready: whether calls can be answered, for ``/readyz``. ``/healthz`` says that the process lives.
         metrics: what ``/metrics`` shows.
+        pages: applications by the first part of the path, such as ``testbed`` for all that is below ``/testbed``.
     """
 
     def answer_ready() -> tuple[str, bytes]:
@@ -40,13 +42,15 @@ def compose(
     }
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
-        path = environ.get("PATH_INFO") or "/"
+        path = str(environ.get("PATH_INFO") or "/")
         service = services.get(path)
         if service is not None:
             return service(environ, start_response)
         kind, found = _PLAIN, None
         if path in published:
             kind, found = _XML, ("200 OK", published[path])
+        elif (page := (pages or {}).get(path.split("/", 2)[1] if path.startswith("/") else "")) is not None:
+            return page(environ, start_response)
         elif path not in probes:
             return HttpError(404, "There is nothing at this path.").answer(start_response)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
