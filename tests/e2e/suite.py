@@ -120,6 +120,7 @@ class Server:
     config: Path
     parties: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -145,7 +146,7 @@ class Server:
         self._before = self.out.stat().st_size if self.out.exists() else 0
         with self.out.open("ab") as out, self.errors.open("ab") as errors:
             self.process = subprocess.Popen(
-                [*COMMAND, "serve", "--config", str(self.config), *chosen],
+                [*COMMAND, "serve", "--config", str(self.config), *chosen, *self.options],
                 env=_environment({"MM_SOAP_PORT": str(self.port), **self.environment}),
                 stdin=subprocess.DEVNULL,
                 stdout=out,

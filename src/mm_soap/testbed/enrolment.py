@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from mm_soap.clock import Clock
 from mm_soap.far.administration import Administration, NotChanged, Who
 from mm_soap.far.model import Dispatcher, Operator, Sender
-from mm_soap.storage import writing
+from mm_soap.storage import reading, writing
 from mm_soap.testbed import store
 from mm_soap.testbed.authority import RequestRefused, TestbedAuthority, read_request
 from mm_soap.testing.certificates import pem
@@ -71,20 +71,20 @@ class Enrolment:
         """
         request = read_request(raw)
         now = self.clock()
-        with writing(self.database) as connection:
-            if store.certificates_since(connection, now - _HOUR) >= self.per_hour:
-                raise RequestRefused(
-                    "The test bed has handed out as many certificates as it may in an hour: ask later."
-                )
-            store.add_certificate(connection, now, request.organisation)
+        with reading(self.database) as connection:
+            issued = store.certificates_since(connection, now - _HOUR)
+        if issued >= self.per_hour:
+            raise RequestRefused("Too many certificates were handed out in the last hour: ask later.")
         self._register(Sender(request.organisation, request.name))
+        with writing(self.database) as connection:
+            store.add_certificate(connection, now, request.organisation)
         return Enrolled(request.organisation, request.name, pem(self.authority.issue(request)))
 
     def _register(self, sender: Sender) -> None:
         admin = Administration(self.register, Who(WHO, WHO), clock=self.clock)
         number = sender.number
-        others = (*admin.entries(Dispatcher), *admin.entries(Operator))
-        if any(number == one.party.number for one in others):
+        dispatchers, operators = admin.entries(Dispatcher, closed=True), admin.entries(Operator, closed=True)
+        if number in {one.party.number for one in dispatchers} | {one.party.number for one in operators}:
             raise RequestRefused(_TAKEN)
         known = next((one for one in admin.entries(Sender, closed=True) if one.party.number == number), None)
         # Whoever was registered by somebody else, or has been there from the beginning, is nobody's to impersonate.

@@ -22,6 +22,7 @@ from mm_soap.contract.validation import contract_names
 from mm_soap.directory import Directory
 from mm_soap.dispatcher import PRECHECKS
 from mm_soap.dsig import Trust, verify_delivery
+from mm_soap.dsig.forms import prefix_free
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits, check_delivery, read_delivery
 from mm_soap.pki import load_certificate, subject_name
@@ -116,7 +117,10 @@ class Judge:
             return [*steps, *(_unreached(name) for name in _STEPS[3:])]
         signature, root, signer = self._signature(raw, delivery)
         steps.append(signature)
-        steps.append(self._message(root if root is not None else delivery, schema))
+        if root is None:
+            # As it would have been read, had its signature held in the form that a dispatcher tries last.
+            root = parse_untrusted(prefix_free(delivery, self.trust.sender.root))
+        steps.append(self._message(root, schema))
         steps.append(self._authorisation(delivery, signer))
         return steps
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
     select,
 )
 
+from mm_soap.errors import Refusal
 from mm_soap.storage import NAMING, UtcDateTime, big_key
 
 MOST_LISTED: Final = 200
@@ -105,6 +106,12 @@ class Arrival:
     def refused(self) -> bool:
         """Whether it was refused, by whatever step."""
         return self.status >= 400
+
+    @property
+    def reason(self) -> str:
+        """Why it was refused, in one sentence; empty where no refusal of the contract says it."""
+        refusal = Refusal.__members__.get(self.verdict)
+        return refusal.value.text if refusal is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class Step:
         facts: what else is known, by name.
         told: what happened, in sentences.
         at: when it ended; None for steps of the judging.
-        seconds: how long it took, since the step before it.
+        seconds: how long the call took, or how long after the dispatcher's step before it this one ended.
     """
 
     name: str
@@ -49,7 +49,7 @@ _GOOD: Final[Mapping[str, frozenset[str]]] = {
 }
 _NAMES: Final = {"look-up": _LOOK_UP, "hand-over": _HAND_OVER, "delivery": _MAILBOX}
 _REMEDIES: Final = {
-    "not_registered": "Send it on paper, or send to a recipient with a mailbox: `mm-soap init` prints one.",
+    "not_registered": "Send it on paper, or try a recipient that has a mailbox here.",
     "paper": "Print it, or send as another sender: this recipient has deselected yours.",
 }
 
@@ -67,7 +67,7 @@ def steps_after(arrival: Arrival, events: Sequence[Event], asked: Sequence[Arriv
     for event in events:
         for step in _of_event(event, before):
             found[step.name].append(step)
-        if event.event.kind in _NAMES:
+        if event.event.kind in ("look-up", "hand-over"):  # the operator's part is within the hand-over
             before = event.event.at
     steps: list[Step] = []
     ended = False
