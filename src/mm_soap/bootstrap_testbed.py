@@ -22,10 +22,13 @@ from mm_soap.pki import is_test_certificate, read_certificates
 from mm_soap.service_supplier import forget_deliveries
 from mm_soap.soap import Wsgi
 from mm_soap.storage import forget_events
-from mm_soap.testbed import Enrolment, Judge, Recorder, TestbedAuthority, TestbedService
-from mm_soap.testbed.service import KEPT
+from mm_soap.testbed.authority import TestbedAuthority
+from mm_soap.testbed.enrolment import Enrolment
+from mm_soap.testbed.judging import Judge
+from mm_soap.testbed.recorder import Recorder
+from mm_soap.testbed.service import KEPT, TestbedService
 from mm_soap.testbed.store import forget
-from mm_soap.web import create_app
+from mm_soap.web.application import create_app
 
 PATHS: Final = ("testbed", "static")
 """The first parts of the paths of its pages."""

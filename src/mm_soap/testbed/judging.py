@@ -7,10 +7,8 @@ far as it can be read, so that a person sees all of its mistakes at once.
 from __future__ import annotations
 
 import re
-from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any, Final
 
 from lxml import etree
@@ -25,62 +23,13 @@ from mm_soap.dsig import Trust, verify_delivery
 from mm_soap.dsig.forms import prefix_free
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits, check_delivery, read_delivery
-from mm_soap.pki import load_certificate, subject_name
 from mm_soap.soap.envelope import payload_of
 from mm_soap.soap.request import HttpError, check_headers, check_markup, to_utf8
+from mm_soap.testbed.model import Check, Judged, Result
+from mm_soap.testbed.signatures import facts_of_signature
 from mm_soap.testbed.sources import http_remedy, remedy_of, rule_of
 from mm_soap.testbed.store import Arrival, Captured
-from mm_soap.xml import DSIG, SENDER, parse_untrusted, place_of_error, qname, text_of
-
-
-class Result(Enum):
-    """How a check or a step ended."""
-
-    HOLDS = "holds"
-    BROKEN = "broken"
-    NOT_REACHED = "not reached"
-    """A step before it failed, so that there was nothing to look at."""
-    WAITING = "waiting"
-    """It has not happened yet."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at.
-
-    Args:
-        title: what must hold.
-        result: whether it does.
-        found: what is wrong; empty where it holds.
-        place: where in the request.
-        rule: the section of the contract that it comes from.
-        remedy: what to do, in one sentence; empty where it holds.
-    """
-
-    title: str
-    result: Result
-    found: str = ""
-    place: str = ""
-    rule: str = ""
-    remedy: str = ""
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One step of the way of a request: its checks, and what is known of it beside them."""
-
-    name: str
-    checks: tuple[Check, ...]
-    facts: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def result(self) -> Result:
-        """Broken where a check is; not reached where none could be made."""
-        results = {check.result for check in self.checks}
-        for one in (Result.BROKEN, Result.HOLDS):
-            if one in results:
-                return one
-        return Result.NOT_REACHED
+from mm_soap.xml import SENDER, parse_untrusted, place_of_error, qname, text_of
 
 
 @dataclass(frozen=True)
@@ -125,7 +74,7 @@ class Judge:
         return steps
 
     def _signature(self, raw: bytes, delivery: etree._Element) -> tuple[Judged, etree._Element | None, str | None]:
-        facts = list(_facts_of_signature(delivery))
+        facts = list(facts_of_signature(delivery))
         try:
             verified = verify_delivery(raw, delivery, self.trust)
         except Refused as refused:
@@ -292,33 +241,3 @@ def _shown(text: str) -> str:
         return match[0] if name in contract_names() else f"…({len(inner)} characters)"
 
     return masked_text(_QUOTED.sub(shown, text))
-
-
-def _facts_of_signature(delivery: etree._Element) -> Iterator[tuple[str, str]]:
-    ds = {"ds": DSIG}
-    signature = delivery.find(qname(DSIG, "Signature"))
-    if signature is None:
-        return
-    for name, path in (
-        ("signature method", "ds:SignedInfo/ds:SignatureMethod"),
-        ("canonicalisation", "ds:SignedInfo/ds:CanonicalizationMethod"),
-        ("digest method", "ds:SignedInfo/ds:Reference/ds:DigestMethod"),
-    ):
-        found = signature.find(path, ds)
-        if found is not None:
-            yield name, str(found.get("Algorithm") or "none")
-    transforms = [str(one.get("Algorithm")) for one in signature.iterfind(".//ds:Transform", ds)]
-    yield "transforms", " · ".join(transforms) or "none"
-    for one in signature.iterfind("ds:KeyInfo/ds:X509Data/ds:X509Certificate", ds):
-        yield from _facts_of_certificate(text_of(one))
-        break
-
-
-def _facts_of_certificate(text: str) -> Iterator[tuple[str, str]]:
-    try:
-        certificate = load_certificate(b64decode("".join(text.split())))
-    except (Refused, ValueError):
-        return
-    yield "certificate", subject_name(certificate)
-    yield "issued by", certificate.issuer.rfc4514_string()
-    yield "valid until", certificate.not_valid_after_utc.strftime("%Y-%m-%d %H:%M UTC")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import Engine
@@ -14,7 +14,8 @@ from mm_soap.conformance.masking import Masking, masked_text, readable
 from mm_soap.errors import Refusal
 from mm_soap.storage import Evidence, evidence_of, reading
 from mm_soap.testbed import store
-from mm_soap.testbed.judging import Check, Judge, Judged, Result
+from mm_soap.testbed.judging import Judge
+from mm_soap.testbed.model import Check, Judged, Result
 from mm_soap.testbed.sources import remedy_of, rule_of
 from mm_soap.testbed.store import Arrival, Captured
 from mm_soap.testbed.way import Step, steps_after
@@ -131,10 +132,7 @@ class TestbedService:
         yield "Request", masking.message(f"{head}\n\n{_for_reading(captured.request)}")
         yield "Answer", masking.message(_for_reading(captured.answer))
         for one in self._sealed(events):
-            yield (
-                f"As it was handed to the operator, sealed (CallId {one.call_id})",
-                masking.message(_for_reading(one.content)),
-            )
+            yield "Sealed, as the operator got it", masking.message(_for_reading(one.content))
 
     def _sealed(self, events: Sequence[Event]) -> Iterator[Evidence]:
         calls = {
@@ -203,8 +201,3 @@ def shortened(text: str) -> str:
     if len(text) <= _SHOWN_CHARACTERS:
         return text
     return f"{text[:_SHOWN_CHARACTERS]}\n… {len(text) - _SHOWN_CHARACTERS} more characters"
-
-
-def since(moment: datetime, first: datetime) -> float:
-    """Return the seconds from one moment to another."""
-    return (moment - first).total_seconds()

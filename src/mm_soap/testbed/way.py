@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from mm_soap.testbed.judging import Check, Result
+from mm_soap.testbed.model import Check, Result
 from mm_soap.testbed.store import Arrival
 from mm_soap.trace import Step as Event
 from mm_soap.trace import told

@@ -12,8 +12,9 @@ from werkzeug.exceptions import HTTPException
 from mm_soap.errors import Refused
 from mm_soap.soap import Wsgi
 from mm_soap.soap.model import StartResponse
-from mm_soap.testbed import Enrolment, TestbedService
 from mm_soap.testbed.authority import LONGEST_REQUEST
+from mm_soap.testbed.enrolment import Enrolment
+from mm_soap.testbed.service import TestbedService
 from mm_soap.version import __version__
 from mm_soap.web.testbed import testbed_pages
 

@@ -8,9 +8,9 @@ from typing import Final
 from flask import Blueprint, Response, abort, make_response, render_template, request
 from flask_wtf import CSRFProtect
 
-from mm_soap.testbed import Enrolled, Enrolment, RequestRefused, TestbedService
-from mm_soap.testbed.authority import LONGEST_REQUEST
-from mm_soap.testbed.service import shortened
+from mm_soap.testbed.authority import LONGEST_REQUEST, RequestRefused
+from mm_soap.testbed.enrolment import Enrolled, Enrolment
+from mm_soap.testbed.service import TestbedService, shortened
 
 _REFRESH_LIST: Final = 10
 _REFRESH_PAGE: Final = 3

@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 from mm_soap.far import Dispatcher, Operator, Register, Sender
 from mm_soap.far.administration import Administration, Who
 from mm_soap.storage import migrate
-from mm_soap.testbed import Enrolment, RequestRefused, TestbedAuthority
-from mm_soap.testbed.enrolment import WHO
+from mm_soap.testbed.authority import RequestRefused, TestbedAuthority
+from mm_soap.testbed.enrolment import WHO, Enrolment
 from mm_soap.testbed.requesting import new_request
 from mm_soap.testing.certificates import kept_key
 from mm_soap.testing.clock import FrozenClock

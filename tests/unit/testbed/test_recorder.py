@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from mm_soap.soap import Wsgi
 from mm_soap.storage import migrate, open_database, reading
-from mm_soap.testbed import Recorder
+from mm_soap.testbed.recorder import Recorder
 from mm_soap.testbed.store import Arrival, Captured, find, newest
 from mm_soap.testing.clock import FrozenClock
 
