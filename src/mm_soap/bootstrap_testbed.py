@@ -33,6 +33,7 @@ from mm_soap.web.application import create_app
 PATHS: Final = ("testbed", "static")
 """The first parts of the paths of its pages."""
 
+_THREADS: Final = 32
 _GIVEN_UP_AFTER: Final = KEPT - timedelta(hours=1)
 """So that what is forgotten after a day is not on its way any more."""
 
@@ -57,6 +58,8 @@ def settings_of_testbed(settings: Settings, clock: Clock = system_clock) -> Sett
     dispatcher = settings.dispatcher
     return settings.model_copy(
         update={
+            # More of them: those who are asked for again wait for the register, in the same process.
+            "threads": max(settings.threads, _THREADS),
             "trust": trust,
             "evidence": settings.evidence.model_copy(update={"keep_days": KEPT.days}),
             "dispatcher": dispatcher.model_copy(

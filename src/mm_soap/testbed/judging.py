@@ -7,6 +7,7 @@ far as it can be read, so that a person sees all of its mistakes at once.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -15,7 +16,7 @@ from lxml import etree
 
 from mm_soap.conformance.masking import masked_text
 from mm_soap.contract import Port, ports, validate
-from mm_soap.contract.explanation import explain
+from mm_soap.contract.explanation import Violation, explain
 from mm_soap.contract.validation import contract_names
 from mm_soap.directory import Directory
 from mm_soap.dispatcher import PRECHECKS
@@ -222,12 +223,18 @@ def _schema(payload: etree._Element) -> Judged:
     except Refused as refused:
         reasons = tuple(
             Check(_shown(one.rule), Result.BROKEN, "", masked_text(one.path), _SCHEMA_RULE, one.remedy)
-            for one in explain(payload)
+            for one in _explained(payload)
         )
         return Judged("Schema", (_broken(title, refused), *reasons))
     return Judged("Schema", (Check(title, Result.HOLDS),))
 
 
+def _explained(payload: etree._Element) -> list[Violation]:
+    with _EXPLAINING:  # its schema is one for all threads, and its parts remember what they looked at
+        return explain(payload)
+
+
+_EXPLAINING: Final = threading.Lock()
 _SCHEMA_RULE: Final = rule_of(Refusal.SCHEMA_VIOLATION)
 _QUOTED: Final = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 
