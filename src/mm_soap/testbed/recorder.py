@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Engine
 
 from mm_soap.clock import Clock
+from mm_soap.conformance.masking import masked_text
 from mm_soap.contract import ports
 from mm_soap.errors import MmSoapError, Refusal
 from mm_soap.soap import Wsgi
@@ -81,7 +82,12 @@ class Recorder:
         # An address where something else is served is not ours to tell of, nor is the contract that somebody fetched.
         if (watched and not (method in ("GET", "HEAD") and status == 200)) or (not watched and status == 404):
             try:
-                self._write(environ, Arrival(at, method[:20], path[:200], status, seconds, ""), body, b"".join(answer))
+                self._write(
+                    environ,
+                    Arrival(at, method[:20], masked_text(path)[:200], status, seconds, ""),
+                    body,
+                    b"".join(answer),
+                )
             except MmSoapError as error:
                 _log.error("A call was not written down: %s", error)
             except Exception as error:

@@ -119,6 +119,11 @@ def test_a_call_that_cannot_be_written_down_is_answered(tmp_path: Path, dispatch
     empty.dispose()
 
 
+def test_a_number_in_an_address_is_not_written_down(database: Engine, dispatcher: Engine) -> None:
+    call(Recorder(answering("404 Not Found", b""), [PATH], database, dispatcher, CLOCK), path="/192705178354")
+    assert [one.path for one in written(database)] == ["/…(12 characters)"]
+
+
 def test_senders_are_told_apart(database: Engine, dispatcher: Engine) -> None:
     recorder = Recorder(answering("500 Internal Server Error", b""), [PATH], database, dispatcher, CLOCK)
     call(recorder)
