@@ -185,9 +185,9 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
         calls_per_operator=own.calls_per_operator,
     )
     service = MessageService(
-        database, own.organisation, register, limits_of(settings), _retention(settings), clock, engine.wake
+        database, own.organisation, register, _limits(settings), _retention(settings), clock, engine.wake
     )
-    handlers = message_handlers(service, trust_of(settings, clock))
+    handlers = message_handlers(service, _trust(settings, clock))
     refused = keep_refusals(database, clock, _retention(settings))
     applications = _port(settings, "message", handlers, MESSAGE_PRECHECKS, refused, metrics)
     applications |= _port(settings, "notification", {}, {}, refused, metrics)
@@ -201,7 +201,7 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
 
 def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock: Clock) -> Party:
     _identity(own)  # an operator signs nothing yet; a wrong certificate is told at the start all the same
-    register, trust = _register_client(settings, own, clock), trust_of(settings, clock)
+    register, trust = _register_client(settings, own, clock), _trust(settings, clock)
     service = _mailbox_service(settings, own, register, clock)
 
     def verify(call: Call) -> VerifiedSeal:
@@ -216,7 +216,7 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
 
 def _mailbox_service(settings: Settings, own: OperatorSettings, directory: Directory, clock: Clock) -> MailboxService:
     database = database_of(own.database, "service_supplier")
-    return MailboxService(database, directory, limits_of(settings), _retention(settings), clock)
+    return MailboxService(database, directory, _limits(settings), _retention(settings), clock)
 
 
 def _port(
@@ -271,7 +271,7 @@ def _register_client(settings: Settings, own: DispatcherSettings | OperatorSetti
     )
 
 
-def trust_of(settings: Settings, clock: Clock) -> Trust:
+def _trust(settings: Settings, clock: Clock) -> Trust:
     """Return whose signatures hold."""
     policy = sender_policy(frozenset(settings.trust.allow_sha1_from))
     return Trust(TrustStore.load(settings.trust.anchors, clock), policy, seal_policy(), clock)
@@ -284,7 +284,7 @@ def _identity(own: DispatcherSettings | OperatorSettings) -> Identity:
     return identity
 
 
-def limits_of(settings: Settings) -> Limits:
+def _limits(settings: Settings) -> Limits:
     """Return the rules for messages."""
     return Limits(settings.rules.max_message_bytes, settings.rules.check_digits)
 

@@ -10,15 +10,16 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from mm_soap.bootstrap import Party, database_of, limits_of, trust_of
+from mm_soap.bootstrap import Party, database_of
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import Settings
+from mm_soap.conformance.sender.plan import SenderPlan
 from mm_soap.contract import ports
 from mm_soap.dispatcher import forget_deliveries as forget_distributions
 from mm_soap.errors import ConfigurationError
 from mm_soap.far import Register
 from mm_soap.housekeeping import Forget, Housekeeping
-from mm_soap.pki import is_test_certificate, read_certificates
+from mm_soap.pki import TrustStore, is_test_certificate, read_certificates
 from mm_soap.service_supplier import forget_deliveries
 from mm_soap.soap import Wsgi
 from mm_soap.storage import forget_events
@@ -117,7 +118,14 @@ def open_testbed(settings: Settings, parties: Sequence[Party], secret: bytes, cl
         clock,
     )
     directory = _Register(Register(register, clock))
-    judge = Judge(trust_of(settings, clock), limits_of(settings), directory, dispatcher.organisation)
+    plan = SenderPlan(
+        trust=settings.testbed.certificate,
+        sha1_from=settings.trust.allow_sha1_from,
+        check_digits=settings.rules.check_digits,
+        max_bytes=settings.rules.max_message_bytes,
+    )
+    store = TrustStore.load(settings.trust.anchors, clock)
+    judge = Judge(plan, store, directory, dispatcher.organisation, clock)
     service = TestbedService(database, by_name, judge, clock)
     anchors = b"".join(file.read_bytes() for file in settings.trust.anchors)
     app = create_app(service, enrolment, settings.base_url, anchors, secret)

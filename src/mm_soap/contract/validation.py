@@ -97,7 +97,7 @@ def _check_addresses(element: etree._Element) -> None:
                 break
         if length > _ADDRESS_LENGTH:
             name = etree.QName(node).localname
-            raise Refused(Refusal.SCHEMA_VIOLATION, f"{name if name in contract_names() else '(unknown)'}: too long")
+            raise Refused(Refusal.SCHEMA_VIOLATION, f"{name if name in _names() else '(unknown)'}: too long")
 
 
 def _compile() -> etree.XMLSchema:
@@ -128,8 +128,8 @@ def _address_elements() -> tuple[str, ...]:
 
 
 @cache
-def contract_names() -> frozenset[str]:
-    """Return every local name that the contract itself uses for an element: these may be shown."""
+def _names() -> frozenset[str]:
+    # Every local name that the contract itself uses for an element: these may be shown.
     return frozenset(
         str(node.get("name"))
         for path, raw in contract_files().items()
@@ -156,10 +156,16 @@ def _steps(element: etree._Element, path: str) -> Iterator[str]:
         if number:
             node = _child(node, match[1], match[2], int(match[3] or 1))
         name = etree.QName(node).localname if node is not None else ""
-        if name not in contract_names():
+        if node is None or name not in _names():
             yield "(unknown)"
             return
-        yield f"{name}[{match[3]}]" if match[3] and match[2] != "*" else name
+        yield name + (_index(node) if number else "")
+
+
+def _index(node: etree._Element) -> str:
+    # libxml2 counts all children where a name has no prefix, and those of the name where it has one.
+    before, after = (sum(1 for _ in node.itersiblings(node.tag, preceding=way)) for way in (True, False))
+    return f"[{before + 1}]" if before + after else ""
 
 
 def _child(node: etree._Element, prefix: str | None, name: str, position: int) -> etree._Element | None:
@@ -176,4 +182,4 @@ def _expected(message: str) -> str:
     if match is None:
         return ""
     names = [name.strip().rpartition("}")[2] for name in match[1].split(",")]
-    return f", expected {' or '.join(names)}" if set(names) <= contract_names() else ""
+    return f", expected {' or '.join(names)}" if set(names) <= _names() else ""

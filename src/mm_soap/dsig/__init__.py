@@ -4,6 +4,7 @@
 ever read by it.
 """
 
+from mm_soap.dsig.diagnosis import Cause, Diagnosis, diagnose
 from mm_soap.dsig.forms import Form
 from mm_soap.dsig.policy import SignaturePolicy, seal_policy, sender_policy
 from mm_soap.dsig.sign import seal_for, sealed_document, sign_delivery
@@ -17,12 +18,15 @@ from mm_soap.dsig.verify import (
 )
 
 __all__ = [
+    "Cause",
+    "Diagnosis",
     "Form",
     "SignaturePolicy",
     "Trust",
     "VerifiedDelivery",
     "VerifiedDocument",
     "VerifiedSeal",
+    "diagnose",
     "seal_for",
     "seal_policy",
     "sealed_document",

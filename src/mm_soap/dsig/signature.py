@@ -195,6 +195,19 @@ def signed_info_of(signature: etree._Element) -> etree._Element:
     return parse_untrusted(etree.tostring(found, with_tail=False))  # type: ignore[arg-type]  # by check_structure
 
 
+def take_out(element: etree._Element) -> None:
+    """Take ``element`` out of its tree and leave the text that follows it."""
+    parent = element.getparent()
+    assert parent is not None
+    before = element.getprevious()
+    if element.tail:
+        if before is not None:
+            before.tail = (before.tail or "") + element.tail
+        else:
+            parent.text = (parent.text or "") + element.tail
+    parent.remove(element)
+
+
 def verified_digest(
     signature: etree._Element,
     signed_info: etree._Element,

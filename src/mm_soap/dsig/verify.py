@@ -16,7 +16,14 @@ from lxml import etree
 from mm_soap.clock import Clock
 from mm_soap.dsig.forms import Form, candidates
 from mm_soap.dsig.policy import SIGNED_DELIVERY, SignaturePolicy
-from mm_soap.dsig.signature import certificates_of, check_structure, signature_of, signed_info_of, verified_digest
+from mm_soap.dsig.signature import (
+    certificates_of,
+    check_structure,
+    signature_of,
+    signed_info_of,
+    take_out,
+    verified_digest,
+)
 from mm_soap.errors import Refusal, Refused
 from mm_soap.pki import OrganisationCertificate, load_certificate
 from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, parse_untrusted, qname
@@ -164,23 +171,10 @@ def _holds(
     canonicalization = check_structure(signature, root, policy)
     # Two documents from one parse would cost as much as the digest: take the signature out, keeping the text after it.
     signed_info = signed_info_of(signature)
-    _remove(signature)
+    take_out(signature)
     text = canonicalization.text(root)
     digest = verified_digest(signature, signed_info, text, signer.certificate, policy, clock)
     return (root, digest) if digest is not None else None
-
-
-def _remove(element: etree._Element) -> None:
-    """Take ``element`` out of its tree and leave the text that follows it."""
-    parent = element.getparent()
-    assert parent is not None
-    before = element.getprevious()
-    if element.tail:
-        if before is not None:
-            before.tail = (before.tail or "") + element.tail
-        else:
-            parent.text = (parent.text or "") + element.tail
-    parent.remove(element)
 
 
 def _without_comments(document: bytes) -> bytes:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Iterator
 
+from cryptography import x509
 from lxml import etree
 
 from mm_soap.errors import Refused
-from mm_soap.pki import load_certificate, subject_name
+from mm_soap.pki import load_certificate, organisation_number, subject_name
 from mm_soap.xml import DSIG, qname, text_of
 
 
@@ -33,10 +34,26 @@ def facts_of_signature(delivery: etree._Element) -> Iterator[tuple[str, str]]:
         break
 
 
-def _facts_of_certificate(text: str) -> Iterator[tuple[str, str]]:
+def organisation_of(delivery: etree._Element) -> str | None:
+    """Return the organisation that the first certificate of an element's signature names, proven or not."""
+    found = delivery.find("{*}Signature/{*}KeyInfo/{*}X509Data/{*}X509Certificate")
+    certificate = _certificate(text_of(found))
     try:
-        certificate = load_certificate(b64decode("".join(text.split())))
+        return organisation_number(certificate) if certificate is not None else None
+    except Refused:
+        return None
+
+
+def _certificate(text: str) -> x509.Certificate | None:
+    try:
+        return load_certificate(b64decode("".join(text.split())))
     except (Refused, ValueError):
+        return None
+
+
+def _facts_of_certificate(text: str) -> Iterator[tuple[str, str]]:
+    certificate = _certificate(text)
+    if certificate is None:
         return
     yield "certificate", subject_name(certificate)
     yield "issued by", certificate.issuer.rfc4514_string()
