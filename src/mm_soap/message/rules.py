@@ -15,7 +15,17 @@ from mm_soap.errors import Refusal, Refused
 from mm_soap.message import identifiers
 from mm_soap.message.attachments import attachment_type, bytes_match, is_filename, media_type
 from mm_soap.message.html import Finding, find_active_content
-from mm_soap.message.model import Attachment, Message, OfficialMatter, SecureDelivery, SupportInfo
+from mm_soap.message.model import (
+    Attachment,
+    Email,
+    Forwarding,
+    Message,
+    Notification,
+    OfficialMatter,
+    SecureDelivery,
+    Sms,
+    SupportInfo,
+)
 from mm_soap.message.references import is_link
 
 MAX_MESSAGE_BYTES: Final = 2_097_152
@@ -26,6 +36,9 @@ _LONGEST_REFERENCE: Final = 50
 _LONGEST_ID: Final = 255
 _LONGEST_SUBJECT: Final = 255
 _LONGEST_FILENAME: Final = 255
+_LONGEST_EMAIL_SUBJECT: Final = 254
+_LONGEST_SMS_FROM: Final = 11
+_LONGEST_SMS_TEXT: Final = 160
 _LONGEST_SUPPORT_TEXT: Final = 1024
 _LONGEST_SUPPORT_LINE: Final = 255
 _LONGEST_MATTER_ID: Final = 255
@@ -80,9 +93,75 @@ def check_delivery(delivery: SecureDelivery, limits: Limits) -> None:
         seen.add(message.id)
     for number, message in enumerate(delivery.messages, start=1):
         where = f"Message[{number}]"
-        _check_body(message, f"{where}/Body")
+        _check_body(message.content_type, message.body, f"{where}/Body")
         for position, attachment in enumerate(message.attachments, start=1):
             _check_attachment(attachment, f"{where}/Attachment[{position}]")
+
+
+def check_notification(notification: Notification, limits: Limits) -> None:
+    """Check every rule for a notification of class 1.
+
+    Args:
+        notification: as read from the element.
+        limits: this installation's settings.
+
+    Raises:
+        Refused: as `check_delivery`, without what concerns attachments.
+    """
+    _check_identifier(notification.sender.id, "Header/Sender/Id", limits, organisation=True)
+    for number, recipient in enumerate(notification.recipients, start=1):
+        _check_identifier(recipient, f"Header/Recipient[{number}]", limits, organisation=False)
+    _at_most(_LONGEST_NAME, notification.sender.name, "Header/Sender/Name")
+    _at_most(_LONGEST_REFERENCE, notification.reference, "Header/Reference")
+    _check_size(notification.message, "Message", limits.max_bytes)
+    _check_header(notification.message, "Message/Header")
+    if notification.email is not None:
+        _check_email(notification.email)
+    if notification.sms is not None:
+        _check_sms(notification.sms)
+    _check_body(notification.message.content_type, notification.message.body, "Message/Body")
+
+
+def check_forwarding(forwarding: Forwarding, limits: Limits) -> None:
+    """Check every rule for what a recipient adds to a delivery that it forwards.
+
+    Args:
+        forwarding: as read from the element.
+        limits: this installation's settings.
+
+    Raises:
+        Refused: ``BAD_IDENTIFIER``, ``TEXT_TOO_LONG``, ``MESSAGE_TOO_LARGE``, ``CONTENT_TYPE``, ``BODY_NOT_UTF8``,
+            ``ACTIVE_CONTENT`` or ``HTML_TOO_COMPLEX``.
+    """
+    _check_identifier(forwarding.sender.id, "Header/Sender/Id", limits, organisation=False)
+    for number, recipient in enumerate(forwarding.recipients, start=1):
+        _check_identifier(recipient, f"Header/Recipient[{number}]", limits, organisation=False)
+    _at_most(_LONGEST_NAME, forwarding.sender.name, "Header/Sender/Name")
+    _at_most(_LONGEST_REFERENCE, forwarding.reference, "Header/Reference")
+    _at_most(_LONGEST_SUBJECT, forwarding.subject, "Message/Subject")
+    if len(forwarding.body) > limits.max_bytes:
+        raise Refused(Refusal.MESSAGE_TOO_LARGE, "Message")
+    _check_body(forwarding.content_type, forwarding.body, "Message/Body")
+
+
+def _check_email(email: Email) -> None:
+    if _EMAIL_ADDRESS.fullmatch(email.sender) is None:
+        raise Refused(Refusal.RULE_BROKEN, "EmailMessage/header/From")
+    _at_most(_LONGEST_EMAIL_SUBJECT, email.subject, "EmailMessage/header/Subject")
+    # A line break in what becomes a header of an e-mail would begin a header of the sender's choice.
+    _one_line(email.sender, "EmailMessage/header/From")
+    _one_line(email.subject, "EmailMessage/header/Subject")
+
+
+def _check_sms(sms: Sms) -> None:
+    _at_most(_LONGEST_SMS_FROM, sms.sender, "SmsMessage/header/From")
+    _at_most(_LONGEST_SMS_TEXT, sms.text, "SmsMessage/text")
+    _one_line(sms.sender, "SmsMessage/header/From")
+
+
+def _one_line(text: str, where: str) -> None:
+    if not text.isprintable():
+        raise Refused(Refusal.RULE_BROKEN, where)
 
 
 def _check_identifier(identifier: str, where: str, limits: Limits, *, organisation: bool) -> None:
@@ -144,13 +223,13 @@ def _check_matter(matter: OfficialMatter, where: str) -> None:
     _one_of(_MATTER_STATUSES, matter.matter_status, f"{where}/MatterStatus")
 
 
-def _check_body(message: Message, where: str) -> None:
-    kind = media_type(message.content_type)
-    charset = _CHARSET.search(message.content_type)
+def _check_body(content_type: str, body: bytes, where: str) -> None:
+    kind = media_type(content_type)
+    charset = _CHARSET.search(content_type)
     if kind not in ("text/plain", "text/html") or (charset and charset.group(1).lower() not in _UTF8_NAMES):
         raise Refused(Refusal.CONTENT_TYPE, f"{where}/ContentType")
     try:
-        text = message.body.decode("utf-8")
+        text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise Refused(Refusal.BODY_NOT_UTF8, f"{where}/Body") from None
     if kind == "text/html":

@@ -14,7 +14,14 @@ from mm_soap.dsig import Trust, VerifiedSeal, seal_for, seal_policy, sender_poli
 from mm_soap.message import Limits, Party, SecureDelivery, build_delivery, new_message
 from mm_soap.pki import Identity
 from mm_soap.refusals import keep_refusals
-from mm_soap.service_supplier import PRECHECKS, MailboxService, service_handlers
+from mm_soap.service_supplier import (
+    PRECHECKS,
+    ForwardingService,
+    MailboxService,
+    NotifyingService,
+    Outbox,
+    service_handlers,
+)
 from mm_soap.service_supplier.store import metadata
 from mm_soap.soap import Call, soap_application
 from mm_soap.storage import migrate, reading
@@ -49,12 +56,16 @@ def mailboxes(engine: Engine) -> MailboxService:
 def operator(mailboxes: MailboxService) -> Application:
     trust = Trust(PKI.trust_store(), sender_policy(), seal_policy(), CLOCK)
 
-    def verify(one: Call) -> VerifiedSeal:
-        return verify_sealed(one.raw, one.payload[0], trust)
+    def verify(one: Call, element: etree._Element) -> VerifiedSeal:
+        return verify_sealed(one.raw, element, trust)
+
+    same = (mailboxes.database, mailboxes.directory, mailboxes.limits)
+    notifying = NotifyingService(*same, Outbox(mailboxes.database, clock=CLOCK), clock=CLOCK)
+    forwarding = ForwardingService(*same, clock=CLOCK)
 
     return soap_application(
         ports()["service"],
-        service_handlers(mailboxes, verify),
+        service_handlers(mailboxes, notifying, forwarding, verify),
         published=b"",
         body_limit=8_000_000,
         refused=keep_refusals(mailboxes.database),
