@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +40,8 @@ class Letter:
 def send(config: Path, letter: Letter, wait: float | None, as_json: bool) -> None:
     """Sign and send one message; with ``wait``, follow it for that many seconds."""
     settings = load(config)
-    sender = _sender(settings, letter.sender)
-    message = _message(letter)
+    sender = sender_in(settings, letter.sender)
+    message = text_message(letter.subject, letter.body, letter.attachments)
     delivery = SecureDelivery(Party(sender.organisation, sender.name), letter.recipient, (message,))
     check_delivery(delivery, Limits(settings.rules.max_message_bytes, settings.rules.check_digits))
     document = sign_delivery(build_delivery(delivery), Identity.load(sender.certificate, sender.key))
@@ -59,19 +60,36 @@ def send(config: Path, letter: Letter, wait: float | None, as_json: bool) -> Non
 def status(config: Path, distribution_id: str, sender: str | None, as_json: bool) -> None:
     """Print how far a message came."""
     settings = load(config)
-    senders = [_sender(settings, sender)] if sender else list(settings.sender)
+    senders = [sender_in(settings, sender)] if sender else list(settings.sender)
     if not senders:
         raise ConfigurationError(f"{config} names no [[sender]]: add one, with its certificate and key.")
     for one in senders:
         try:
             found = _client(settings, one).status(one.organisation, distribution_id)
         except RemoteFault as fault:
-            if fault.code == Refusal.NOT_FOUND.code:
-                continue
-            raise
+            if fault.code != Refusal.NOT_FOUND.code:
+                raise
+            if _notification_status(settings, one, distribution_id, as_json):
+                return
+            continue
         _print("Status", {"distribution_id": distribution_id, "sender": one.organisation, **_told(found)}, as_json)
         return
     fail("No sender in the settings has a message with this id: check the id, or give --sender.")
+
+
+def _notification_status(settings: Settings, sender: SenderSettings, distribution_id: str, as_json: bool) -> bool:
+    from mm_soap.cli import notifying
+
+    try:
+        found = notifying.client_of(settings, sender).status(sender.organisation, distribution_id)
+    except RemoteFault as fault:
+        if fault.code != Refusal.NOT_FOUND.code:
+            raise
+        return False
+    result: dict[str, object] = {"distribution_id": distribution_id, "sender": sender.organisation}
+    shown = result if as_json or found is not None else {**result, "type": "not processed yet"}
+    notifying.show("Status", shown, found, as_json)
+    return True
 
 
 def _told(status: DistributionStatus) -> dict[str, object]:
@@ -88,7 +106,12 @@ def _print(title: str, result: dict[str, object], as_json: bool) -> None:
     print_table(title, ("", ""), [(key.replace("_", " "), value) for key, value in shown.items()])
 
 
-def _sender(settings: Settings, organisation: str) -> SenderSettings:
+def sender_in(settings: Settings, organisation: str) -> SenderSettings:
+    """Return a sender of the settings.
+
+    Raises:
+        ConfigurationError: there is none of this number.
+    """
     for one in settings.sender:
         if one.organisation == organisation:
             return one
@@ -111,17 +134,27 @@ def _follow(client: SenderClient, sender: str, distribution_id: str, seconds: fl
             pause = min(1.0, pause * 1.5)
 
 
-def _message(letter: Letter) -> Message:
+def text_message(subject: str, file: Path, attachments: Sequence[Path]) -> Message:
+    """Return a message from files.
+
+    Args:
+        subject: its subject.
+        file: the text, in UTF-8; HTML by its extension.
+        attachments: the files to attach.
+
+    Raises:
+        ConfigurationError: a file cannot be read, is no text, or cannot be attached.
+    """
     try:
-        body = _read(letter.body).decode("utf-8")
+        body = _read(file).decode("utf-8")
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{letter.body} must be text in UTF-8: convert it.") from None
-    html = letter.body.suffix.lower() in (".html", ".htm")
+        raise ConfigurationError(f"{file} must be text in UTF-8: convert it.") from None
+    html = file.suffix.lower() in (".html", ".htm")
     return new_message(
-        letter.subject,
+        subject,
         text=None if html else body,
         html=body if html else None,
-        attachments=[(path.name, _content_type(path), _read(path)) for path in letter.attachments],
+        attachments=[(path.name, _content_type(path), _read(path)) for path in attachments],
         support=SupportInfo(text="Kontakta avsändaren vid frågor."),
     )
 
