@@ -10,7 +10,7 @@ from pathlib import Path
 from lxml import etree
 
 from mm_soap.cli.output import REFUSED, print_json, print_table, progress_console
-from mm_soap.cli.sending import sender_in, text_message
+from mm_soap.cli.sending import sender_of, text_message
 from mm_soap.config import SenderSettings, Settings, load
 from mm_soap.message import (
     Email,
@@ -40,7 +40,7 @@ class Notice:
 def notify(config: Path, notice: Notice, wait: float | None, as_json: bool) -> None:
     """Hand in a notification; with ``wait``, follow it for that many seconds."""
     settings = load(config)
-    sender = sender_in(settings, notice.sender)
+    sender = sender_of(settings, notice.sender)
     email = None
     if notice.email_from and notice.email_text:
         email = Email(notice.email_from, notice.subject, notice.email_text)
