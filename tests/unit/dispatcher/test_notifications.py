@@ -236,6 +236,9 @@ def test_an_answer_that_leaves_somebody_out_is_no_answer(database: Engine) -> No
     with running(database, operators=operators):
         until(lambda: len(operators.calls) >= 2)
         assert status(service, distribution) is Refusal.NOT_FINISHED
+    with reading(database) as connection:
+        reasons = [event.detail["reason"] for event in events_of(connection, distribution_id=distribution)[2:]]
+    assert all("does not name every recipient" in str(reason) for reason in reasons)
 
 
 def test_a_question_that_is_refused_fails_the_one_recipient_alone(database: Engine) -> None:

@@ -21,11 +21,12 @@ from mm_soap.service_supplier import (
     NotifyingService,
     Outbox,
     Told,
+    many,
     store,
     wire,
 )
 from mm_soap.service_supplier.outbox import LEASE
-from mm_soap.storage import events_of, evidence_of, migrate, reading
+from mm_soap.storage import events_of, evidence_of, migrate, reading, writing
 from mm_soap.testing import FrozenClock
 
 from .deliveries import DISPATCHER, KOMMUN_A, KOMMUN_B, RECIPIENT, STRANGER, FakeDirectory
@@ -314,6 +315,20 @@ def test_after_a_crash_in_the_call_it_goes_out_and_the_answer_is_true(
     assert outbox.send_due()
     assert told(service, one) == [Told(RECIPIENT, True, ("EMail", "SMS"))]
     assert len(channels.taken) == 2
+
+
+def test_an_answer_that_stands_is_not_written_anew(
+    service: NotifyingService, mailboxes: MailboxService, engine: Engine
+) -> None:
+    # Two calls with the same notification may both come to its end; what the first one answered is the answer.
+    mailboxes.set_contact(RECIPIENT, Contact("a@b.example"))
+    one = notification()
+    first = told(service, one)
+    with writing(engine) as connection:
+        known = many.answered(connection, one.digest)
+        assert known is not None
+        many.settle(connection, known.key, {RECIPIENT: ["SMS"]})
+    assert told(service, one) == first == [Told(RECIPIENT, True, ("EMail",))]
 
 
 def test_one_who_does_not_want_it_any_more_gets_none(
