@@ -29,7 +29,7 @@ MAY_IMPORT = {
     # Tables and their statements: all of them are the store.
     "account_tables": set(),
     "audit": set(),
-    "store": {"model", "account_tables", "audit"},
+    "store": {"model", "account_tables", "audit", "tables"},
     "waiting": {"model", "store"},
     "sender_limits": {"policy", "store"},
     "parties": {"model", "store", "account_tables"},
@@ -42,21 +42,30 @@ MAY_IMPORT = {
     "account_wire": {"model", "wire"},
     # What is called so often that it is written close to the bytes: service, store and wire of one operation.
     "hot": {"wire"},
+    "notices": {"model"},
+    "outgoing": {"model", "notices", "tables"},
+    "many": {"model", "tables"},
+    "outbox": {"model", "notices", "outgoing"},
     # Use cases.
-    "service": {"model", "store", "sender_limits"},
+    "service": {"model", "store", "sender_limits", "parts"},
     "callers": {"model", "store"},
     "administration": {"model", "parties", "audit"},
     "bulk": {"model", "store", "account_tables", "audit", "staging", "checking", "files"},
     "register_files": {"audit", "bulk", "files", "files_out"},
     "export": {"model", "store", "audit"},
-    "addressing": {"model", "policy", "store"},
+    "tables": {"model"},
+    "parts": {"model", "store", "tables"},
+    "splitting": {"model", "wire"},
+    "addressing": {"model", "policy", "store", "parts", "splitting"},
     "readdressing": {"model", "addressing"},
     "handover": {"model", "policy", "store", "wire"},
     "holding": set(),
-    "outcomes": {"model", "store"},
+    "outcomes": {"model", "store", "parts"},
     "carrier": {"model", "store", "waiting", "handover", "lanes", "outcomes"},
     "engine": {"model", "store", "waiting", "addressing", "readdressing", "handover", "holding", "carrier", "outcomes"},
-    "endpoint": {"model", "service", "callers", "wire", "account_wire", "hot"},
+    "notifying": {"model", "store", "many", "outgoing", "outbox"},
+    "forwarding": {"model", "store", "many", "service"},
+    "endpoint": {"model", "service", "notifying", "forwarding", "callers", "wire", "account_wire", "hot"},
 }
 """What each room of a party may import of the same party. A new room gets its place here."""
 
