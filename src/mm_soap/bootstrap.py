@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from lxml import etree
 from sqlalchemy import Connection, Engine, text
 
+from mm_soap.bootstrap_channels import channel_switch
 from mm_soap.bootstrap_sources import company_register, population_register
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, Settings
@@ -183,6 +184,7 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
         clock,
         look_up_batch=own.look_up_batch,
         calls_per_operator=own.calls_per_operator,
+        switch=channel_switch(own, database, clock),
     )
     service = MessageService(
         database, own.organisation, register, _limits(settings), _retention(settings), clock, engine.wake
@@ -232,7 +234,6 @@ def _port(
     shorten: Shorten | None = None,
 ) -> dict[str, Wsgi]:
     port = ports()[name]
-
     application = soap_application(
         port,
         handlers,

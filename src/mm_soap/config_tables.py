@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from mm_soap.config_channels import ChannelSettings, EmailSettings, PrintSettings, SmsSettings
 from mm_soap.config_types import Database, File, OptionalFile, Organisation, Url, UrlPath
 
 ENVIRONMENT_PREFIX: Final = "MM_SOAP_"
@@ -21,6 +22,11 @@ _REGISTER: Final = "Where the register is: the URL before /Recipient/v3 and /Aut
 
 _CALL_TIMEOUT: Final = "How long another party may take to answer, in seconds."
 _PARTY_CACHE: Final = "How long the register's senders and dispatchers are remembered, in seconds."
+
+
+def _distinct(what: str, values: list[str]) -> None:
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("distinct", "{what} must be its own", {"what": what})
 
 
 class _Table(BaseModel):
@@ -131,6 +137,15 @@ class DispatcherSettings(_Table):
         default=86_400, gt=0, description="How long a delivery is tried before it has failed, in seconds."
     )
     party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
+    channels: tuple[ChannelSettings, ...] = ()
+    email: EmailSettings | None = None
+    sms: SmsSettings | None = None
+    print: PrintSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_plan_each(self) -> Self:
+        _distinct("the sender of each [[dispatcher.channels]]", [one.sender for one in self.channels])
+        return self
 
 
 class OperatorSettings(_Table):
@@ -160,11 +175,6 @@ class SenderSettings(_Table):
     dispatcher_url: Url = Field(
         default="", description="Where its dispatcher is: the URL before /Message/v3. Empty for this installation."
     )
-
-
-def _distinct(what: str, values: list[str]) -> None:
-    if len(set(values)) < len(values):
-        raise PydanticCustomError("distinct", "{what} must be its own", {"what": what})
 
 
 class Settings(BaseSettings):

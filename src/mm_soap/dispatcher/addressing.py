@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from mm_soap.clock import Clock
 from mm_soap.dispatcher import store
-from mm_soap.dispatcher.model import Accepted, Outcome, RetryPolicy, State
+from mm_soap.dispatcher.model import Accepted, Cause, Outcome, RetryPolicy, State
 from mm_soap.dsig import seal_for
 from mm_soap.errors import RemoteFault, TransportError
 from mm_soap.pki import Identity
@@ -71,7 +71,8 @@ class Addressing:
                 for each in deliveries:
                     yield from self._ask(sender, [each])
             else:
-                yield self._outcome(deliveries[0], State.FAILED, f"The register refused the question: {fault}.")
+                reason = f"The register refused the question: {fault}."
+                yield self._outcome(deliveries[0], State.FAILED, reason, Cause.REFUSED)
             return
         except TransportError as error:
             yield from self._later(deliveries, str(error))
@@ -89,9 +90,9 @@ class Addressing:
 
     def _address(self, delivery: Accepted, answer: Reached, document: bytes) -> Outcome:
         if not answer.registered or not answer.operator or not answer.address:
-            return self._outcome(delivery, State.NOT_REGISTERED, NOT_REGISTERED)
+            return self._outcome(delivery, State.NOT_REGISTERED, NOT_REGISTERED, Cause.NOT_REGISTERED)
         if not answer.sender_accepted:
-            return self._outcome(delivery, State.PAPER, DESELECTED)
+            return self._outcome(delivery, State.PAPER, DESELECTED, Cause.DESELECTED)
         return Outcome(
             delivery.id,
             delivery.distribution_id,
@@ -111,7 +112,7 @@ class Addressing:
             attempts = delivery.attempts + 1
             again = self.retry.next_attempt(now, delivery.received, attempts)
             if again is None:
-                yield self._outcome(delivery, State.FAILED, GAVE_UP)
+                yield self._outcome(delivery, State.FAILED, GAVE_UP, Cause.GAVE_UP)
             else:
                 yield Outcome(
                     delivery.id,
@@ -123,5 +124,6 @@ class Addressing:
                     again,
                 )
 
-    def _outcome(self, delivery: Accepted, state: State, reason: str) -> Outcome:
-        return Outcome(delivery.id, delivery.distribution_id, delivery.sender, state, reason, delivery.attempts + 1)
+    def _outcome(self, delivery: Accepted, state: State, reason: str, cause: Cause) -> Outcome:
+        attempts = delivery.attempts + 1
+        return Outcome(delivery.id, delivery.distribution_id, delivery.sender, state, reason, attempts, cause=cause)

@@ -24,7 +24,7 @@ from mm_soap.dispatcher import store
 from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.lanes import Lanes
 from mm_soap.dispatcher.model import Outcome, Sealed, State, seconds_until
-from mm_soap.dispatcher.outcomes import write_down
+from mm_soap.dispatcher.outcomes import Divert, write_down
 from mm_soap.storage import reading
 
 _log = logging.getLogger(__name__)
@@ -56,14 +56,22 @@ class Carrier:
         clock: the time.
         calls_per_operator: calls to one operator at once.
         threads: calls to all operators at once.
+        divert: sends what no mailbox took on to another channel.
     """
 
     def __init__(
-        self, database: Engine, handover: Handover, clock: Clock, calls_per_operator: int, threads: int
+        self,
+        database: Engine,
+        handover: Handover,
+        clock: Clock,
+        calls_per_operator: int,
+        threads: int,
+        divert: Divert | None = None,
     ) -> None:
         self._database = database
         self._handover = handover
         self._clock = clock
+        self._divert = divert
         self._lanes = Lanes(calls_per_operator)
         self._taken: dict[int, Sealed] = {}
         self._parts: dict[int, tuple[bytes, bytes]] = {}
@@ -215,7 +223,8 @@ class Carrier:
     def _write_results(self) -> None:
         if not self._unwritten:
             return
-        write_down(self._database, self._clock, "hand-over", [result.outcome for result in self._unwritten])
+        outcomes = [result.outcome for result in self._unwritten]
+        write_down(self._database, self._clock, "hand-over", outcomes, self._divert)
         for result in self._unwritten:
             del self._taken[result.delivery.id]
         self._unwritten.clear()

@@ -9,7 +9,7 @@ from typing import Protocol
 from lxml import etree
 
 from mm_soap.clock import Clock
-from mm_soap.dispatcher.model import TRANS_ID_LENGTH, Outcome, RetryPolicy, Sealed, State
+from mm_soap.dispatcher.model import TRANS_ID_LENGTH, Cause, Outcome, RetryPolicy, Sealed, State
 from mm_soap.dispatcher.wire import DELIVER_SECURE_RESPONSE, deliver_secure_request, read_delivery_result
 from mm_soap.errors import RemoteFault, TransportError
 
@@ -61,7 +61,7 @@ class Handover:
             # Not its Description: that is another party's text and may hold what was sent. The CallId leads to it.
             detail: dict[str, object] = {"code": fault.code, "operator_call_id": fault.call_id}
             reason = f"The operator refused the message: {fault}."
-            return self._outcome(delivery, State.FAILED, reason, detail=detail), False
+            return self._outcome(delivery, State.FAILED, reason, detail=detail, cause=Cause.REFUSED), False
         except TransportError as error:
             return self._later(delivery, str(error)), True
         trans_id, delivered = read_delivery_result(answer, delivery.recipient)
@@ -69,7 +69,7 @@ class Handover:
             return self._later(delivery, "the operator's answer does not name the recipient"), True
         if delivered:
             return self._outcome(delivery, State.DELIVERED, DELIVERED, trans_id), False
-        return self._outcome(delivery, State.FAILED, NOT_TAKEN, trans_id), False
+        return self._outcome(delivery, State.FAILED, NOT_TAKEN, trans_id, cause=Cause.NOT_TAKEN), False
 
     def overdue(self, now: datetime) -> datetime:
         """Return when the deliveries were accepted that are to be given up now."""
@@ -77,7 +77,7 @@ class Handover:
 
     def give_up(self, delivery: Sealed) -> Outcome:
         """Return the outcome of a delivery whose time is over before another attempt could be made."""
-        return self._outcome(delivery, State.FAILED, GAVE_UP)
+        return self._outcome(delivery, State.FAILED, GAVE_UP, cause=Cause.GAVE_UP)
 
     def unexpected(self, delivery: Sealed, cause: BaseException) -> Outcome:
         """Return the outcome of an attempt that ended in an error of our own: try again."""
@@ -87,7 +87,7 @@ class Handover:
         attempts = delivery.attempts + 1
         again = self.retry.next_attempt(self.clock(), delivery.received, attempts)
         if again is None:
-            return self._outcome(delivery, State.FAILED, GAVE_UP, detail={"last_error": cause})
+            return self._outcome(delivery, State.FAILED, GAVE_UP, detail={"last_error": cause}, cause=Cause.GAVE_UP)
         return Outcome(
             delivery.id,
             delivery.distribution_id,
@@ -106,6 +106,7 @@ class Handover:
         reason: str,
         trans_id: str | None = None,
         detail: dict[str, object] | None = None,
+        cause: Cause | None = None,
     ) -> Outcome:
         if trans_id and len(trans_id) > TRANS_ID_LENGTH:
             detail = {**(detail or {}), "whole_trans_id": trans_id}
@@ -118,4 +119,5 @@ class Handover:
             delivery.attempts + 1,
             trans_id=trans_id or None,
             detail={"operator": delivery.operator, **(detail or {})},
+            cause=cause,
         )

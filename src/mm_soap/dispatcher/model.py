@@ -34,6 +34,35 @@ class State(StrEnum):
     """The recipient has deselected the sender: the sender must print."""
     NOT_REGISTERED = "not_registered"
     """The recipient has no mailbox, or none that is ready."""
+    SWITCHING = "switching"
+    """No mailbox takes it, and its next channel is not chosen yet. checkDistributionStatus answers 5004."""
+    SWITCHED = "switched"
+    """The mailbox did not take it, or it is on its way by e-mail or SMS."""
+    PRINTING = "printing"
+    """On its way to the print supplier, or there."""
+    SENT = "sent"
+    """It went by e-mail or SMS."""
+    PRINTED = "printed"
+    """The print supplier said that it is printed."""
+    NOT_PRINTED = "not_printed"
+    """It could not be printed, and the sender must do it."""
+    NO_CHANNEL = "no_channel"
+    """The recipient has no mailbox, and no other channel could be tried."""
+
+
+class Cause(StrEnum):
+    """Why the mailbox did not take a delivery. The values are in settings and in the database."""
+
+    NOT_REGISTERED = "not_registered"
+    """The register knows no mailbox that is ready."""
+    DESELECTED = "deselected"
+    """The recipient has deselected the sender."""
+    NOT_TAKEN = "not_taken"
+    """The operator answered Delivered false."""
+    REFUSED = "refused"
+    """The register or the operator refused the call."""
+    GAVE_UP = "given_up"
+    """Nobody could say in the time that is set; the mailbox may have it after all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +73,8 @@ class Status:
     type: str
     """``Digital``, ``Paper`` or ``Not``."""
     delivery_status: str | None
-    """``Delivered``, ``Pending`` or ``DeliveryFailed``; None unless the type is Digital."""
+    """``Delivered``, ``Pending`` or ``DeliveryFailed``. None where no delivery is tried: for ``Paper`` and ``Not`` of a
+    sender for whom no other channels are set."""
 
 
 _STATUS: Final = {
@@ -53,6 +83,12 @@ _STATUS: Final = {
     State.FAILED: ("Digital", "DeliveryFailed"),
     State.PAPER: ("Paper", None),
     State.NOT_REGISTERED: ("Not", None),
+    State.SWITCHED: ("Digital", "Pending"),
+    State.SENT: ("Digital", "Delivered"),
+    State.PRINTING: ("Paper", "Pending"),
+    State.PRINTED: ("Paper", "Delivered"),
+    State.NOT_PRINTED: ("Paper", "DeliveryFailed"),
+    State.NO_CHANNEL: ("Not", "DeliveryFailed"),
 }
 
 
@@ -124,6 +160,8 @@ class Outcome:
     trans_id: str | None = None
     detail: dict[str, object] | None = None
     """More for the trace; no personal numbers, no content."""
+    cause: Cause | None = None
+    """Why the mailbox did not take it; None while it may."""
 
 
 @dataclass(frozen=True, slots=True)
