@@ -58,8 +58,12 @@ class PrintSettings(_Table):
     fonts: OptionalFile = Field(
         default="", description="A folder with more fonts, for letters that the built-in ones do not have."
     )
-    window_left: float = Field(default=110, ge=20, le=120, description="Where the address begins, in mm from the left.")
-    window_top: float = Field(default=47, ge=30, le=120, description="Where the address begins, in mm from above.")
+    window_left: float = Field(
+        default=110, ge=20, le=120, description="How many millimetres from the left the address begins."
+    )
+    window_top: float = Field(
+        default=47, ge=30, le=120, description="How many millimetres from above the address begins."
+    )
 
 
 class ChannelSettings(_Table):

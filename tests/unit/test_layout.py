@@ -52,6 +52,7 @@ MAY_IMPORT = {
     # The channel switch: other ways where no mailbox takes a delivery.
     "channel_plan": {"model"},
     "channel_store": {"model", "store"},
+    "channel_books": {"model", "store", "channel_store"},
     "channel_letters": {"store", "channel_plan"},
     "channel_sending": {"model", "store", "channel_store", "channel_letters"},
     "channel_switch": {"model", "store", "channel_store", "channel_plan", "channel_letters", "channel_sending"},

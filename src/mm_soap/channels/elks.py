@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -27,7 +28,7 @@ class ElksGateway:
     Args:
         url: the address before ``/sms``.
         user, password: the API's.
-        timeout: for each wait for bytes of the answer, in seconds.
+        timeout: for the answer, in seconds.
         ca: PEM file of the authorities to trust; the system's without it.
     """
 
@@ -37,6 +38,7 @@ class ElksGateway:
         tls = {"ca_certs": ca} if ca and url.startswith("https:") else {}
         self._pool = urllib3.connection_from_url(url, maxsize=2, block=False, **tls)
         self._path = (urllib3.util.parse_url(url).path or "").rstrip("/") + "/sms"
+        self._seconds = timeout
         self._timeout = urllib3.Timeout(connect=min(timeout, 5.0), read=timeout)
         self._headers = {
             **urllib3.make_headers(basic_auth=f"{user}:{password}"),
@@ -60,7 +62,7 @@ class ElksGateway:
                 preload_content=False,
             )
             try:
-                raw = response.read(_MOST_BYTES)
+                raw = self._body(response)
             finally:
                 response.close()
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
@@ -69,6 +71,16 @@ class ElksGateway:
         if response.status != 200:
             raise _refusal(response.status)
         return _read(raw)
+
+    def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        # The limit of the connection is for each wait; one that sends a byte now and then would never meet it.
+        until = time.monotonic() + self._seconds
+        raw = b""
+        while len(raw) < _MOST_BYTES and (chunk := response.read1(_MOST_BYTES)):
+            raw += chunk
+            if time.monotonic() > until:
+                raise ChannelError("the SMS gateway's answer took too long", technical=True)
+        return raw
 
 
 def _refusal(status: int) -> ChannelError:

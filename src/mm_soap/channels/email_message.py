@@ -38,7 +38,6 @@ def _email(letter: Letter, number: int, message: Message) -> EmailMessage:
     if message.support.email_address:
         made["Reply-To"] = message.support.email_address
     made["Subject"] = " ".join(message.subject.split())
-    made["Content-Language"] = language_tag(message.language)
     made["Auto-Submitted"] = "auto-generated"
     support = support_lines(message.support)
     text = "\n\n".join([text_of_blocks(blocks_of(message)), *(["\n".join(support)] if support else [])])
@@ -52,4 +51,5 @@ def _email(letter: Letter, number: int, message: Message) -> EmailMessage:
         main, _, sub = media_type(attachment.content_type).partition("/")
         name = safe_filename(attachment.filename)
         made.add_attachment(attachment.body, maintype=main, subtype=sub, filename=name)
+    made["Content-Language"] = language_tag(message.language)  # last: setting the content takes such headers away
     return made

@@ -97,7 +97,7 @@ class Typesetter:
             Path(folder, "letter.json").write_text(json.dumps(document), encoding="utf-8")
             for name, content in pictures.items():
                 Path(folder, name).write_bytes(content)
-            return self._set(template, timestamp=letter.begun)
+            return self._set(template, timestamp=letter.begun.replace(microsecond=0))
 
     def _missing(self, text: str) -> set[str]:
         """Return the characters that no font has, by trying each."""

@@ -6,6 +6,7 @@ Each command loads its module when it runs: all of them together take a second t
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,7 @@ app.add_typer(far_app, name="far")
 app.add_typer(conform_app, name="conform")
 
 Config = Annotated[Path, typer.Option("--config", help="The settings file, mm-soap.toml.")]
+_DATES = ["%Y-%m-%d"]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -77,12 +79,15 @@ def send(
     attach: Annotated[list[Path] | None, typer.Option(help="A file to attach; may stand several times.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is delivered or has failed.")] = False,
     timeout: Annotated[float, typer.Option(help="How long to wait, in seconds.")] = 60.0,
+    not_sensitive: Annotated[
+        bool, typer.Option("--not-sensitive", help="Mark it as fit for e-mail and SMS, if it cannot go to a mailbox.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Sign a message and hand it to the dispatcher."""
     from mm_soap.cli import sending
 
-    letter = sending.Letter(sender, recipient, subject, body, tuple(attach or ()))
+    letter = sending.Letter(sender, recipient, subject, body, tuple(attach or ()), not not_sensitive)
     sending.send(config, letter, timeout if wait else None, json)
 
 
@@ -109,6 +114,21 @@ def trace(
     from mm_soap.cli import tracing
 
     tracing.trace(config, any_id, json)
+
+
+@app.command()
+def report(
+    config: Config,
+    since: Annotated[
+        datetime | None, typer.Option(formats=_DATES, help="The first day, as in 2026-11-01; all without it.")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(formats=_DATES, help="The last day; today without it.")] = None,
+    json: Json = False,
+) -> None:
+    """Count, for each sender of the dispatcher in the settings, which way messages went and how they ended."""
+    from mm_soap.cli import reporting
+
+    reporting.report(config, since, until, json)
 
 
 @mailbox_app.command("list")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mm_soap.bootstrap import databases
 from mm_soap.cli.output import REFUSED, fail, print_json, print_table, progress_console
 from mm_soap.config import SenderSettings, Settings, load
+from mm_soap.dispatcher import WayTaken, ways_taken
 from mm_soap.dsig import sign_delivery
 from mm_soap.errors import ConfigurationError, Refusal, RemoteFault
 from mm_soap.message import (
+    NOT_SENSITIVE,
     Limits,
     Message,
     Party,
@@ -23,6 +27,7 @@ from mm_soap.message import (
 )
 from mm_soap.pki import Identity
 from mm_soap.sender import DistributionStatus, SenderClient
+from mm_soap.storage import reading
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Letter:
     subject: str
     body: Path
     attachments: tuple[Path, ...]
+    sensitive: bool = True
 
 
 def send(config: Path, letter: Letter, wait: float | None, as_json: bool) -> None:
@@ -69,9 +75,38 @@ def status(config: Path, distribution_id: str, sender: str | None, as_json: bool
             if fault.code == Refusal.NOT_FOUND.code:
                 continue
             raise
-        _print("Status", {"distribution_id": distribution_id, "sender": one.organisation, **_told(found)}, as_json)
+        result = {"distribution_id": distribution_id, "sender": one.organisation, **_told(found)}
+        _print_ways(result, _ways(settings, one, distribution_id), as_json)
         return
     fail("No sender in the settings has a message with this id: check the id, or give --sender.")
+
+
+def _ways(settings: Settings, sender: SenderSettings, distribution_id: str) -> Sequence[WayTaken]:
+    """Return the channels that a message took besides the mailbox, where its dispatcher is in the settings."""
+    if settings.dispatcher is None or sender.dispatcher_url not in ("", settings.base_url):
+        return ()
+    with reading(databases(settings)["dispatcher"]) as connection:
+        return ways_taken(connection, sender.organisation, distribution_id)
+
+
+def _print_ways(result: dict[str, object], ways: Sequence[WayTaken], as_json: bool) -> None:
+    rows = [
+        {
+            "channel": way.channel.value,
+            "step": way.step.value,
+            "since": way.begun.isoformat(),
+            "attempts": way.tries,
+            "reason": way.reason,
+        }
+        for way in ways
+    ]
+    if as_json:
+        print_json({**result, "channels": rows} if rows else result)
+        return
+    _print("Status", result, as_json)
+    if rows:
+        heads = ("channel", "step", "since", "attempts", "reason")
+        print_table("Channels", heads, [tuple(row[head] for head in heads) for row in rows])
 
 
 def _told(status: DistributionStatus) -> dict[str, object]:
@@ -123,6 +158,7 @@ def _message(letter: Letter) -> Message:
         html=body if html else None,
         attachments=[(path.name, _content_type(path), _read(path)) for path in letter.attachments],
         support=SupportInfo(text="Kontakta avsändaren vid frågor."),
+        metadata=() if letter.sensitive else (NOT_SENSITIVE,),
     )
 
 

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
-    and_,
     bindparam,
     exists,
     func,
@@ -85,17 +84,6 @@ class Ended:
     begun: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class WayTaken:
-    """What is told of one channel that a delivery took."""
-
-    channel: ChannelName
-    step: Step
-    reason: str
-    tries: int
-    begun: datetime
-
-
 _channel: Final = Table(
     "channel",
     metadata,
@@ -160,12 +148,6 @@ _ended: Final = (
     .where(_channel.c.delivery == bindparam("wanted"), _channel.c.next_attempt.is_(None))
     .order_by(_channel.c.id)
 )
-_taken: Final = (
-    select(_channel.c.name, _channel.c.step, _channel.c.reason, _channel.c.tries, _channel.c.begun)
-    .join(_delivery, _delivery.c.id == _channel.c.delivery)
-    .where(_delivery.c.distribution_id == bindparam("job"), _delivery.c.sender == bindparam("whose"))
-    .order_by(_channel.c.id)
-)
 _advance: Final = (
     update(_channel)
     .where(_channel.c.id == bindparam("row"))
@@ -176,12 +158,6 @@ _advance: Final = (
         reference=func.coalesce(bindparam("new_reference"), _channel.c.reference),
         reason=bindparam("new_reason"),
     )
-)
-_books: Final = (
-    select(_delivery.c.sender, _channel.c.name, _channel.c.step, func.count())
-    .join(_delivery, _delivery.c.id == _channel.c.delivery)
-    .where(and_(_delivery.c.received >= bindparam("since"), _delivery.c.received < bindparam("until")))
-    .group_by(_delivery.c.sender, _channel.c.name, _channel.c.step)
 )
 
 
@@ -242,18 +218,6 @@ def ended(connection: Connection, delivery: int) -> Sequence[Ended]:
     """Return the channels that a delivery was on, in order: the mailbox first."""
     rows = connection.execute(_ended, {"wanted": delivery})
     return [Ended(ChannelName(r.name), Cause(r.cause) if r.cause else None, r.begun) for r in rows]
-
-
-def ways_taken(connection: Connection, sender: str, distribution_id: str) -> Sequence[WayTaken]:
-    """Return the channels that a sender's delivery took, in order; none while the mailbox may take it, or if it did."""
-    rows = connection.execute(_taken, {"job": distribution_id, "whose": sender})
-    return [WayTaken(ChannelName(r.name), Step(r.step), r.reason, r.tries, r.begun) for r in rows]
-
-
-def books(connection: Connection, since: datetime, until: datetime) -> Sequence[tuple[str, ChannelName, Step, int]]:
-    """Return how many deliveries of each sender, accepted in a time, stand at each step of each channel."""
-    rows = connection.execute(_books, {"since": since, "until": until})
-    return sorted((sender, ChannelName(name), Step(step), number) for sender, name, step, number in rows)
 
 
 def advance(

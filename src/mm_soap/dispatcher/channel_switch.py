@@ -76,7 +76,7 @@ class ChannelSwitch:
         now = self._clock()
         found = [self._diverted(outcome, now) for outcome in outcomes]
         rows = [
-            (new.id, new.cause, new.attempts, old.reason)
+            (new.id, new.cause, new.attempts, _WHY[new.cause])
             for old, new in zip(outcomes, found, strict=True)
             if new is not old and new.cause is not None
         ]
