@@ -175,6 +175,7 @@ class SenderSettings(_Table):
     dispatcher_url: Url = Field(
         default="", description="Where its dispatcher is: the URL before /Message/v3. Empty for this installation."
     )
+    register_url: Url = Field(default="", description=_REGISTER)
 
 
 class Settings(BaseSettings):
@@ -242,6 +243,6 @@ class Settings(BaseSettings):
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
         return f"{'https' if self.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
-    def register_url(self, party: DispatcherSettings | OperatorSettings) -> str:
+    def register_url(self, party: DispatcherSettings | OperatorSettings | SenderSettings) -> str:
         """Return where a party finds the register: the URL before /Recipient/v3 and /Authority."""
         return party.register_url or self.base_url

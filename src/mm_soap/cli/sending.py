@@ -45,12 +45,12 @@ class Letter:
 def send(config: Path, letter: Letter, wait: float | None, as_json: bool) -> None:
     """Sign and send one message; with ``wait``, follow it for that many seconds."""
     settings = load(config)
-    sender = _sender(settings, letter.sender)
+    sender = sender_of(settings, letter.sender)
     message = _message(letter)
     delivery = SecureDelivery(Party(sender.organisation, sender.name), letter.recipient, (message,))
     check_delivery(delivery, Limits(settings.rules.max_message_bytes, settings.rules.check_digits))
     document = sign_delivery(build_delivery(delivery), Identity.load(sender.certificate, sender.key))
-    client = _client(settings, sender)
+    client = client_of(settings, sender)
     distribution_id = client.distribute(document)
     result: dict[str, object] = {"distribution_id": distribution_id, "message_id": message.id}
     if wait is None:
@@ -65,12 +65,12 @@ def send(config: Path, letter: Letter, wait: float | None, as_json: bool) -> Non
 def status(config: Path, distribution_id: str, sender: str | None, as_json: bool) -> None:
     """Print how far a message came."""
     settings = load(config)
-    senders = [_sender(settings, sender)] if sender else list(settings.sender)
+    senders = [sender_of(settings, sender)] if sender else list(settings.sender)
     if not senders:
         raise ConfigurationError(f"{config} names no [[sender]]: add one, with its certificate and key.")
     for one in senders:
         try:
-            found = _client(settings, one).status(one.organisation, distribution_id)
+            found = client_of(settings, one).status(one.organisation, distribution_id)
         except RemoteFault as fault:
             if fault.code == Refusal.NOT_FOUND.code:
                 continue
@@ -123,14 +123,20 @@ def _print(title: str, result: dict[str, object], as_json: bool) -> None:
     print_table(title, ("", ""), [(key.replace("_", " "), value) for key, value in shown.items()])
 
 
-def _sender(settings: Settings, organisation: str) -> SenderSettings:
+def sender_of(settings: Settings, organisation: str) -> SenderSettings:
+    """Return a sender of the settings.
+
+    Raises:
+        ConfigurationError: there is none of this number.
+    """
     for one in settings.sender:
         if one.organisation == organisation:
             return one
     raise ConfigurationError("The settings have no [[sender]] of this number: add it, with its certificate and key.")
 
 
-def _client(settings: Settings, sender: SenderSettings) -> SenderClient:
+def client_of(settings: Settings, sender: SenderSettings) -> SenderClient:
+    """Return what calls a sender's dispatcher."""
     return SenderClient(f"{sender.dispatcher_url or settings.base_url}/Message/v3")
 
 
