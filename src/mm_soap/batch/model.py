@@ -65,7 +65,7 @@ class Outcome:
     def channel(self) -> str:
         """Which way the message went: ``digital``, ``print``, ``none``, or nothing while that is open.
 
-        A sender is not told whether what is digital went to the mailbox or, at a dispatcher that does so, by e-mail or SMS.
+        A sender is not told whether what is digital went to the mailbox or, where the dispatcher does so, by e-mail.
         """
         if self.state in (State.INVALID, State.UNREACHABLE, State.REFUSED):
             return "none"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Final, Literal
@@ -51,7 +52,7 @@ class SmtpChannel:
         """Hand the e-mails of a letter to the mail server."""
         try:
             emails = emails_of(letter)
-        except (ValueError, LookupError):
+        except (ValueError, LookupError, MessageError):
             raise ChannelError("it cannot be written as e-mail", technical=False) from None
         try:
             with self._connect() as server:

@@ -6,7 +6,7 @@ The PDF is PDF/A-2u: fonts are in it, and each letter of its text can be read ou
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -27,6 +27,7 @@ from mm_soap.message import (
     language_tag,
     safe_filename,
     support_lines,
+    with_addresses,
 )
 
 MOST_CHARACTERS: Final = 400_000
@@ -164,15 +165,19 @@ def _block(block: Block, pictures: dict[str, bytes]) -> dict[str, Any]:
         pictures[name] = block.content
         return {"kind": "picture", "file": name, "text": block.text}
     if isinstance(block, Grid):
-        return {"kind": "grid", "rows": [[[_run(run) for run in cell] for cell in row] for row in block.rows]}
+        return {"kind": "grid", "rows": [[_runs(cell) for cell in row] for row in block.rows]}
     assert isinstance(block, Paragraph)
     return {
         "kind": "paragraph",
-        "runs": [_run(run) for run in block.runs],
+        "runs": _runs(block.runs),
         "heading": block.heading,
         "indent": min(block.indent, 8),
         "marker": block.marker,
     }
+
+
+def _runs(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    return [_run(run) for run in with_addresses(runs)]
 
 
 def _run(run: Run) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The content of a secure delivery: its model, its rules, and the way from XML to it and back."""
 
 from mm_soap.message.attachments import content_type_for, safe_filename
-from mm_soap.message.blocks import Block, Grid, Paragraph, Picture, Run, text_of_blocks
+from mm_soap.message.blocks import Block, Grid, Paragraph, Picture, Run, text_of_blocks, with_addresses
 from mm_soap.message.build import build_delivery, new_attachment, new_message
 from mm_soap.message.html_blocks import blocks_of
 from mm_soap.message.model import (
@@ -44,4 +44,5 @@ __all__ = [
     "safe_filename",
     "support_lines",
     "text_of_blocks",
+    "with_addresses",
 ]

@@ -5,7 +5,7 @@ Source: the contract's messages, "body".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -70,11 +70,20 @@ def _block_text(block: Block) -> str:
     return before + _plain(block.runs)
 
 
-def _plain(runs: Iterable[Run]) -> str:
-    parts = []
-    for run in runs:
-        text = run.text
-        if run.link and run.link.startswith(("http:", "https:")) and run.link not in text:
-            text = f"{text} <{run.link}>"
-        parts.append(text)
-    return "".join(parts)
+def with_addresses(runs: Sequence[Run]) -> list[Run]:
+    """Return runs with the address of each link behind it, unless its text says it: on paper nobody can follow it."""
+    found: list[Run] = []
+    text = ""
+    for place, run in enumerate(runs):
+        text = text + run.text if run.link else ""
+        found.append(run)
+        ends = place + 1 == len(runs) or runs[place + 1].link != run.link
+        if run.link and ends:
+            if run.link.startswith(("http:", "https:")) and run.link not in text:
+                found.append(Run(f" <{run.link}>"))
+            text = ""
+    return found
+
+
+def _plain(runs: Sequence[Run]) -> str:
+    return "".join(run.text for run in with_addresses(runs))

@@ -73,6 +73,8 @@ _FORMATS: Final[dict[str, Literal["png", "jpg", "gif", "webp", "svg"]]] = {
     "svg+xml": "svg",
 }
 _MOST_COLUMNS: Final = 12
+_NOT_IN_CELLS: Final = frozenset({"table", "img", "ul", "ol", "pre", "blockquote", *_HEADINGS})
+"""What tables of data do not hold, and tables that place a letter's parts do."""
 _LINE: Final = "\n"
 
 
@@ -118,13 +120,14 @@ class _Reading:
         return self._blocks
 
     def _children(self, node: LexborNode, style: _Style) -> None:
-        child = node.first_child
-        while child is not None:
-            if child.is_text_node:
-                self._text(child.text_content or "", style)
-            elif child.is_element_node and not _hidden(child):
-                self._element(child, (child.tag or "").lower(), style)
-            child = child.next
+        for child in _children_of(node):
+            self._child(child, style)
+
+    def _child(self, child: LexborNode, style: _Style) -> None:
+        if child.is_text_node:
+            self._text(child.text_content or "", style)
+        elif child.is_element_node and not _hidden(child):
+            self._element(child, (child.tag or "").lower(), style)
 
     def _element(self, node: LexborNode, tag: str, style: _Style) -> None:
         if tag == "br":
@@ -137,6 +140,9 @@ class _Reading:
             self._list(node, tag, style)
         elif tag == "table" and (grid := _grid(node)) is not None:
             self._end(style)
+            for child in _children_of(node):
+                if child.tag == "caption":
+                    self._child(child, style)
             self._blocks.append(grid)
         elif tag in _BLOCKS:
             self._end(style)
@@ -150,15 +156,15 @@ class _Reading:
         self._end(style)
         inner = replace(style, indent=style.indent + 1)
         number = 0
-        child = node.first_child
-        while child is not None:
-            if child.is_element_node and not _hidden(child):
-                if child.tag == "li":
-                    number += 1
-                    self._marker = f"{number}." if tag == "ol" else "•"
-                self._element(child, (child.tag or "").lower(), inner)
+        for child in _children_of(node):
+            if child.is_element_node and (child.tag or "").lower() == "li" and not _hidden(child):
+                number += 1
+                self._end(inner)
+                self._marker = f"{number}." if tag == "ol" else "•"
+                self._element(child, "li", inner)
                 self._marker = ""
-            child = child.next
+            else:
+                self._child(child, inner)
         self._end(inner)
 
     def _image(self, node: LexborNode, style: _Style) -> None:
@@ -243,27 +249,35 @@ def _picture(source: str, alternative: str) -> Picture | None:
     return Picture(_FORMATS[kind.lower()], content, alternative) if content else None
 
 
+def _children_of(node: LexborNode) -> Iterator[LexborNode]:
+    child = node.first_child
+    while child is not None:
+        yield child
+        child = child.next
+
+
+def _elements_below(node: LexborNode) -> Iterator[LexborNode]:
+    for child in _children_of(node):
+        if child.is_element_node:
+            yield child
+            yield from _elements_below(child)
+
+
 def _grid(table: LexborNode) -> Grid | None:
     """Return a table of data; None for one that only places what stands in it: that is read cell by cell."""
-    if table.css_first("table table, img, ul, ol, td p + p, td div + div") is not None:
+    below = list(_elements_below(table))
+    if any((each.tag or "").lower() in _NOT_IN_CELLS for each in below):
         return None
     rows = []
-    for row in table.css("tr"):
-        cells = [_cell(each) for each in _cells(row)]
-        if any(cells):
-            rows.append(cells)
+    for row in below:
+        if row.tag == "tr" and not _hidden(row):
+            cells = [_cell(each) for each in _children_of(row) if each.tag in ("td", "th") and not _hidden(each)]
+            if any(cells):
+                rows.append(cells)
     columns = max((len(row) for row in rows), default=0)
     if not 1 < columns <= _MOST_COLUMNS:
         return None
     return Grid(tuple((*row, *[()] * (columns - len(row))) for row in rows))
-
-
-def _cells(row: LexborNode) -> Iterator[LexborNode]:
-    child = row.first_child
-    while child is not None:
-        if child.is_element_node and child.tag in ("td", "th") and not _hidden(child):
-            yield child
-        child = child.next
 
 
 def _cell(cell: LexborNode) -> tuple[Run, ...]:
