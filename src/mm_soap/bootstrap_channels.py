@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Engine
 
+from mm_soap.bootstrap_delivery import delivery_policies
 from mm_soap.channels import (
     Channel,
     ChannelName,
@@ -21,7 +23,7 @@ from mm_soap.channels import (
 )
 from mm_soap.clock import Clock
 from mm_soap.config import ChannelSettings, DispatcherSettings, EmailSettings, PrintSettings, SmsSettings
-from mm_soap.dispatcher import Cause, ChannelPlan, ChannelSwitch, RetryPolicy
+from mm_soap.dispatcher import Cause, ChannelPlan, ChannelSwitch
 from mm_soap.errors import ConfigurationError
 
 
@@ -40,7 +42,8 @@ def channel_switch(own: DispatcherSettings, database: Engine, clock: Clock) -> C
                     f"Add a table [dispatcher.{name}], or take {name} out of dispatcher.channels.order."
                 )
     channels: dict[ChannelName, Channel] = {}
-    waits = {ChannelName.MAILBOX: own.give_up_after}
+    usual = delivery_policies(own).default
+    waits = {ChannelName.MAILBOX: usual.give_up_after}
     if own.email is not None:
         channels[ChannelName.EMAIL] = _email(own.email)
         waits[ChannelName.EMAIL] = own.email.give_up_after
@@ -55,7 +58,7 @@ def channel_switch(own: DispatcherSettings, database: Engine, clock: Clock) -> C
     if not channels and not own.channels:
         return None
     plans = {one.sender: _plan(one) for one in own.channels}
-    retry = {name: RetryPolicy(own.retry_first, own.retry_longest, wait) for name, wait in waits.items()}
+    retry = {name: replace(usual, give_up_after=wait) for name, wait in waits.items()}
     return ChannelSwitch(database, plans, channels, retry, acknowledge_within, clock)
 
 

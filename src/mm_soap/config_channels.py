@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from mm_soap.config_types import EmailAddress, File, OptionalFile, Organisation, SmsName, Url
+from mm_soap.config_types import EmailAddress, File, OptionalFile, Organisation, SmsName, Table, Url
 
 _GIVE_UP: Final = "How long it is tried before the message takes the next channel, in seconds."
 _TIMEOUT: Final = "How long an answer may take, in seconds."
@@ -14,11 +14,7 @@ _LOGIN_FILE: Final = "File: the password in its first line, readable by its owne
 _ANCHORS: Final = "PEM file: the authorities whose certificates are trusted there. Empty for the system's."
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class EmailSettings(_Table):
+class EmailSettings(Table):
     """[dispatcher.email]: the mail server. Without this table nothing goes by e-mail."""
 
     host: str = Field(min_length=1, description="The mail server's name.")
@@ -33,7 +29,7 @@ class EmailSettings(_Table):
     give_up_after: float = Field(default=86_400, gt=0, description=_GIVE_UP)
 
 
-class SmsSettings(_Table):
+class SmsSettings(Table):
     """[dispatcher.sms]: the SMS gateway, 46elks or one that speaks as it does. Without this table there is none."""
 
     url: Url = Field(default="https://api.46elks.com/a1", description="Where it is: the URL before /sms.")
@@ -45,7 +41,7 @@ class SmsSettings(_Table):
     give_up_after: float = Field(default=86_400, gt=0, description=_GIVE_UP)
 
 
-class PrintSettings(_Table):
+class PrintSettings(Table):
     """[dispatcher.print]: the print supplier. Without this table nothing is printed."""
 
     folder: File = Field(description="The folder of jobs and acknowledgements, made when it is not there.")
@@ -66,7 +62,7 @@ class PrintSettings(_Table):
     )
 
 
-class ChannelSettings(_Table):
+class ChannelSettings(Table):
     """[[dispatcher.channels]]: what a sender's messages do that no mailbox takes; one table for each sender."""
 
     sender: Organisation = Field(description="The sender's organisation number.")

@@ -58,7 +58,7 @@ class World:
     def configure(self, **more: Any) -> None:
         folder = self.demonstration.folder
         (folder / "password").write_text(f"{PASSWORD}\n")
-        self.demonstration.change("dispatcher", retry_first=0.1, retry_longest=0.5)
+        self.demonstration.change("dispatcher.policy", retry_first=0.1, retry_longest=0.5)
         for recipient in (RECIPIENT, UNKNOWN):
             self.know(recipient)
         plans = "".join(

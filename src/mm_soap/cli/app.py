@@ -162,6 +162,14 @@ def report(
     reporting.report(config, since, until, json)
 
 
+@app.command()
+def certificates(config: Config, json: Json = False) -> None:
+    """Show when the certificates in the settings expire. Status 1 if one has expired, or soon will."""
+    from mm_soap.cli import certificates as certificates_command
+
+    certificates_command.certificates(config, json)
+
+
 @mailbox_app.command("list")
 def mailbox_list(
     recipient: Annotated[str, typer.Argument(help="The recipient's identifier, 12 digits.")],
@@ -179,12 +187,18 @@ def verify(
     file: Annotated[Path, typer.Argument(help="A signed or sealed delivery, alone or in its SOAP envelope.")],
     trust: Annotated[list[Path] | None, typer.Option(help="PEM file: a CA, or the signer's own certificate.")] = None,
     allow_sha1: Annotated[bool, typer.Option("--allow-sha1", help="Accept SHA-1 in the sender's signature.")] = False,
+    canonical: Annotated[
+        Path | None,
+        typer.Option(
+            "--canonical", metavar="DIR", help="Write the bytes that are hashed into this folder, to compare."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Check the signatures of a file, and say what is wrong with it."""
+    """Check the signatures of a file, and say what is wrong with it, and why."""
     from mm_soap.cli import verifying
 
-    verifying.verify(file, tuple(trust or ()), allow_sha1, json)
+    verifying.verify(file, tuple(trust or ()), allow_sha1, canonical, json)
 
 
 @app.command()

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -23,7 +22,6 @@ from mm_soap.batch.run import Batch, Pace
 from mm_soap.batch.sending import Progress as Told
 from mm_soap.cli.output import REFUSED, fail, print_json, print_table, progress_console
 from mm_soap.cli.sending import client_of, sender_of
-from mm_soap.clock import system_clock
 from mm_soap.config import SenderSettings, Settings, load
 from mm_soap.errors import ConfigurationError, MmSoapError
 from mm_soap.message import Limits, Party
@@ -114,8 +112,7 @@ def _register(settings: Settings, sender: SenderSettings) -> RegisterClient:
     return RegisterClient(
         SoapClient(f"{url}/Recipient/v3", timeout=30.0),
         SoapClient(f"{url}/Authority", timeout=30.0),
-        max_age=timedelta(minutes=1),
-        clock=system_clock,
+        max_age=60.0,
     )
 
 

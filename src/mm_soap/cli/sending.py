@@ -9,8 +9,9 @@ from pathlib import Path
 
 from mm_soap.bootstrap import databases
 from mm_soap.cli.output import REFUSED, fail, print_json, print_table, progress_console
+from mm_soap.clock import system_clock
 from mm_soap.config import SenderSettings, Settings, load
-from mm_soap.dispatcher import WayTaken, ways_taken
+from mm_soap.dispatcher import WayTaken, standing_of, ways_taken
 from mm_soap.dsig import sign_delivery
 from mm_soap.errors import ConfigurationError, Refusal, RemoteFault
 from mm_soap.message import (
@@ -75,8 +76,10 @@ def status(config: Path, distribution_id: str, sender: str | None, as_json: bool
             if fault.code == Refusal.NOT_FOUND.code:
                 continue
             raise
-        result = {"distribution_id": distribution_id, "sender": one.organisation, **_told(found)}
-        _print_ways(result, _ways(settings, one, distribution_id), as_json)
+        told = {"distribution_id": distribution_id, "sender": one.organisation, **_told(found)}
+        if not found.ended and not one.dispatcher_url:
+            told |= _waits(settings, distribution_id)
+        _print_ways(told, _ways(settings, one, distribution_id), as_json)
         return
     fail("No sender in the settings has a message with this id: check the id, or give --sender.")
 
@@ -111,6 +114,18 @@ def _print_ways(result: dict[str, object], ways: Sequence[WayTaken], as_json: bo
 
 def _told(status: DistributionStatus) -> dict[str, object]:
     return {"type": status.type, "delivery_status": status.delivery_status}
+
+
+def _waits(settings: Settings, distribution_id: str) -> dict[str, object]:
+    """Return why a delivery waits, and until when, where the dispatcher is of this installation."""
+    if settings.dispatcher is None:
+        return {}
+    with reading(databases(settings)["dispatcher"]) as connection:
+        standing = standing_of(connection, distribution_id)
+    if standing is None or not standing.waits:
+        return {}
+    reason, again = standing.told(system_clock())
+    return {"waits": reason, "next_attempt": again.isoformat() if again else None}
 
 
 def _print(title: str, result: dict[str, object], as_json: bool) -> None:

@@ -8,29 +8,40 @@ from mm_soap.dispatcher.channel_switch import ChannelSwitch
 from mm_soap.dispatcher.endpoint import PRECHECKS, message_handlers
 from mm_soap.dispatcher.engine import EmbeddedEngine
 from mm_soap.dispatcher.handover import Handover
-from mm_soap.dispatcher.model import Cause, RetryPolicy, State, Status, status_of
+from mm_soap.dispatcher.model import Cause, State, Status, status_of
+from mm_soap.dispatcher.policy import Backoff, BreakerPolicy, DeliveryPolicy, Limit, Policies, TimeLimits
+from mm_soap.dispatcher.sender_limits import SenderLimits
 from mm_soap.dispatcher.service import MessageService, Origin
 from mm_soap.dispatcher.store import forget_documents
+from mm_soap.dispatcher.waiting import Standing, standing_of
 
 __all__ = [
     "PRECHECKS",
     "Addressing",
+    "Backoff",
+    "BreakerPolicy",
     "Cause",
     "ChannelPlan",
     "ChannelSwitch",
+    "DeliveryPolicy",
     "EmbeddedEngine",
     "Entry",
     "Handover",
+    "Limit",
     "MessageService",
     "Origin",
-    "RetryPolicy",
+    "Policies",
+    "SenderLimits",
+    "Standing",
     "State",
     "Status",
     "Step",
+    "TimeLimits",
     "WayTaken",
     "books",
     "forget_documents",
     "message_handlers",
+    "standing_of",
     "status_of",
     "ways_taken",
 ]

@@ -20,7 +20,8 @@ from mm_soap.clock import Clock
 from mm_soap.dispatcher import channel_store, store
 from mm_soap.dispatcher.channel_letters import Letters
 from mm_soap.dispatcher.channel_store import Step, Way
-from mm_soap.dispatcher.model import Outcome, RetryPolicy, State
+from mm_soap.dispatcher.model import Outcome, State
+from mm_soap.dispatcher.policy import DeliveryPolicy
 from mm_soap.storage import Event, reading, record_event, writing
 
 _log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class ChannelSending:
     database: Engine
     letters: Letters
     channels: Mapping[ChannelName, Channel]
-    retry: Mapping[ChannelName, RetryPolicy]
+    retry: Mapping[ChannelName, DeliveryPolicy]
     acknowledge_within: timedelta
     clock: Clock
     _told: set[str] = field(default_factory=set, init=False, repr=False)

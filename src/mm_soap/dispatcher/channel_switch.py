@@ -25,7 +25,8 @@ from mm_soap.dispatcher.channel_letters import Letters
 from mm_soap.dispatcher.channel_plan import ChannelPlan
 from mm_soap.dispatcher.channel_sending import ChannelSending
 from mm_soap.dispatcher.channel_store import Ended, Undecided
-from mm_soap.dispatcher.model import LONGEST_WAIT, Cause, Outcome, RetryPolicy, State
+from mm_soap.dispatcher.model import LONGEST_WAIT, Cause, Outcome, State
+from mm_soap.dispatcher.policy import DeliveryPolicy
 from mm_soap.storage import Event, reading, record_event, writing
 
 _log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class ChannelSwitch:
         database: Engine,
         plans: Mapping[str, ChannelPlan],
         channels: Mapping[ChannelName, Channel],
-        retry: Mapping[ChannelName, RetryPolicy],
+        retry: Mapping[ChannelName, DeliveryPolicy],
         acknowledge_within: timedelta,
         clock: Clock,
     ) -> None:

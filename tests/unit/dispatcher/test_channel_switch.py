@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from mm_soap.channels import ChannelError, ChannelName, Contact, Letter, Origin, PrintFolder, Sent, Typesetter
-from mm_soap.dispatcher import Cause, ChannelPlan, ChannelSwitch, RetryPolicy, State, store, ways_taken
+from mm_soap.dispatcher import Backoff, Cause, ChannelPlan, ChannelSwitch, DeliveryPolicy, State, store, ways_taken
 from mm_soap.dispatcher.channel_store import Step, due
 from mm_soap.dispatcher.model import NewDelivery, Outcome
 from mm_soap.dispatcher.outcomes import write_down
@@ -81,7 +81,7 @@ class World:
 
     def restart(self) -> None:
         channels = {ChannelName.EMAIL: self.email, ChannelName.SMS: self.sms, ChannelName.PRINT: self.printer}
-        retry = dict.fromkeys(ChannelName, RetryPolicy(1, 10, 3600))
+        retry = dict.fromkeys(ChannelName, DeliveryPolicy(backoff=Backoff(1, 10), give_up_after=3600))
         self.switch = ChannelSwitch(self.database, {KOMMUN_A: self.plan}, channels, retry, 24 * HOUR, self.clock)
         self.turns = self.switch.turns()
         self.switch.wake()
@@ -366,7 +366,9 @@ def test_an_acknowledgement_of_a_stranger_is_left_there(printing: tuple[World, S
 
 def test_a_sender_that_is_taken_out_of_the_settings_fails_with_a_reason(world: World) -> None:
     world.lost("d", Cause.NOT_REGISTERED, open_message())
-    world.switch = ChannelSwitch(world.database, {}, {}, dict.fromkeys(ChannelName, RetryPolicy()), HOUR, world.clock)
+    world.switch = ChannelSwitch(
+        world.database, {}, {}, dict.fromkeys(ChannelName, DeliveryPolicy()), HOUR, world.clock
+    )
     world.turns = world.switch.turns()
     world.turn("channels")
     assert world.state("d") is State.NO_CHANNEL

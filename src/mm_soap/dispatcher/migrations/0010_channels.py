@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "dispatcher0010"
-down_revision = "dispatcher0001"
+down_revision = "dispatcher0002"
 branch_labels = None
 depends_on = None
 
