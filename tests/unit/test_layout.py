@@ -215,19 +215,21 @@ def test_spyne_is_imported_in_the_shell_alone() -> None:
 def test_each_outer_library_has_its_place() -> None:
     places = {
         r"gunicorn\b": {"mm_soap/soap/server.py"},
-        # The SOAP client, the clients of a company register and of an SMS gateway, and the conformance kit, which sends
-        # what the SOAP client never would.
+        # The SOAP client, the clients of a company register and of an SMS gateway, the conformance kit, which sends
+        # what the SOAP client never would, and the command that asks a test bed for a certificate.
         r"urllib3\b": {
             "mm_soap/soap/client.py",
             "mm_soap/companies/http.py",
             "mm_soap/conformance/carrying.py",
             "mm_soap/channels/elks.py",
+            "mm_soap/testbed/client.py",
         },
         r"smtplib\b": {"mm_soap/channels/smtp.py"},
         r"typst\b": {"mm_soap/channels/typeset.py"},
         r"pyhanko\b": {"mm_soap/user_signatures/cms_signature.py"},
         r"pyhanko_certvalidator\b": {"mm_soap/pki/paths.py"},
         r"jinja2\b": {"mm_soap/conformance/reports.py"},
+        r"(flask|flask_wtf|werkzeug)\b": {"mm_soap/web/application.py", "mm_soap/web/testbed.py"},
         r"xmlschema\b": {"mm_soap/contract/explanation.py"},
         r"selectolax\b": {
             "mm_soap/message/html.py",

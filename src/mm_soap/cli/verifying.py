@@ -126,7 +126,7 @@ def _check_rules(delivery: VerifiedDelivery, report: _Report) -> None:
     name = qname(MESSAGE_V3, "signedDelivery")
     problems = explain(parse_untrusted(distribute_secure_request(delivery.document)))
     report.problems.extend(
-        {"rule": "SCHEMA", "place": place or name, "remedy": remedy} for place, _, remedy in problems
+        {"rule": "SCHEMA", "place": place or name, "remedy": remedy} for place, _, remedy, _ in problems
     )
     if not problems:
         check_delivery(read_delivery(delivery.root), Limits(check_digits=False))

@@ -12,7 +12,7 @@ from mm_soap.dispatcher.model import Cause, State, Status, status_of
 from mm_soap.dispatcher.policy import Backoff, BreakerPolicy, DeliveryPolicy, Limit, Policies, TimeLimits
 from mm_soap.dispatcher.sender_limits import SenderLimits
 from mm_soap.dispatcher.service import MessageService, Origin
-from mm_soap.dispatcher.store import forget_documents
+from mm_soap.dispatcher.store import forget_deliveries, forget_documents
 from mm_soap.dispatcher.waiting import Standing, standing_of
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "TimeLimits",
     "WayTaken",
     "books",
+    "forget_deliveries",
     "forget_documents",
     "message_handlers",
     "standing_of",

@@ -88,7 +88,7 @@ _channel: Final = Table(
     "channel",
     metadata,
     Column("id", big_key(), primary_key=True),
-    Column("delivery", ForeignKey("delivery.id"), nullable=False),
+    Column("delivery", ForeignKey("delivery.id", ondelete="CASCADE"), nullable=False),
     Column("name", String(20), nullable=False),
     Column("step", String(20), nullable=False),
     Column("cause", String(20)),

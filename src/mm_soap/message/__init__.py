@@ -13,7 +13,7 @@ from mm_soap.message.model import (
     SecureDelivery,
     SupportInfo,
 )
-from mm_soap.message.rules import Limits, check_delivery
+from mm_soap.message.rules import Limits, broken_rules, check_delivery
 from mm_soap.message.showing import NOT_SENSITIVE, is_marked_sensitive, language_tag, support_lines
 from mm_soap.message.wire import read_delivery
 
@@ -33,6 +33,7 @@ __all__ = [
     "SecureDelivery",
     "SupportInfo",
     "blocks_of",
+    "broken_rules",
     "build_delivery",
     "check_delivery",
     "content_type_for",

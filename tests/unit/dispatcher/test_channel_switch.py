@@ -388,6 +388,9 @@ def test_documents_are_kept_while_a_channel_is_open(printing: tuple[World, Suppl
     supplier.acknowledge("d")
     world.turn("acknowledgements")
     assert forgotten() == 1
+    with writing(world.database) as connection:
+        assert store.forget_deliveries(connection, world.clock() + HOUR) == 1
+    assert world.ways("d") == []
 
 
 def test_no_event_holds_an_address(world: World) -> None:

@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column("reference", sa.String()),
         sa.Column("reason", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_channel"),
-        sa.ForeignKeyConstraint(["delivery"], ["delivery.id"], name="fk_channel_delivery"),
+        sa.ForeignKeyConstraint(["delivery"], ["delivery.id"], name="fk_channel_delivery", ondelete="CASCADE"),
     )
     op.create_index("uq_channel_delivery_name", "channel", ["delivery", "name"], unique=True)
     op.create_index("ix_channel_due", "channel", ["name", "next_attempt"])
