@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from lxml import etree
 from sqlalchemy import Connection, Engine, text
 
+from mm_soap.bootstrap_channels import channel_switch
 from mm_soap.bootstrap_delivery import Operators, delivery_policies, sender_limits
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
 from mm_soap.clock import Clock, system_clock
@@ -185,6 +186,7 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
         Handover(Operators(policies), policies, clock),
         clock,
         look_up_batch=own.look_up_batch,
+        switch=channel_switch(own, database, clock),
         address_age=own.address_age,
     )
     retention = _retention(settings)

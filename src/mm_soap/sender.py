@@ -25,12 +25,12 @@ class DistributionStatus:
     type: str | None
     """``Digital``, ``Paper`` or ``Not``; None while it is not unpacked yet."""
     delivery_status: str | None
-    """``Delivered``, ``Pending`` or ``DeliveryFailed``; None unless the type is Digital."""
+    """``Delivered``, ``Pending`` or ``DeliveryFailed``; None where the dispatcher tries no delivery."""
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen."""
-        return self.delivery_status in ("Delivered", "DeliveryFailed") or self.type in ("Paper", "Not")
+        return self.delivery_status != "Pending" and self.type is not None
 
 
 def distribute_secure_request(document: bytes) -> bytes:
