@@ -37,29 +37,26 @@ class Call:
     values: Sequence[str] | None = None
 
 
-Handler = Callable[[Call], "etree._Element | bytes"]
+Handler = Callable[[Call], "etree._Element | bytes | ProvenAnswer"]
 """Carries out one operation and returns the answer's element, as a tree or serialised in UTF-8 without a declaration.
 
 It may raise `Refused`. Any other exception becomes the technical fault."""
 
 
-class ProvenAnswer(bytes):
-    """An answer in bytes of which its maker has a proof that it follows the schema: it is sent without another look.
+@dataclass(frozen=True)
+class ProvenAnswer:
+    """An answer of which its maker has a proof that it follows the schema: it is sent without another look.
+
+    Only `mm_soap.recipient.hot` makes one, and says there why it may.
 
     Args:
         element: the qualified name of the answer's element.
-        content: the element, serialised in UTF-8 without a declaration.
-
-    Only `mm_soap.recipient.hot` makes one, and says there why it may.
+        parts: the element, serialised in UTF-8 without a declaration, in parts that follow one another. It may be half
+            a megabyte, which is put together once.
     """
 
     element: str
-
-    def __new__(cls, element: str, content: bytes) -> ProvenAnswer:
-        """Mark bytes as proven."""
-        made = super().__new__(cls, content)
-        made.element = element
-        return made
+    parts: Sequence[bytes]
 
 
 @dataclass(frozen=True)
