@@ -36,12 +36,14 @@ MAY_IMPORT = {
     "wire": {"model"},
     "account_wire": {"model", "wire"},
     # What is called so often that it is written close to the bytes: service, store and wire of one operation.
-    "hot": {"wire"},
+    "hot_query": set(),
+    "hot": {"wire", "hot_query"},
     # Use cases.
     "service": {"model", "store"},
     "callers": {"model", "store"},
     "administration": {"model", "parties", "audit"},
-    "bulk": {"model", "store", "account_tables", "audit", "staging", "checking", "files"},
+    "bulk_rows": {"store", "account_tables", "staging"},
+    "bulk": {"model", "store", "account_tables", "audit", "staging", "checking", "files", "bulk_rows"},
     "register_files": {"audit", "bulk", "files", "files_out"},
     "export": {"model", "store", "audit"},
     "addressing": {"model", "store"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 from lxml import etree
 
@@ -37,12 +37,6 @@ class Call:
     values: Sequence[str] | None = None
 
 
-Handler = Callable[[Call], "etree._Element | bytes | ProvenAnswer"]
-"""Carries out one operation and returns the answer's element, as a tree or serialised in UTF-8 without a declaration.
-
-It may raise `Refused`. Any other exception becomes the technical fault."""
-
-
 @dataclass(frozen=True)
 class ProvenAnswer:
     """An answer of which its maker has a proof that it follows the schema: it is sent without another look.
@@ -57,6 +51,15 @@ class ProvenAnswer:
 
     element: str
     parts: Sequence[bytes]
+
+
+Answer = Union["etree._Element", bytes, ProvenAnswer]
+"""What a `Handler` returns."""
+
+Handler = Callable[[Call], Answer]
+"""Carries out one operation and returns the answer's element, as a tree or serialised in UTF-8 without a declaration.
+
+It may raise `Refused`. Any other exception becomes the technical fault."""
 
 
 @dataclass(frozen=True)

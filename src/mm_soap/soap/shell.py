@@ -18,6 +18,7 @@ from mm_soap.errors import ConfigurationError, Refusal, Refused
 from mm_soap.soap import _spyne, envelope
 from mm_soap.soap.metrics import Metrics
 from mm_soap.soap.model import (
+    Answer,
     Call,
     Caller,
     Handler,
@@ -265,7 +266,7 @@ def _application(port: Port, handlers: Mapping[str, Handler], prechecks: Mapping
     def declared(operation: OperationContract) -> Any:
         handler = handlers.get(operation.name, not_implemented)
 
-        def function(ctx: Any, call: Call) -> etree._Element | bytes | ProvenAnswer:
+        def function(ctx: Any, call: Call) -> Answer:
             return handler(call)
 
         function.__name__ = operation.name  # spyne tells methods apart by the function's name
