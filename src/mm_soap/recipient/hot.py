@@ -240,7 +240,8 @@ def _proven_form(kind: _Kind) -> _Form | None:
     if root.tag != _ANSWER or len(root) != 1 or head + rest + tail != sample:
         return None
     form = []
-    for value in (_SAMPLE, *(at and at.isoformat().removesuffix(_ZONE) for at in (registered, changed))):
+    times = [None if at is None else at.isoformat().removesuffix(_ZONE) for at in (registered, changed)]
+    for value in (_SAMPLE, *times):
         if value is None:
             form.append(b"")
             continue
