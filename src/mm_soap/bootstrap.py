@@ -6,16 +6,15 @@ alone: though several may run in one process, what they say to each other goes o
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
-from lxml import etree
 from sqlalchemy import Connection, Engine, text
 
+from mm_soap.bootstrap_delivery import Operators, delivery_policies, sender_limits
 from mm_soap.bootstrap_sources import company_register, population_register
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, Settings
@@ -27,7 +26,6 @@ from mm_soap.dispatcher import (
     EmbeddedEngine,
     Handover,
     MessageService,
-    RetryPolicy,
     forget_documents,
     message_handlers,
 )
@@ -40,7 +38,7 @@ from mm_soap.far.callers import Callers
 from mm_soap.far.rights import Rights, SignatureQuestions, cancel_consents_of
 from mm_soap.housekeeping import Housekeeping
 from mm_soap.message import Limits
-from mm_soap.pki import Identity, TrustStore
+from mm_soap.pki import Identity, OrganisationCertificate, TrustStore
 from mm_soap.recipient import PRECHECKS as RECIPIENT_PRECHECKS
 from mm_soap.recipient import recipient_handlers
 from mm_soap.recipient.hot import shorten
@@ -80,6 +78,7 @@ class Party:
         database: its own.
         prefix: what stands before the paths of its ports.
         work: what it does in the background.
+        accepted: returns the certificates of those whose signatures it accepted.
     """
 
     name: str
@@ -87,6 +86,7 @@ class Party:
     database: Engine
     prefix: str = ""
     work: Sequence[Work] = ()
+    accepted: Callable[[], Sequence[OrganisationCertificate]] = tuple
 
 
 def build_parties(
@@ -120,7 +120,7 @@ def build_parties(
 def mailbox_services(settings: Settings, clock: Clock = system_clock) -> list[MailboxService]:
     """Return the use cases of each operator in the settings, for commands that look into mailboxes."""
     return [
-        _mailbox_service(settings, operator, _register_client(settings, operator, clock), clock)
+        _mailbox_service(settings, operator, _register_client(settings, operator), clock)
         for operator in settings.operator
     ]
 
@@ -173,21 +173,28 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
 def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, clock: Clock) -> Party:
     database = _database(own.database, "dispatcher")
     identity = _identity(own)
-    register = _register_client(settings, own, clock)
-    retry = RetryPolicy(own.retry_first, own.retry_longest, own.give_up_after)
-    operators = _Operators(own.call_timeout, own.calls_per_operator)
+    register = _register_client(settings, own)
+    policies = delivery_policies(own)
     engine = EmbeddedEngine(
         database,
-        Addressing(database, register, identity, retry, clock),
-        Handover(operators, retry, clock),
+        Addressing(database, register, identity, policies.default, clock),
+        Handover(Operators(policies), policies, clock),
         clock,
         look_up_batch=own.look_up_batch,
-        calls_per_operator=own.calls_per_operator,
+        address_age=own.address_age,
     )
     service = MessageService(
-        database, own.organisation, register, _limits(settings), _retention(settings), clock, engine.wake
+        database,
+        own.organisation,
+        register,
+        _limits(settings),
+        _retention(settings),
+        clock,
+        engine.wake,
+        sender_limits(own),
     )
-    handlers = message_handlers(service, _trust(settings, clock))
+    trusted = TrustStore.load(settings.trust.anchors, clock)
+    handlers = message_handlers(service, _trust(settings, trusted, clock))
     refused = keep_refusals(database, clock, _retention(settings))
     applications = _port(settings, "message", handlers, MESSAGE_PRECHECKS, refused, metrics)
     applications |= _port(settings, "notification", {}, {}, refused, metrics)
@@ -197,14 +204,16 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
         return forget_documents(connection, now - retention)
 
     housekeeping = Housekeeping(database, clock, forget_evidence, forget_old_documents)
-    return Party("dispatcher", applications, database, "", (register, engine, housekeeping))
+    work = (register, engine, housekeeping)
+    return Party("dispatcher", applications, database, "", work, trusted.accepted)
 
 
 def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock: Clock) -> Party:
     _identity(own)  # an operator signs nothing yet; a wrong certificate is told at the start all the same
-    register = _register_client(settings, own, clock)
+    register = _register_client(settings, own)
     service = _mailbox_service(settings, own, register, clock)
-    trust = _trust(settings, clock)
+    trusted = TrustStore.load(settings.trust.anchors, clock)
+    trust = _trust(settings, trusted, clock)
 
     def verify(call: Call) -> VerifiedSeal:
         return verify_sealed(call.raw, call.payload[0], trust)
@@ -213,7 +222,9 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
     refused = keep_refusals(service.database, clock, _retention(settings))
     applications = _port(settings, "service", handlers, SERVICE_PRECHECKS, refused, metrics, own.path)
     housekeeping = Housekeeping(service.database, clock, forget_evidence)
-    return Party(f"operator:{own.organisation}", applications, service.database, own.path, (register, housekeeping))
+    work = (register, housekeeping)
+    name = f"operator:{own.organisation}"
+    return Party(name, applications, service.database, own.path, work, trusted.accepted)
 
 
 def _mailbox_service(settings: Settings, own: OperatorSettings, directory: Directory, clock: Clock) -> MailboxService:
@@ -246,36 +257,18 @@ def _port(
     return {prefix + port.path: application}
 
 
-class _Operators:
-    """A client for each operator's address; addresses come from the register."""
-
-    def __init__(self, timeout: float, pool: int) -> None:
-        self._timeout = timeout
-        self._pool = pool
-        self._lock = threading.Lock()
-        self._clients: dict[str, SoapClient] = {}
-
-    def call(self, address: str, body: bytes, *, expected: str) -> etree._Element:
-        with self._lock:
-            client = self._clients.get(address)
-            if client is None:
-                client = self._clients[address] = SoapClient(address, timeout=self._timeout, pool=self._pool)
-        return client.call(body, expected=expected)
-
-
-def _register_client(settings: Settings, own: DispatcherSettings | OperatorSettings, clock: Clock) -> RegisterClient:
+def _register_client(settings: Settings, own: DispatcherSettings | OperatorSettings) -> RegisterClient:
     base = settings.register_url(own)
     return RegisterClient(
-        SoapClient(base + ports()["recipient"].path, timeout=own.call_timeout),
-        SoapClient(base + ports()["authority"].path, timeout=own.call_timeout),
-        max_age=timedelta(seconds=own.party_cache),
-        clock=clock,
+        SoapClient(base + ports()["recipient"].path, timeout=own.register_timeout),
+        SoapClient(base + ports()["authority"].path, timeout=own.register_timeout),
+        max_age=own.party_cache,
+        grace=own.party_grace,
     )
 
 
-def _trust(settings: Settings, clock: Clock) -> Trust:
-    store = TrustStore.load(settings.trust.anchors, clock)
-    return Trust(store, sender_policy(frozenset(settings.trust.allow_sha1_from)), seal_policy(), clock)
+def _trust(settings: Settings, trusted: TrustStore, clock: Clock) -> Trust:
+    return Trust(trusted, sender_policy(frozenset(settings.trust.allow_sha1_from)), seal_policy(), clock)
 
 
 def _identity(own: DispatcherSettings | OperatorSettings) -> Identity:

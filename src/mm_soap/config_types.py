@@ -1,4 +1,4 @@
-"""The kinds of text that a setting may be."""
+"""What settings are made of: tables, and the kinds of text that one may be."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
 _folder: ContextVar[Path | None] = ContextVar("_folder", default=None)
+
+
+class Table(BaseModel):
+    """A table of the settings: what it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 @contextmanager

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final, Protocol
 from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from mm_soap.clock import Clock
 from mm_soap.errors import Refusal, Refused, RemoteFault, TransportError
 from mm_soap.xml import AUTHORITY, DISPATCHER, RECIPIENT_V1, RECIPIENT_V3, SENDER, qname, text_of
 
@@ -24,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 _LONGEST_WAIT: Final = 5.0
 """Seconds that a call waits for another one that asks the register already."""
+_SHORTEST_PAUSE: Final = 0.1
+"""Seconds between two questions in the background, however young the lists must be."""
 _PAUSE_WHEN_AWAY: Final = 1.0
 """Seconds between two questions while the register is away."""
 
@@ -54,7 +55,8 @@ class Reached:
 class _Parties:
     senders: frozenset[str]
     dispatchers: Mapping[str, frozenset[str]]
-    asked: datetime
+    asked: float
+    """When they were asked for, by the client's own measure of time."""
 
 
 class RegisterClient:
@@ -63,23 +65,39 @@ class RegisterClient:
     Args:
         recipient: carries calls to the Recipient service.
         authority: carries calls to the Authority service.
-        max_age: how long the lists of senders and dispatchers are used before they are asked again.
-        clock: the time.
+        max_age: how old the lists of senders and dispatchers may be, in seconds.
+        grace: how much older they may be while the register is away, in seconds.
+        elapsed: seconds since some moment. Not the time of day: a clock that is set back makes no list younger.
     """
 
-    def __init__(self, recipient: Port, authority: Port, *, max_age: timedelta, clock: Clock) -> None:
+    def __init__(
+        self,
+        recipient: Port,
+        authority: Port,
+        *,
+        max_age: float,
+        grace: float = 0.0,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._recipient = recipient
         self._authority = authority
         self._max_age = max_age
-        self._clock = clock
+        self._longest = max_age + grace
+        self._elapsed = elapsed
         self._lock = threading.Lock()
         self._known: _Parties | None = None
+        self._ask_again = float("-inf")
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
         self._tried = threading.Event()
 
     def reachable(self, sender: str, recipients: Sequence[str]) -> list[Reached]:
-        """Ask isReachable for at most 1000 recipients; the answers are in the order of the question.
+        """Ask isReachable for at most 1000 recipients.
+
+        Returns:
+            One answer for each, in the order of the question. The contract wants that of the register; one that answers
+            for the same recipients in another order is understood, since each answer names its recipient. Answers for
+            other recipients are returned as they came.
 
         Raises:
             RemoteFault, TransportError: the register refused, or could not be asked.
@@ -87,21 +105,21 @@ class RegisterClient:
         ids = "".join(f"<recipientId>{escape(each)}</recipientId>" for each in recipients)
         body = f'<isReachable xmlns="{RECIPIENT_V3}"><senderOrgNr>{escape(sender)}</senderOrgNr>{ids}</isReachable>'
         answer = self._recipient.call(body.encode(), expected=_IS_REACHABLE)
-        return [_reached(row) for row in answer]
+        return _in_order([_reached(row) for row in answer], recipients)
 
     def sender_connected(self, organisation: str) -> bool:
-        """Tell whether an organisation is a connected sender, from an answer not older than ``max_age``.
+        """Tell whether an organisation is a connected sender, from lists that are not too old.
 
         Raises:
-            Refused: ``UNAVAILABLE`` if the register is away and no such answer is there.
+            Refused: ``UNAVAILABLE`` if the register is away, and was for longer than the grace.
         """
         return organisation in self._parties().senders
 
     def may_dispatch(self, dispatcher: str, sender: str) -> bool:
-        """Tell whether a dispatcher is listed for a sender, from an answer not older than ``max_age``.
+        """Tell whether a dispatcher is listed for a sender, from lists that are not too old.
 
         Raises:
-            Refused: ``UNAVAILABLE`` if the register is away and no such answer is there.
+            Refused: ``UNAVAILABLE`` if the register is away, and was for longer than the grace.
         """
         return sender in self._parties().dispatchers.get(dispatcher, frozenset())
 
@@ -122,41 +140,56 @@ class RegisterClient:
     def stop(self) -> None:
         """End the work in the background. A question under way is not waited for."""
         self._stopping.set()
+        self._ask_again = float("-inf")
 
     def _keep_fresh(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._known = self._ask()
-                pause = max(0.1, self._max_age.total_seconds() / 2)
+                with self._lock:
+                    self._known = self._ask()
+                self._ask_again = float("-inf")
+                pause = max(_SHORTEST_PAUSE, self._max_age / 2)
             except (RemoteFault, TransportError) as error:
+                # Until the next question has its answer the calls go on with what is known.
+                self._ask_again = float("inf")
                 _log.warning("The register could not be asked for senders and dispatchers: %s", error)
                 pause = _PAUSE_WHEN_AWAY
             self._tried.set()
             self._stopping.wait(pause)
 
     def _parties(self) -> _Parties:
-        known = self._fresh()
+        known = self._not_older(self._max_age)
         if known is not None:
             return known
+        stale = self._not_older(self._longest)
+        if stale is not None and self._elapsed() < self._ask_again:
+            return stale  # the register was away a moment ago, and no call needs to wait to find that out again
         if not self._lock.acquire(timeout=_LONGEST_WAIT):
-            raise Refused(Refusal.UNAVAILABLE)
+            return self._in_grace()
         try:  # one thread asks, the others wait for its answer
-            known = self._fresh()
+            known = self._not_older(self._max_age)
             if known is None:
                 known = self._known = self._ask()
         except (RemoteFault, TransportError) as error:
+            self._ask_again = self._elapsed() + _PAUSE_WHEN_AWAY
             _log.error("The register could not be asked for senders and dispatchers: %s", error)
-            raise Refused(Refusal.UNAVAILABLE) from None
+            return self._in_grace()
         finally:
             self._lock.release()
         return known
 
-    def _fresh(self) -> _Parties | None:
+    def _in_grace(self) -> _Parties:
+        stale = self._not_older(self._longest)
+        if stale is None:
+            raise Refused(Refusal.UNAVAILABLE)
+        return stale
+
+    def _not_older(self, age: float) -> _Parties | None:
         known = self._known
-        return known if known is not None and self._clock() - known.asked < self._max_age else None
+        return known if known is not None and self._elapsed() - known.asked < age else None
 
     def _ask(self) -> _Parties:
-        asked = self._clock()
+        asked = self._elapsed()
         senders = self._authority.call(f'<getSenders xmlns="{AUTHORITY}"/>'.encode(), expected=_GET_SENDERS)
         dispatchers = self._authority.call(f'<getDispatchers xmlns="{AUTHORITY}"/>'.encode(), expected=_GET_DISPATCHERS)
         return _Parties(
@@ -178,6 +211,15 @@ _GET_DISPATCHERS: Final = qname(AUTHORITY, "getDispatchersResponse")
 
 def _text(element: etree._Element, namespace: str, name: str) -> str:
     return (element.findtext(qname(namespace, name)) or "").strip()
+
+
+def _in_order(answers: list[Reached], recipients: Sequence[str]) -> list[Reached]:
+    if [each.recipient for each in answers] == list(recipients):
+        return answers
+    named = {each.recipient: each for each in answers}
+    if len(named) != len(answers) or named.keys() != set(recipients):
+        return answers
+    return [named[each] for each in recipients]
 
 
 def _reached(row: etree._Element) -> Reached:

@@ -237,7 +237,7 @@ class Demonstration:
         if not table:
             lines += new
         for line in self.config.read_text().splitlines():
-            if header := re.fullmatch(r"\[+(\w+)\]+", line.strip()):
+            if header := re.fullmatch(r"\[+([\w.]+)\]+", line.strip()):
                 current = header[1]
                 lines += [line, *(new if current == table else [])]
             elif current != table or line.partition("=")[0].strip() not in values:

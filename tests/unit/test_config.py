@@ -297,3 +297,50 @@ class TestReference:
         numbers = [row for row in reference() if row.type in ("integer", "number")]
         assert len(numbers) > 10
         assert [row.key for row in numbers if not any(unit in row.meaning.lower() for unit in units)] == []
+
+
+class TestPolicy:
+    def test_what_an_operator_does_not_say_is_as_for_all(self, file: Path) -> None:
+        settings = read(
+            file,
+            DISPATCHER
+            + "[dispatcher.policy]\ngive_up_after = 60\nprobes = 3\n"
+            + "[[dispatcher.operator_policy]]\noperator = '165599999918'\nprobes = 1\n"
+            + "technical_codes = ['0-4999', '5003']\n",
+        )
+        assert settings.dispatcher
+        usual, (own,) = settings.dispatcher.policy, settings.dispatcher.operator_policy
+        assert (usual.give_up_after, usual.probes, usual.technical_ranges) == (60, 3, ((0, 4999),))
+        assert (own.give_up_after, own.probes, own.calls_at_once) == (60, 1, 4)
+        assert own.technical_ranges == ((0, 4999), (5003, 5003))
+
+    def test_what_a_sender_does_not_say_is_as_for_all(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MM_SOAP_DISPATCHER__LIMITS__BYTES_PER_DAY", "1000")
+        settings = read(file, DISPATCHER + "[[dispatcher.sender_limits]]\nsender = '162021004748'\nburst = 7\n")
+        assert settings.dispatcher
+        (own,) = settings.dispatcher.sender_limits
+        assert (own.bytes_per_day, own.burst, own.messages_per_second) == (1000, 7, 0)
+
+    @pytest.mark.parametrize(
+        ("content", "expected"),
+        [
+            ("[dispatcher.policy]\nprobe = 1", "dispatcher.policy.probe is not a setting; write probes if"),
+            ("[dispatcher.policy]\nprobes = 0", "dispatcher.policy.probes must be greater than 0."),
+            ("[dispatcher.policy]\nretry_jitter = 1.1", "dispatcher.policy.retry_jitter must be less than or equal to"),
+            ("[dispatcher.policy]\ntechnical_codes = ['x']", "dispatcher.policy.technical_codes (number 1) must be an"),
+            (
+                "[dispatcher.policy]\ntechnical_codes = ['9-1']",
+                "dispatcher.policy.technical_codes (number 1) must be an",
+            ),
+            (
+                "[[dispatcher.operator_policy]]\nprobes = 1",
+                "dispatcher.operator_policy.operator (number 1) is missing;",
+            ),
+            (
+                "[[dispatcher.sender_limits]]\nsender = '162021004748'\n" * 2,
+                "dispatcher the sender of each [[dispatcher.sender_limits]] must be its own.",
+            ),
+        ],
+    )
+    def test_says_what_is_wrong(self, file: Path, content: str, expected: str) -> None:
+        assert sentence(file, DISPATCHER + content).startswith(expected)

@@ -22,11 +22,16 @@ PARTIES = ("dispatcher", "far", "recipient", "service_supplier")
 
 MAY_IMPORT = {
     "model": set(),
-    "lanes": {"model"},
+    # Values and rules of the engine that know nothing of threads and databases.
+    "policy": set(),
+    "breaker": {"policy"},
+    "lanes": {"model", "policy", "breaker"},
     # Tables and their statements: all of them are the store.
     "account_tables": set(),
     "audit": set(),
     "store": {"model", "account_tables", "audit"},
+    "waiting": {"model", "store"},
+    "sender_limits": {"policy", "store"},
     "parties": {"model", "store", "account_tables"},
     "staging": set(),
     # Files that go in and come out, as rows: what wire is for XML.
@@ -39,19 +44,20 @@ MAY_IMPORT = {
     "hot_query": set(),
     "hot": {"wire", "hot_query"},
     # Use cases.
-    "service": {"model", "store"},
+    "service": {"model", "store", "sender_limits"},
     "callers": {"model", "store"},
     "administration": {"model", "parties", "audit"},
     "bulk_rows": {"store", "account_tables", "staging"},
     "bulk": {"model", "store", "account_tables", "audit", "staging", "checking", "files", "bulk_rows"},
     "register_files": {"audit", "bulk", "files", "files_out"},
     "export": {"model", "store", "audit"},
-    "addressing": {"model", "store"},
-    "handover": {"model", "store", "wire"},
+    "addressing": {"model", "policy", "store"},
+    "readdressing": {"model", "addressing"},
+    "handover": {"model", "policy", "store", "wire"},
     "holding": set(),
     "outcomes": {"model", "store"},
-    "carrier": {"model", "store", "handover", "lanes", "outcomes"},
-    "engine": {"model", "store", "addressing", "handover", "holding", "carrier", "outcomes"},
+    "carrier": {"model", "store", "waiting", "handover", "lanes", "outcomes"},
+    "engine": {"model", "store", "waiting", "addressing", "readdressing", "handover", "holding", "carrier", "outcomes"},
     "endpoint": {"model", "service", "callers", "wire", "account_wire", "hot"},
 }
 """What each room of a party may import of the same party. A new room gets its place here."""

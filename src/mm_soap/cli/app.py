@@ -71,15 +71,46 @@ def serve(
 def send(
     config: Config,
     sender: Annotated[str, typer.Option(help="The sender's organisation number, 12 digits.")],
-    recipient: Annotated[str, typer.Option(help="The recipient's identifier, 12 digits.")],
-    subject: Annotated[str, typer.Option(help="At most 255 characters.")],
-    body: Annotated[Path, typer.Option(help="A file with the text: .txt, or .html.")],
+    recipient: Annotated[str | None, typer.Option(help="The recipient's identifier, 12 digits.")] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="At most 255 characters; with --batch, for rows without one.")
+    ] = None,
+    body: Annotated[
+        Path | None, typer.Option(help="A file with the text: .txt, or .html; with --batch, for rows without one.")
+    ] = None,
     attach: Annotated[list[Path] | None, typer.Option(help="A file to attach; may stand several times.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is delivered or has failed.")] = False,
     timeout: Annotated[float, typer.Option(help="How long to wait, in seconds.")] = 60.0,
+    batch: Annotated[
+        Path | None, typer.Option(help="Send each row of a .csv or .jsonl file, or of a folder with an index.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="With --batch: the report to write; beside the file without it.")
+    ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="With --batch: what was done is kept here; beside the file without it.")
+    ] = None,
+    connections: Annotated[int, typer.Option(min=1, max=64, help="With --batch: messages sent at once.")] = 4,
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="With --batch: also those without a mailbox, for another channel.")
+    ] = False,
+    leave_out: Annotated[
+        bool, typer.Option("--leave-out", help="With --batch: leave rows out that cannot be sent, and send the rest.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --batch: check and ask, send nothing.")] = False,
     json: Json = False,
 ) -> None:
-    """Sign a message and hand it to the dispatcher."""
+    """Sign a message and hand it to the dispatcher; or, with --batch, a message for each row of a file."""
+    if batch is not None:
+        if recipient or attach or wait:
+            fail("Leave out --recipient, --attach and --wait: with --batch the rows say it all.", WRONG_USE)
+        from mm_soap.cli import batch as batches
+
+        how = batches.How(report, journal, connections, everyone, leave_out, dry_run, timeout)
+        batches.send_batch(config, sender, batch, batches.Defaults(subject or "", body), how, json)
+        return
+    if recipient is None or subject is None or body is None:
+        fail("Give --recipient, --subject and --body, or --batch FILE.", WRONG_USE)
     from mm_soap.cli import sending
 
     letter = sending.Letter(sender, recipient, subject, body, tuple(attach or ()))
@@ -109,6 +140,14 @@ def trace(
     from mm_soap.cli import tracing
 
     tracing.trace(config, any_id, json)
+
+
+@app.command()
+def certificates(config: Config, json: Json = False) -> None:
+    """Show when the certificates in the settings expire. Status 1 if one has expired, or soon will."""
+    from mm_soap.cli import certificates as certificates_command
+
+    certificates_command.certificates(config, json)
 
 
 @mailbox_app.command("list")

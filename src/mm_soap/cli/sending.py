@@ -6,8 +6,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from mm_soap.bootstrap import databases
 from mm_soap.cli.output import REFUSED, fail, print_json, print_table, progress_console
+from mm_soap.clock import system_clock
 from mm_soap.config import SenderSettings, Settings, load
+from mm_soap.dispatcher import standing_of
 from mm_soap.dsig import sign_delivery
 from mm_soap.errors import ConfigurationError, Refusal, RemoteFault
 from mm_soap.message import (
@@ -23,6 +26,7 @@ from mm_soap.message import (
 )
 from mm_soap.pki import Identity
 from mm_soap.sender import DistributionStatus, SenderClient
+from mm_soap.storage import reading
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,12 @@ class Letter:
 def send(config: Path, letter: Letter, wait: float | None, as_json: bool) -> None:
     """Sign and send one message; with ``wait``, follow it for that many seconds."""
     settings = load(config)
-    sender = _sender(settings, letter.sender)
+    sender = sender_of(settings, letter.sender)
     message = _message(letter)
     delivery = SecureDelivery(Party(sender.organisation, sender.name), letter.recipient, (message,))
     check_delivery(delivery, Limits(settings.rules.max_message_bytes, settings.rules.check_digits))
     document = sign_delivery(build_delivery(delivery), Identity.load(sender.certificate, sender.key))
-    client = _client(settings, sender)
+    client = client_of(settings, sender)
     distribution_id = client.distribute(document)
     result: dict[str, object] = {"distribution_id": distribution_id, "message_id": message.id}
     if wait is None:
@@ -59,23 +63,38 @@ def send(config: Path, letter: Letter, wait: float | None, as_json: bool) -> Non
 def status(config: Path, distribution_id: str, sender: str | None, as_json: bool) -> None:
     """Print how far a message came."""
     settings = load(config)
-    senders = [_sender(settings, sender)] if sender else list(settings.sender)
+    senders = [sender_of(settings, sender)] if sender else list(settings.sender)
     if not senders:
         raise ConfigurationError(f"{config} names no [[sender]]: add one, with its certificate and key.")
     for one in senders:
         try:
-            found = _client(settings, one).status(one.organisation, distribution_id)
+            found = client_of(settings, one).status(one.organisation, distribution_id)
         except RemoteFault as fault:
             if fault.code == Refusal.NOT_FOUND.code:
                 continue
             raise
-        _print("Status", {"distribution_id": distribution_id, "sender": one.organisation, **_told(found)}, as_json)
+        told = {"distribution_id": distribution_id, "sender": one.organisation, **_told(found)}
+        if not found.ended and not one.dispatcher_url:
+            told |= _waits(settings, distribution_id)
+        _print("Status", told, as_json)
         return
     fail("No sender in the settings has a message with this id: check the id, or give --sender.")
 
 
 def _told(status: DistributionStatus) -> dict[str, object]:
     return {"type": status.type, "delivery_status": status.delivery_status}
+
+
+def _waits(settings: Settings, distribution_id: str) -> dict[str, object]:
+    """Return why a delivery waits, and until when, where the dispatcher is of this installation."""
+    if settings.dispatcher is None:
+        return {}
+    with reading(databases(settings)["dispatcher"]) as connection:
+        standing = standing_of(connection, distribution_id)
+    if standing is None or not standing.waits:
+        return {}
+    reason, again = standing.told(system_clock())
+    return {"waits": reason, "next_attempt": again.isoformat() if again else None}
 
 
 def _print(title: str, result: dict[str, object], as_json: bool) -> None:
@@ -88,14 +107,20 @@ def _print(title: str, result: dict[str, object], as_json: bool) -> None:
     print_table(title, ("", ""), [(key.replace("_", " "), value) for key, value in shown.items()])
 
 
-def _sender(settings: Settings, organisation: str) -> SenderSettings:
+def sender_of(settings: Settings, organisation: str) -> SenderSettings:
+    """Return a sender of the settings.
+
+    Raises:
+        ConfigurationError: there is none of this number.
+    """
     for one in settings.sender:
         if one.organisation == organisation:
             return one
     raise ConfigurationError("The settings have no [[sender]] of this number: add it, with its certificate and key.")
 
 
-def _client(settings: Settings, sender: SenderSettings) -> SenderClient:
+def client_of(settings: Settings, sender: SenderSettings) -> SenderClient:
+    """Return what calls a sender's dispatcher."""
     return SenderClient(f"{sender.dispatcher_url or settings.base_url}/Message/v3")
 
 

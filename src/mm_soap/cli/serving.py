@@ -6,12 +6,16 @@ import logging
 import socket
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 
 from mm_soap.bootstrap import Party, Work, answers, build_parties
+from mm_soap.clock import system_clock
 from mm_soap.config import Settings, load
 from mm_soap.contract import published
 from mm_soap.errors import ConfigurationError
+from mm_soap.expiry import METRIC, ExpiryWatch, of_settings
 from mm_soap.far import Register
 from mm_soap.seeding import register_operators
 from mm_soap.soap import Metrics, ServerSettings, Wsgi, compose
@@ -70,7 +74,15 @@ class _Worker:
         for party in self._parties:
             applications |= party.applications
             files |= published(self._settings.base_url, party.prefix)
-        return compose(applications, files, self._ready, metrics)
+        parties, warning = self._parties, timedelta(days=self._settings.trust.expiry_warning_days)
+        self._watch = ExpiryWatch(
+            of_settings(self._settings),
+            lambda: chain.from_iterable(party.accepted() for party in parties),
+            warning,
+            system_clock,
+        )
+        metrics.add_gauge(METRIC, "Seconds until a certificate expires.", self._watch.seconds_left)
+        return compose(applications, files, self._ready, metrics, self._watch.warnings)
 
     def start(self) -> None:
         """Start the work in the background."""
@@ -88,7 +100,8 @@ class _Worker:
             work.stop()
 
     def _ready(self) -> bool:
-        return all(answers(party.database) for party in self._parties)
+        names = [party.name for party in self._parties]
+        return all(answers(party.database) for party in self._parties) and not self._watch.has_expired(names)
 
     def _work(self) -> list[Work]:
-        return [work for party in self._parties for work in party.work]
+        return [*(work for party in self._parties for work in party.work), self._watch]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +15,9 @@ from sqlalchemy import Engine
 
 from mm_soap.bootstrap import databases
 from mm_soap.cli.output import console, fail, plain, print_json
+from mm_soap.clock import system_clock
 from mm_soap.config import load
+from mm_soap.dispatcher import standing_of
 from mm_soap.storage import Event, events_of, reading
 
 _IDS = ("distribution_id", "message_id", "trans_id", "call_id")
@@ -29,7 +33,9 @@ class Step:
 
 def trace(config: Path, any_id: str, as_json: bool) -> None:
     """Print every step that belongs to an id of any kind."""
-    steps = find_steps(databases(load(config)), any_id)
+    parties = databases(load(config))
+    steps = find_steps(parties, any_id)
+    steps += what_waits(parties, steps, system_clock())
     if not steps:
         fail("No party in the settings knows this id: check it, or ask the party that gave it.")
     if as_json:
@@ -68,6 +74,23 @@ def find_steps(parties: dict[str, Engine], any_id: str) -> list[Step]:
                     found.setdefault((party, repr(event)), Step(party, event))
                     to_ask |= _leads(party, event) - asked
     return sorted(found.values(), key=lambda step: step.event.at)
+
+
+def what_waits(parties: dict[str, Engine], steps: Sequence[Step], now: datetime) -> list[Step]:
+    """Return, as steps of this moment, why the deliveries in ``steps`` wait that have not ended, and until when."""
+    ids = {step.event.distribution_id for step in steps if step.party == "dispatcher" and step.event.distribution_id}
+    if not ids:
+        return []
+    found = []
+    with reading(parties["dispatcher"]) as connection:
+        for distribution_id in sorted(ids):
+            standing = standing_of(connection, distribution_id)
+            if standing is not None and standing.waits:
+                reason, again = standing.told(now)
+                detail = {"reason": reason, "attempts": standing.attempts, "next_attempt": again and again.isoformat()}
+                event = Event(now, "now", "waiting", distribution_id, sender=standing.sender, detail=detail)
+                found.append(Step("dispatcher", event))
+    return found
 
 
 class _Question(NamedTuple):

@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 
 from mm_soap.clock import Clock
 from mm_soap.dispatcher import store
-from mm_soap.dispatcher.model import Accepted, Outcome, RetryPolicy, State
+from mm_soap.dispatcher.model import Accepted, Outcome, Sealed, State
+from mm_soap.dispatcher.policy import DeliveryPolicy
 from mm_soap.dsig import seal_for
 from mm_soap.errors import RemoteFault, TransportError
 from mm_soap.pki import Identity
@@ -42,14 +43,14 @@ class Addressing:
         database: the dispatcher's own.
         register: asked for all recipients of a sender at once.
         identity: seals.
-        retry: when the register is asked again after a technical error.
+        policy: when the register is asked again after a technical error, and when that is given up.
         clock: the time.
     """
 
     database: Engine
     register: Register
     identity: Identity
-    retry: RetryPolicy
+    policy: DeliveryPolicy
     clock: Clock
 
     def step(self, batch: Sequence[Accepted]) -> Iterator[Outcome]:
@@ -88,28 +89,37 @@ class Addressing:
                 yield self._address(delivery, answer, documents[delivery.id])
 
     def _address(self, delivery: Accepted, answer: Reached, document: bytes) -> Outcome:
-        if not answer.registered or not answer.operator or not answer.address:
-            return self._outcome(delivery, State.NOT_REGISTERED, NOT_REGISTERED)
-        if not answer.sender_accepted:
-            return self._outcome(delivery, State.PAPER, DESELECTED)
+        end = self.without_mailbox(delivery, answer)
+        if end is not None:
+            return end
+        now = self.clock()
         return Outcome(
             delivery.id,
             delivery.distribution_id,
             delivery.sender,
             State.SEALED,
             "The recipient has a mailbox. The message is on its way to the operator.",
-            next_attempt=self.clock(),
+            next_attempt=now,
             operator=answer.operator,
             address=answer.address,
             seal=seal_for(document, self.identity, delivery.received.date()),
             detail={"operator": answer.operator, "sealed_by": self.identity.organisation},
+            looked_up=now,
         )
+
+    def without_mailbox(self, delivery: Accepted | Sealed, answer: Reached) -> Outcome | None:
+        """Return the outcome of a delivery that no mailbox takes, or None if the register names one."""
+        if not answer.registered or not answer.operator or not answer.address:
+            return self._outcome(delivery, State.NOT_REGISTERED, NOT_REGISTERED)
+        if not answer.sender_accepted:
+            return self._outcome(delivery, State.PAPER, DESELECTED)
+        return None
 
     def _later(self, deliveries: Sequence[Accepted], cause: str) -> Iterator[Outcome]:
         now = self.clock()
         for delivery in deliveries:
             attempts = delivery.attempts + 1
-            again = self.retry.next_attempt(now, delivery.received, attempts)
+            again = self.policy.next_attempt(now, delivery.received, attempts)
             if again is None:
                 yield self._outcome(delivery, State.FAILED, GAVE_UP)
             else:
@@ -123,5 +133,5 @@ class Addressing:
                     again,
                 )
 
-    def _outcome(self, delivery: Accepted, state: State, reason: str) -> Outcome:
+    def _outcome(self, delivery: Accepted | Sealed, state: State, reason: str) -> Outcome:
         return Outcome(delivery.id, delivery.distribution_id, delivery.sender, state, reason, delivery.attempts + 1)

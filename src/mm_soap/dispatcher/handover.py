@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from lxml import etree
 
 from mm_soap.clock import Clock
-from mm_soap.dispatcher.model import TRANS_ID_LENGTH, Outcome, RetryPolicy, Sealed, State
+from mm_soap.dispatcher.model import TRANS_ID_LENGTH, Outcome, Sealed, State
+from mm_soap.dispatcher.policy import Policies, TimeLimits
 from mm_soap.dispatcher.wire import DELIVER_SECURE_RESPONSE, deliver_secure_request, read_delivery_result
 from mm_soap.errors import RemoteFault, TransportError
 
@@ -21,7 +22,7 @@ GAVE_UP = "Given up: the operator did not take the message in the time that is s
 class Operators(Protocol):
     """Carries calls to mailbox operators by their address."""
 
-    def call(self, address: str, body: bytes, *, expected: str) -> etree._Element:
+    def call(self, address: str, body: bytes, *, expected: str, limits: TimeLimits) -> etree._Element:
         """Send the operation element to a Service and return the validated answer."""
         ...
 
@@ -32,12 +33,12 @@ class Handover:
 
     Args:
         operators: carries the calls.
-        retry: when a technical error is tried again. Refusals are final.
+        policies: what is technical and when that is tried again, by operator. All else is final.
         clock: the time.
     """
 
     operators: Operators
-    retry: RetryPolicy
+    policies: Policies
     clock: Clock
 
     def step(self, delivery: Sealed, document: bytes, seal: bytes) -> tuple[Outcome, bool]:
@@ -51,19 +52,23 @@ class Handover:
         Returns:
             What became of the delivery, and whether the operator had a technical error.
         """
+        policy = self.policies.of(delivery.operator)
         try:
             answer = self.operators.call(
-                delivery.address, deliver_secure_request(document, seal), expected=DELIVER_SECURE_RESPONSE
+                delivery.address,
+                deliver_secure_request(document, seal),
+                expected=DELIVER_SECURE_RESPONSE,
+                limits=policy.limits,
             )
         except RemoteFault as fault:
-            if fault.technical:
+            if policy.is_technical(fault.code):
                 return self._later(delivery, str(fault)), True
             # Not its Description: that is another party's text and may hold what was sent. The CallId leads to it.
             detail: dict[str, object] = {"code": fault.code, "operator_call_id": fault.call_id}
             reason = f"The operator refused the message: {fault}."
             return self._outcome(delivery, State.FAILED, reason, detail=detail), False
         except TransportError as error:
-            return self._later(delivery, str(error)), True
+            return self._later(delivery, str(error), error.perhaps_received), True
         trans_id, delivered = read_delivery_result(answer, delivery.recipient)
         if delivered is None:
             return self._later(delivery, "the operator's answer does not name the recipient"), True
@@ -71,9 +76,9 @@ class Handover:
             return self._outcome(delivery, State.DELIVERED, DELIVERED, trans_id), False
         return self._outcome(delivery, State.FAILED, NOT_TAKEN, trans_id), False
 
-    def overdue(self, now: datetime) -> datetime:
-        """Return when the deliveries were accepted that are to be given up now."""
-        return now - timedelta(seconds=self.retry.give_up_after)
+    def overdue(self, operator: str, now: datetime) -> datetime:
+        """Return when the deliveries to an operator were accepted that are to be given up now."""
+        return now - timedelta(seconds=self.policies.of(operator).give_up_after)
 
     def give_up(self, delivery: Sealed) -> Outcome:
         """Return the outcome of a delivery whose time is over before another attempt could be made."""
@@ -83,11 +88,12 @@ class Handover:
         """Return the outcome of an attempt that ended in an error of our own: try again."""
         return self._later(delivery, f"an error of the dispatcher's own, {type(cause).__name__}")
 
-    def _later(self, delivery: Sealed, cause: str) -> Outcome:
+    def _later(self, delivery: Sealed, cause: str, perhaps_taken: bool = True) -> Outcome:
         attempts = delivery.attempts + 1
-        again = self.retry.next_attempt(self.clock(), delivery.received, attempts)
+        policy = self.policies.of(delivery.operator)
+        again = policy.next_attempt(self.clock(), delivery.received, attempts)
         if again is None:
-            return self._outcome(delivery, State.FAILED, GAVE_UP, detail={"last_error": cause})
+            return replace(self._outcome(delivery, State.FAILED, GAVE_UP, detail={"last_error": cause}), trouble=cause)
         return Outcome(
             delivery.id,
             delivery.distribution_id,
@@ -97,6 +103,8 @@ class Handover:
             attempts,
             again,
             detail={"operator": delivery.operator},
+            perhaps_taken=perhaps_taken,
+            trouble=cause,
         )
 
     def _outcome(

@@ -1,14 +1,12 @@
-"""What the dispatcher knows of a delivery: its states, how it is retried, and what its sender is told.
+"""What the dispatcher knows of a delivery: its states, its steps, and what its sender is told.
 
 Sources: the contract's service descriptions (Message), and its error codes for what is technical.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -26,6 +24,8 @@ class State(StrEnum):
     """On disk; the register was not asked yet. checkDistributionStatus answers 5004."""
     SEALED = "sealed"
     """The recipient has a mailbox; sealed, and to be handed to its operator."""
+    LOOK_UP_AGAIN = "look_up_again"
+    """As `SEALED`, but its address is old: the register is asked again before the next attempt."""
     DELIVERED = "delivered"
     """The operator said that it is in the mailbox."""
     FAILED = "failed"
@@ -49,6 +49,7 @@ class Status:
 
 _STATUS: Final = {
     State.SEALED: ("Digital", "Pending"),
+    State.LOOK_UP_AGAIN: ("Digital", "Pending"),
     State.DELIVERED: ("Digital", "Delivered"),
     State.FAILED: ("Digital", "DeliveryFailed"),
     State.PAPER: ("Paper", None),
@@ -103,6 +104,9 @@ class Sealed:
     """Organisation number of the operator."""
     address: str
     """The address of the operator's Service."""
+    perhaps_taken: bool = False
+    """Whether the operator may have the message already: an attempt went out whose answer did not come, or said that
+    it is to be made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,35 +128,14 @@ class Outcome:
     trans_id: str | None = None
     detail: dict[str, object] | None = None
     """More for the trace; no personal numbers, no content."""
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """When a technical error is tried again, and when it is given up.
-
-    Args:
-        first: the longest wait before the second attempt, in seconds.
-        longest: the longest wait between two attempts, in seconds.
-        give_up_after: how long after it was accepted a delivery is given up, in seconds.
-    """
-
-    first: float = 1.0
-    longest: float = 900.0
-    give_up_after: float = 86400.0
-
-    def next_attempt(
-        self, now: datetime, received: datetime, attempts: int, chance: Callable[[], float] = random.random
-    ) -> datetime | None:
-        """Return when to try again after ``attempts`` failed attempts, or None to give up.
-
-        The wait doubles with each attempt. Half of it is left to chance, so that deliveries which failed together do
-        not come back together.
-        """
-        deadline = received + timedelta(seconds=self.give_up_after)
-        if now >= deadline:
-            return None
-        wait = min(self.longest, self.first * 2.0 ** min(attempts - 1, 32))
-        return min(deadline, now + timedelta(seconds=wait * (0.5 + 0.5 * chance())))
+    looked_up: datetime | None = None
+    """When the register said what stands here; None if it was not asked."""
+    perhaps_taken: bool = False
+    """Whether the operator may have the message after this step. Once it may, that stays."""
+    trouble: str | None = None
+    """The operator's technical error, if there was one."""
+    word: str | None = None
+    """The outcome of the event that tells of this; None for the state."""
 
 
 def seconds_until(moment: datetime | None, now: datetime) -> float:

@@ -42,7 +42,7 @@ def _event(now: datetime, kind: str, outcome: Outcome) -> Event:
     return Event(
         now,
         kind,
-        "retry" if retried else outcome.state.value,
+        outcome.word or ("retry" if retried else outcome.state.value),
         outcome.distribution_id,
         trans_id=outcome.trans_id,
         sender=outcome.sender,

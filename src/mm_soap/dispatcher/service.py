@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ from mm_soap.clock import Clock
 from mm_soap.directory import Directory
 from mm_soap.dispatcher import store
 from mm_soap.dispatcher.model import NewDelivery, Status, status_of
+from mm_soap.dispatcher.sender_limits import SenderLimits
 from mm_soap.dsig import VerifiedDelivery
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits, SecureDelivery, check_delivery, read_delivery
@@ -42,6 +43,7 @@ class MessageService:
         retention: how long evidence is kept.
         clock: the time.
         wake: called after a delivery was stored, so that the work begins at once.
+        sender_limits: how much each sender may send.
     """
 
     database: Engine
@@ -51,6 +53,7 @@ class MessageService:
     retention: timedelta
     clock: Clock
     wake: Callable[[], None]
+    sender_limits: SenderLimits = field(default_factory=SenderLimits)
 
     def distribute_secure(self, verified: VerifiedDelivery, origin: Origin) -> str:
         """Accept a delivery. It is on disk when this returns.
@@ -62,7 +65,8 @@ class MessageService:
             The distribution id.
 
         Raises:
-            Refused: a rule is broken, or the signer may not sign for the sender, or this dispatcher is not listed.
+            Refused: a rule is broken, the signer may not sign for the sender, this dispatcher is not listed, or the
+                sender has sent as much as it may.
         """
         delivery = read_delivery(verified.root)
         check_delivery(delivery, self.limits)
@@ -124,7 +128,8 @@ class MessageService:
         )
         try:
             with writing(self.database) as connection:
-                store.add_delivery(connection, new)
+                store.add_delivery(connection, new)  # first, so that what came before is not counted again
+                self.sender_limits.charge(connection, new.sender, len(new.document), now, len(new.message_ids))
                 record_event(connection, *events)
                 record_evidence(connection, evidence)
         except Conflict:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Connection,
     ForeignKey,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
+    false,
     func,
     insert,
     not_,
@@ -49,6 +51,9 @@ _delivery: Final = Table(
     Column("address", String),
     Column("trans_id", String(TRANS_ID_LENGTH)),
     Column("reason", String),
+    # When the register was asked for the address, and whether the operator may have the message already.
+    Column("looked_up", UtcDateTime),
+    Column("perhaps_taken", Boolean, nullable=False, server_default=false()),
     Index("uq_delivery_sender_digest", "sender", "digest", unique=True),
     # NULL in next_attempt: nothing is left to do. What is due is found without looking at what is done.
     Index("ix_delivery_due", "state", "next_attempt"),
@@ -88,6 +93,7 @@ _due: Final = (
         _delivery.c.attempts,
         _delivery.c.operator,
         _delivery.c.address,
+        _delivery.c.perhaps_taken,
     )
     .where(_delivery.c.state == bindparam("wanted"), _delivery.c.next_attempt <= bindparam("now"))
     .order_by(_delivery.c.next_attempt)
@@ -96,13 +102,15 @@ _due: Final = (
 
 
 @cache
-def _due_but(dialect: str) -> Select[int, str, str, str, datetime, int, str | None, str | None]:
+def _due_but(dialect: str) -> Select[int, str, str, str, datetime, int, str | None, str | None, bool]:
     return _due.where(not_(among(_delivery.c.id, "busy", dialect)))
 
 
 @cache
-def _overdue(dialect: str) -> Select[int, str, str, str, datetime, int, str | None, str | None]:
-    return _due_but(dialect).where(_delivery.c.received <= bindparam("accepted_before"))
+def _overdue(dialect: str) -> Select[int, str, str, str, datetime, int, str | None, str | None, bool]:
+    return _due_but(dialect).where(
+        _delivery.c.received <= bindparam("accepted_before"), _delivery.c.operator == bindparam("one_operator")
+    )
 
 
 _next_due: Final = select(func.min(_delivery.c.next_attempt)).where(
@@ -135,6 +143,8 @@ _advance: Final = (
         address=func.coalesce(bindparam("new_address"), _delivery.c.address),
         trans_id=func.coalesce(bindparam("new_trans_id"), _delivery.c.trans_id),
         reason=bindparam("new_reason"),
+        looked_up=func.coalesce(bindparam("new_looked_up", type_=UtcDateTime), _delivery.c.looked_up),
+        perhaps_taken=func.coalesce(bindparam("new_perhaps_taken", type_=Boolean), _delivery.c.perhaps_taken),
     )
 )
 _over: Final = (
@@ -201,22 +211,26 @@ def due_for_delivery(
 
 
 def overdue(
-    connection: Connection, now: datetime, accepted_before: datetime, most: int, busy: Collection[int]
+    connection: Connection, operator: str, now: datetime, accepted_before: datetime, most: int, busy: Collection[int]
 ) -> Sequence[Sealed]:
-    """Return sealed deliveries that are due and were accepted long ago, without the ``busy``."""
+    """Return sealed deliveries to an operator that are due and were accepted long ago, without the ``busy``."""
     dialect = connection.dialect.name
-    parameters = {
-        "wanted": State.SEALED.value,
-        "now": now,
-        "most": most,
-        "busy": id_list(busy, dialect),
-        "accepted_before": accepted_before,
-    }
+    parameters = {"wanted": State.SEALED.value, "now": now, "most": most, "busy": id_list(busy, dialect)}
+    parameters |= {"accepted_before": accepted_before, "one_operator": operator}
     return [_sealed(row) for row in connection.execute(_overdue(dialect), parameters)]
 
 
 def _sealed(r: Any) -> Sealed:
-    return Sealed(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, r.operator, r.address)
+    return Sealed(
+        *(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, r.operator, r.address),
+        perhaps_taken=r.perhaps_taken,
+    )
+
+
+def due_for_another_look_up(connection: Connection, now: datetime, most: int) -> Sequence[Sealed]:
+    """Return deliveries whose address is old, the longest waiting first."""
+    rows = connection.execute(_due, {"wanted": State.LOOK_UP_AGAIN.value, "now": now, "most": most})
+    return [_sealed(row) for row in rows]
 
 
 def next_due(connection: Connection, state: State, now: datetime) -> datetime | None:
@@ -257,6 +271,8 @@ def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:
                 "new_address": one.address,
                 "new_trans_id": one.trans_id[:TRANS_ID_LENGTH] if one.trans_id else None,
                 "new_reason": one.reason,
+                "new_looked_up": one.looked_up,
+                "new_perhaps_taken": one.perhaps_taken or None,
             }
             for one in outcomes
         ],

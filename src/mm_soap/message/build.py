@@ -40,8 +40,9 @@ def new_message(
     support: SupportInfo | None = None,
     metadata: Iterable[Metadata] = (),
     official_matter: OfficialMatter | None = None,
+    message_id: str | None = None,
 ) -> Message:
-    """Make a message with a new id and the checksums of its attachments.
+    """Make a message with its id and the checksums of its attachments.
 
     Args:
         subject: at most 255 characters.
@@ -52,6 +53,7 @@ def new_message(
         support: where the recipient turns with questions.
         metadata: names and values for systems.
         official_matter: the case that the message belongs to.
+        message_id: the MessageHeader.Id; a new UUID without it.
 
     Raises:
         ValueError: both or none of ``text`` and ``html`` were given.
@@ -60,7 +62,7 @@ def new_message(
     if body is None or (text is not None and html is not None):
         raise ValueError("give either text or html")
     return Message(
-        id=str(uuid4()),
+        id=message_id or str(uuid4()),
         subject=subject,
         support=SupportInfo() if support is None else support,
         language=language,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from mm_soap.soap.metrics import Metrics
@@ -20,6 +20,7 @@ def compose(
     published: Mapping[str, bytes],
     ready: Callable[[], bool],
     metrics: Metrics | None = None,
+    notes: Callable[[], Sequence[str]] = tuple,
 ) -> Wsgi:
     """Return one application that routes by the exact path.
 
@@ -28,10 +29,12 @@ def compose(
         published: files for reading by path, from `mm_soap.contract.published`.
         ready: whether calls can be answered, for ``/readyz``. ``/healthz`` says that the process lives.
         metrics: what ``/metrics`` shows.
+        notes: sentences that ``/readyz`` says after its answer, for whoever looks: nothing that decides it.
     """
 
     def answer_ready() -> tuple[str, bytes]:
-        return ("200 OK", b"ok\n") if ready() else ("503 Service Unavailable", b"not ready\n")
+        status, word = ("200 OK", "ok") if ready() else ("503 Service Unavailable", "not ready")
+        return status, "".join(f"{line}\n" for line in (word, *notes())).encode()
 
     probes: dict[str, Callable[[], tuple[str, bytes]]] = {
         "/healthz": lambda: ("200 OK", b"ok\n"),
