@@ -145,13 +145,12 @@ class HotReach:
             if self._statement is None:
                 self._statement = hot_query.compiled(connection.dialect)
             found = hot_query.find(connection, self._statement, sender, asked)
-        moments, operators, states = _moments(found.times), found.operators.split(","), found.states.split(",")
-        if found.ids != asked or not len(recipients) == len(moments) == len(operators) == len(states):
+        moments, keys = _moments(found.times), found.keys.split(",")
+        if found.ids != asked or not len(recipients) == len(moments) == len(keys):
             return None
         rows = self._rows_for(found.all_operators, found.connected)
         head, tail = _frame()
         parts = [head]
-        keys = zip(operators, states, strict=True)
         for recipient, moment, key in zip(asked.encode().split(b","), moments, keys, strict=True):
             row = rows[key]
             if row is None:
@@ -170,8 +169,8 @@ class HotReach:
         return rows
 
 
-class _Rows(dict[tuple[str, str], "_Row | None"]):
-    """What stands around the id and the first time of a row, by operator and state; None for what is not as expected.
+class _Rows(dict[str, "_Row | None"]):
+    """What stands around the id and the first time of a row, by its key; None for what is not as expected.
 
     Args:
         operators: all of them, as the database gives them.
@@ -181,14 +180,15 @@ class _Rows(dict[tuple[str, str], "_Row | None"]):
     def __init__(self, operators: str, connected: bool) -> None:
         super().__init__()
         self._operators = {each[0]: Operator(*each) for each in json.loads(operators)}
+        # With an odd number of an operator, one key could be taken for another.
+        self._clear = all(number and FIELD not in number for number in self._operators)
         self._connected = connected
-        self._forms: dict[tuple[str, str, bool], _Form | None] = {}
+        self._forms: dict[tuple[str, bool], _Form | None] = {}
 
-    def __missing__(self, key: tuple[str, str]) -> _Row | None:
+    def __missing__(self, key: str) -> _Row | None:
         """Make a row, and keep it unless a time is in it, which few have in common."""
-        number, state = key
-        state, _, changed = state.rpartition(FIELD) if FIELD in state else (state, "", "")
-        of_form = number, state, bool(changed)
+        rest, _, changed = key.rpartition(FIELD) if FIELD in key else (key, "", "")
+        of_form = rest, bool(changed)
         if of_form not in self._forms:
             self._forms[of_form] = self._form(*of_form)
         form, moments = self._forms[of_form], _moments(changed)
@@ -197,13 +197,15 @@ class _Rows(dict[tuple[str, str], "_Row | None"]):
             self[key] = row
         return row
 
-    def _form(self, number: str, state: str, has_changed: bool) -> _Form | None:
-        if not number and not state:
+    def _form(self, key: str, has_changed: bool) -> _Form | None:
+        """Return the form for a key, given without its last field."""
+        if not self._clear:
+            return None
+        if not key:
             return _proven_form((None, AccountType.NOT, False, False, False, False))
-        operator = self._operators.get(number)
-        account_type, *rest = state.split(FIELD)
-        pending, registered, choice = rest or ("0", "1", "")
-        accepted = self._connected and choice != "0"
+        number, *rest = key.split(FIELD)
+        account_type, pending, registered, choice = rest or (AccountType.SECURE, "0", "1", "")
+        operator, accepted = self._operators.get(number), self._connected and choice != "0"
         kind = operator, account_type, pending == "1", accepted, registered == "1", has_changed
         return None if operator is None else _proven_form(kind)
 

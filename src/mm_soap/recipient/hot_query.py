@@ -16,9 +16,10 @@ from sqlalchemy import Connection, Dialect
 from sqlalchemy.sql.elements import ColumnElement
 
 from mm_soap.far import store
+from mm_soap.far.model import AccountType
 
 FIELD: Final = "|"
-"""What separates the fields of a state."""
+"""What separates the fields of a key."""
 
 Statement = tuple[str, "Sequence[str] | None"]
 """The text of a statement, and the names of its parameters in their order; None where the driver takes names."""
@@ -28,24 +29,24 @@ _Expression = ColumnElement[Any]
 
 
 class Found(NamedTuple):
-    """What the register holds about some ids. The first four are texts with a part for each id, all in
+    """What the register holds about some ids. The first three are texts with a part for each id, all in
     one order, with commas between.
 
     Args:
         ids: the ids.
         times: last registrations in UTC, ``2026-01-02 03:04:05.678901``; empty for none.
-        operators: the numbers of the operators; empty for an id without an account.
-        states: the type of an account that is like most: not pending, with a last registration, its recipient never
-            chose about any sender. Of others the fields, with `FIELD` between: type; 1 if it is pending; 1 if it has a
-            last registration; 0 if the recipient does not accept the sender, 1 if it does again; when that changed.
+        keys: what else there is to say of an account; empty for an id without one. Of an account like most, which is
+            Secure, not pending, with a last registration, its recipient never having chosen about any sender: the
+            number of its operator. Of others the fields, with `FIELD` between: operator; type; 1 if it is pending; 1 if
+            it has a last registration; 0 if the recipient does not accept the sender, 1 if it does again; when that
+            changed, as above.
         all_operators: as JSON, each an array in the order of the arguments of `Operator`.
         connected: whether the sender is a connected one.
     """
 
     ids: str
     times: str
-    operators: str
-    states: str
+    keys: str
     all_operators: str
     connected: bool
 
@@ -64,8 +65,8 @@ def find(connection: Connection, statement: Statement, sender: str, ids: str) ->
     values = {"sender": sender, "ids": f"{around[0]}{ids}{around[1]}"}
     parameters: Any = values if places is None else tuple(values[place] for place in places)
     row = connection.exec_driver_sql(text, parameters).one()
-    ids_found, times, operators, states, all_operators, connected = row
-    return Found(ids_found, times, operators, states, all_operators or "[]", bool(connected))
+    ids_found, times, keys, all_operators, connected = row
+    return Found(ids_found, times, keys, all_operators or "[]", bool(connected))
 
 
 def compiled(dialect: Dialect) -> Statement:
@@ -77,8 +78,7 @@ def compiled(dialect: Dialect) -> Statement:
         sql.select(
             asked.c.value.label("id"),
             sql.func.coalesce(words.time(account.last_registration), nothing).label("time"),
-            sql.func.coalesce(account.operator, nothing).label("operator"),
-            sql.func.coalesce(_state(words), nothing).label("state"),
+            sql.func.coalesce(_key(words), nothing).label("key"),
         )
         .select_from(asked.outerjoin(store.account, account.recipient == asked.c.value))
         .order_by(*words.order)
@@ -95,7 +95,7 @@ def compiled(dialect: Dialect) -> Statement:
     return str(made), getattr(made, "positiontup", None)
 
 
-def _state(words: _Sqlite | _Postgresql) -> _Expression:
+def _key(words: _Sqlite | _Postgresql) -> _Expression:
     # To join texts takes as long as to find an account; few need it.
     account, choice = store.account.c, store.sender_choice.c
     chosen = (
@@ -105,15 +105,21 @@ def _state(words: _Sqlite | _Postgresql) -> _Expression:
     )
     return sql.case(
         (
-            sql.or_(account.has_choices, account.pending, account.last_registration.is_(None)),
+            sql.or_(
+                account.has_choices,
+                account.pending,
+                account.last_registration.is_(None),
+                account.account_type != _text(AccountType.SECURE),
+            ),
             _joined(
+                account.operator,
                 account.account_type,
                 _number(account.pending),
                 _number(account.last_registration.is_not(None)),
                 sql.func.coalesce(chosen, _text(FIELD)),
             ),
         ),
-        else_=account.account_type,
+        else_=account.operator,
     )
 
 

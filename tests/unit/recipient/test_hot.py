@@ -284,13 +284,13 @@ def test_a_row_that_is_not_as_expected_goes_the_plain_way(engine: Engine) -> Non
     """What the database gives is taken apart by commas: nothing may slip from one id to the next."""
     fill(engine, FULL)
     register = Register(engine)
-    for number in ("165560,00019", "165560|00019", ""):
-        with writing(engine) as connection:
-            connection.execute(delete(store.account).where(store.account.c.recipient == int(IDS[-1])))
-            connection.execute(delete(store.operator).where(store.operator.c.name == "Fel"))
+    for number in ("165560,00019", "165560|00019", "", "1|Secure|0|1"):
         register.add_operator(Operator(number, "Fel", "http://o", "http://o"))
         register.add_account(Account(IDS[-1], number))
         assert hot.HotReach(register).answer(KOMMUN_A, [IDS[-1], IDS[0]]) is None
+        with writing(engine) as connection:
+            connection.execute(delete(store.account).where(store.account.c.recipient == int(IDS[-1])))
+            connection.execute(delete(store.operator).where(store.operator.c.number == number))
 
 
 @pytest.mark.parametrize(
