@@ -285,7 +285,7 @@ def test_a_row_that_is_not_as_expected_goes_the_plain_way(engine: Engine) -> Non
     fill(engine, FULL)
     register = Register(engine)
     for number in ("165560,00019", "165560|00019", "", "1|Secure|0|1"):
-        register.add_operator(Operator(number, "Fel", "http://o", "http://o"))
+        register.add_operator(Operator(number, "Odd", "http://o", "http://o"))
         register.add_account(Account(IDS[-1], number))
         assert hot.HotReach(register).answer(KOMMUN_A, [IDS[-1], IDS[0]]) is None
         with writing(engine) as connection:
