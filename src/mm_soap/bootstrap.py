@@ -139,17 +139,17 @@ def databases(settings: Settings) -> dict[str, Engine]:
     """Return the database of each party in the settings, by the party's name."""
     found: dict[str, Engine] = {}
     if settings.far is not None:
-        found["far"] = _database(settings.far.database, "far")
+        found["far"] = database_of(settings.far.database, "far")
     if settings.dispatcher is not None:
-        found["dispatcher"] = _database(settings.dispatcher.database, "dispatcher")
+        found["dispatcher"] = database_of(settings.dispatcher.database, "dispatcher")
     for operator in settings.operator:
-        found[f"operator:{operator.organisation}"] = _database(operator.database, "service_supplier")
+        found[f"operator:{operator.organisation}"] = database_of(operator.database, "service_supplier")
     return found
 
 
 def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
     assert settings.far is not None
-    database = _database(settings.far.database, "far")
+    database = database_of(settings.far.database, "far")
     register = Register(database, clock)
     refused = keep_refusals(database, clock, _retention(settings))
     persons = population_register(settings.far)
@@ -171,7 +171,7 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
 
 
 def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, clock: Clock) -> Party:
-    database = _database(own.database, "dispatcher")
+    database = database_of(own.database, "dispatcher")
     identity = _identity(own)
     register = _register_client(settings, own)
     policies = delivery_policies(own)
@@ -198,10 +198,9 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
     refused = keep_refusals(database, clock, _retention(settings))
     applications = _port(settings, "message", handlers, MESSAGE_PRECHECKS, refused, metrics)
     applications |= _port(settings, "notification", {}, {}, refused, metrics)
-    retention = _retention(settings)
 
     def forget_old_documents(connection: Connection, now: datetime) -> int:
-        return forget_documents(connection, now - retention)
+        return forget_documents(connection, now - _retention(settings))
 
     housekeeping = Housekeeping(database, clock, forget_evidence, forget_old_documents)
     work = (register, engine, housekeeping)
@@ -228,7 +227,7 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
 
 
 def _mailbox_service(settings: Settings, own: OperatorSettings, directory: Directory, clock: Clock) -> MailboxService:
-    database = _database(own.database, "service_supplier")
+    database = database_of(own.database, "service_supplier")
     return MailboxService(database, directory, _limits(settings), _retention(settings), clock)
 
 
@@ -243,7 +242,6 @@ def _port(
     shorten: Shorten | None = None,
 ) -> dict[str, Wsgi]:
     port = ports()[name]
-
     application = soap_application(
         port,
         handlers,
@@ -264,6 +262,7 @@ def _register_client(settings: Settings, own: DispatcherSettings | OperatorSetti
         SoapClient(base + ports()["authority"].path, timeout=own.register_timeout),
         max_age=own.party_cache,
         grace=own.party_grace,
+        ask_again=own.ask_again,
     )
 
 
@@ -279,6 +278,7 @@ def _identity(own: DispatcherSettings | OperatorSettings) -> Identity:
 
 
 def _limits(settings: Settings) -> Limits:
+    """Return the rules for messages."""
     return Limits(settings.rules.max_message_bytes, settings.rules.check_digits)
 
 
@@ -286,7 +286,8 @@ def _retention(settings: Settings) -> timedelta:
     return timedelta(days=settings.evidence.keep_days)
 
 
-def _database(target: str, party: Any) -> Engine:
+def database_of(target: str, party: Any) -> Engine:
+    """Open a party's database and bring it to the newest schema."""
     database = open_database(target)
     migrate(database, party)
     return database

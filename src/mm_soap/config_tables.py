@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -23,6 +24,7 @@ _REGISTER: Final = "Where the register is: the URL before /Recipient/v3 and /Aut
 _REGISTER_TIMEOUT: Final = "How long the register may take for its whole answer, in seconds."
 _PARTY_CACHE: Final = "How old the register's lists of senders and dispatchers may be, in seconds."
 _PARTY_GRACE: Final = "How much older they may be while the register is away, in seconds."
+_ASK_AGAIN: Final = "Whether the register is asked again before a party is refused that was not remembered."
 
 
 class TrustSettings(Table):
@@ -128,6 +130,7 @@ class DispatcherSettings(DispatcherRules):
     register_timeout: float = Field(default=30, gt=0, description=_REGISTER_TIMEOUT)
     party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
     party_grace: float = Field(default=600, ge=0, description=_PARTY_GRACE)
+    ask_again: bool = Field(default=False, description=_ASK_AGAIN)
 
 
 class OperatorSettings(Table):
@@ -146,6 +149,7 @@ class OperatorSettings(Table):
     register_timeout: float = Field(default=30, gt=0, description=_REGISTER_TIMEOUT)
     party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
     party_grace: float = Field(default=600, ge=0, description=_PARTY_GRACE)
+    ask_again: bool = Field(default=False, description=_ASK_AGAIN)
 
 
 class SenderSettings(Table):
@@ -159,6 +163,30 @@ class SenderSettings(Table):
         default="", description="Where its dispatcher is: the URL before /Message/v3. Empty for this installation."
     )
     register_url: Url = Field(default="", description=_REGISTER)
+
+
+class TestbedSettings(Table):
+    """[testbed]: what `mm-soap serve --testbed` adds; without that option nothing of it is used."""
+
+    __test__ = False  # not a test class, whatever its name says to pytest
+
+    certificate: File = Field(
+        default=Path("pki/testbed-ca.pem"),
+        description="PEM file: the test bed's own authority, made when it is not there.",
+    )
+    key: File = Field(
+        default=Path("pki/testbed-ca.key"),
+        description="PEM file: the authority's private key, made with it, readable by its owner alone.",
+    )
+    database: Database = Field(
+        default="data/testbed.sqlite3", repr=False, description="What arrived: a file for SQLite, or a URL."
+    )
+    certificate_days: int = Field(
+        default=30, gt=0, le=365, description="How long a certificate that the test bed hands out is valid, in days."
+    )
+    certificates_per_hour: int = Field(
+        default=60, gt=0, description="How many certificates the test bed hands out in an hour, at most."
+    )
 
 
 def _distinct(what: str, values: list[str]) -> None:
@@ -200,6 +228,7 @@ class Settings(BaseSettings):
     dispatcher: DispatcherSettings | None = None
     operator: tuple[OperatorSettings, ...] = ()
     sender: tuple[SenderSettings, ...] = ()
+    testbed: TestbedSettings = Field(default_factory=TestbedSettings)
 
     @classmethod
     def settings_customise_sources(
@@ -218,7 +247,7 @@ class Settings(BaseSettings):
         for what in ("organisation", "path"):
             _distinct(f"the {what} of each [[operator]]", [getattr(o, what) for o in self.operator])
         _distinct("the organisation of each [[sender]]", [sender.organisation for sender in self.sender])
-        parties = [p for p in (self.far, self.dispatcher, *self.operator) if p]
+        parties = [p for p in (self.far, self.dispatcher, *self.operator, self.testbed) if p]
         _distinct("the database of each party", [p.database for p in parties])
         return self
 

@@ -68,6 +68,8 @@ class RegisterClient:
         max_age: how old the lists of senders and dispatchers may be, in seconds.
         grace: how much older they may be while the register is away, in seconds.
         elapsed: seconds since some moment. Not the time of day: a clock that is set back makes no list younger.
+        ask_again: ask anew before saying no from an answer that is kept, so that who was connected a moment ago is
+            known at once.
     """
 
     def __init__(
@@ -78,15 +80,17 @@ class RegisterClient:
         max_age: float,
         grace: float = 0.0,
         elapsed: Callable[[], float] = time.monotonic,
+        ask_again: bool = False,
     ) -> None:
         self._recipient = recipient
         self._authority = authority
         self._max_age = max_age
         self._longest = max_age + grace
         self._elapsed = elapsed
+        self._asks_again = ask_again
         self._lock = threading.Lock()
         self._known: _Parties | None = None
-        self._ask_again = float("-inf")
+        self._not_before = float("-inf")
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
         self._tried = threading.Event()
@@ -113,7 +117,7 @@ class RegisterClient:
         Raises:
             Refused: ``UNAVAILABLE`` if the register is away, and was for longer than the grace.
         """
-        return organisation in self._parties().senders
+        return self._holds(lambda parties: organisation in parties.senders)
 
     def may_dispatch(self, dispatcher: str, sender: str) -> bool:
         """Tell whether a dispatcher is listed for a sender, from lists that are not too old.
@@ -121,7 +125,7 @@ class RegisterClient:
         Raises:
             Refused: ``UNAVAILABLE`` if the register is away, and was for longer than the grace.
         """
-        return sender in self._parties().dispatchers.get(dispatcher, frozenset())
+        return self._holds(lambda parties: sender in parties.dispatchers.get(dispatcher, frozenset()))
 
     def start(self) -> None:
         """Keep the lists fresh in the background, so that no call has to wait for them.
@@ -140,38 +144,48 @@ class RegisterClient:
     def stop(self) -> None:
         """End the work in the background. A question under way is not waited for."""
         self._stopping.set()
-        self._ask_again = float("-inf")
+        self._not_before = float("-inf")
 
     def _keep_fresh(self) -> None:
         while not self._stopping.is_set():
             try:
                 with self._lock:
                     self._known = self._ask()
-                self._ask_again = float("-inf")
+                self._not_before = float("-inf")
                 pause = max(_SHORTEST_PAUSE, self._max_age / 2)
             except (RemoteFault, TransportError) as error:
                 # Until the next question has its answer the calls go on with what is known.
-                self._ask_again = float("inf")
+                self._not_before = float("inf")
                 _log.warning("The register could not be asked for senders and dispatchers: %s", error)
                 pause = _PAUSE_WHEN_AWAY
             self._tried.set()
             self._stopping.wait(pause)
 
-    def _parties(self) -> _Parties:
+    def _holds(self, asked: Callable[[_Parties], bool]) -> bool:
+        known = self._parties()
+        if asked(known) or not self._asks_again:
+            return asked(known)
+        other = self._parties(but=known)
+        if other is known:  # it could not be asked, so nobody is refused for good
+            raise Refused(Refusal.UNAVAILABLE)
+        return asked(other)
+
+    def _parties(self, but: _Parties | None = None) -> _Parties:
+        """Return lists that are fresh, and other ones than those in ``but``."""
         known = self._not_older(self._max_age)
-        if known is not None:
+        if known is not None and known is not but:
             return known
         stale = self._not_older(self._longest)
-        if stale is not None and self._elapsed() < self._ask_again:
+        if stale is not None and self._elapsed() < self._not_before:
             return stale  # the register was away a moment ago, and no call needs to wait to find that out again
         if not self._lock.acquire(timeout=_LONGEST_WAIT):
             return self._in_grace()
         try:  # one thread asks, the others wait for its answer
             known = self._not_older(self._max_age)
-            if known is None:
+            if known is None or known is but:
                 known = self._known = self._ask()
         except (RemoteFault, TransportError) as error:
-            self._ask_again = self._elapsed() + _PAUSE_WHEN_AWAY
+            self._not_before = self._elapsed() + _PAUSE_WHEN_AWAY
             _log.error("The register could not be asked for senders and dispatchers: %s", error)
             return self._in_grace()
         finally:

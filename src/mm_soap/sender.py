@@ -52,7 +52,9 @@ class SenderClient:
         self._client = SoapClient(address, timeout=timeout)
 
     def distribute(self, document: bytes) -> str:
-        """Hand over a signed delivery; if no answer comes, the same bytes again, which get the same distribution id.
+        """Hand over a signed delivery; if no answer comes, or a technical fault, the same bytes again.
+
+        They get the same distribution id, should the first call have been accepted.
 
         Args:
             document: what :func:`mm_soap.dsig.sign_delivery` returned.
@@ -61,13 +63,15 @@ class SenderClient:
             The distribution id.
 
         Raises:
-            RemoteFault, TransportError: it was refused, or no answer came at the last try either.
+            RemoteFault, TransportError: it was refused, or no answer or a technical fault came at the last try either.
         """
         body = distribute_secure_request(document)
         for attempt in range(1, _TRIES):
             try:
                 return text_of(self._client.call(body, expected=_DISTRIBUTED)[0]).strip()
-            except TransportError:
+            except (RemoteFault, TransportError) as error:
+                if isinstance(error, RemoteFault) and not error.technical:
+                    raise
                 time.sleep(attempt)
         return text_of(self._client.call(body, expected=_DISTRIBUTED)[0]).strip()
 

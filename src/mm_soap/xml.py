@@ -74,6 +74,17 @@ def parse_untrusted(raw: bytes) -> etree._Element:
     return root
 
 
+def place_of_error(raw: bytes) -> tuple[int, int] | None:
+    """Return line and column, from 1 on, at which a document stops being well-formed; None where it does not."""
+    try:
+        etree.fromstring(raw, hardened_parser())
+    except etree.XMLSyntaxError as error:
+        return error.position
+    except (ValueError, LookupError):
+        return 1, 1
+    return None
+
+
 def qname(namespace: str, name: str) -> str:
     """Return ``{namespace}name``, as lxml writes a qualified name."""
     return f"{{{namespace}}}{name}"

@@ -204,12 +204,18 @@ def test_spyne_is_imported_in_the_shell_alone() -> None:
 def test_each_outer_library_has_its_place() -> None:
     places = {
         r"gunicorn\b": {"mm_soap/soap/server.py"},
-        # The SOAP client, the client of a company register that is asked over HTTP, and the conformance kit, which
-        # sends what the SOAP client never would.
-        r"urllib3\b": {"mm_soap/soap/client.py", "mm_soap/companies/http.py", "mm_soap/conformance/carrying.py"},
+        # The SOAP client, the client of a company register that is asked over HTTP, the conformance kit, which sends
+        # what the SOAP client never would, and the command that asks a test bed for a certificate.
+        r"urllib3\b": {
+            "mm_soap/soap/client.py",
+            "mm_soap/companies/http.py",
+            "mm_soap/conformance/carrying.py",
+            "mm_soap/testbed/client.py",
+        },
         r"pyhanko\b": {"mm_soap/user_signatures/cms_signature.py"},
         r"pyhanko_certvalidator\b": {"mm_soap/pki/paths.py"},
         r"jinja2\b": {"mm_soap/conformance/reports.py"},
+        r"(flask|flask_wtf|werkzeug)\b": {"mm_soap/web/application.py", "mm_soap/web/testbed.py"},
         r"xmlschema\b": {"mm_soap/contract/explanation.py"},
         r"selectolax\b": {"mm_soap/message/html.py", "mm_soap/message/html_tree.py"},
     }
@@ -219,6 +225,12 @@ def test_each_outer_library_has_its_place() -> None:
 def test_what_goes_past_the_schema_is_made_in_one_place() -> None:
     pattern = r"mm_soap\.soap\.model\.(ProvenAnswer|Shortened)$"
     assert importers(pattern) == {"mm_soap/recipient/hot.py", "mm_soap/soap/shell.py"}
+
+
+def test_nothing_that_serves_or_verifies_asks_for_a_diagnosis() -> None:
+    # It guesses, and a guess must never decide.
+    allowed = ("mm_soap/cli/", "mm_soap/conformance/", "mm_soap/dsig/diagnosis/")
+    assert [name for name in importers(r"mm_soap\.dsig\.diagnosis\b") if not name.startswith(allowed)] == []
 
 
 def test_foreign_xml_is_parsed_in_one_place() -> None:

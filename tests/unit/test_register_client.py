@@ -32,6 +32,14 @@ class FakeAuthority:
         self.dispatchers = DISPATCHERS
         self.calls = 0
         self.hold: threading.Event | None = None
+        self.senders = SENDERS
+
+    def connect(self, sender: str) -> None:
+        """Add a sender, for which the other one dispatches."""
+        more = f"<return><s:Id>{sender}</s:Id></return></a:getSendersResponse>"
+        listed = f"<d:Senders>{sender}</d:Senders></return>"
+        self.senders = SENDERS.replace("</a:getSendersResponse>", more)
+        self.dispatchers = DISPATCHERS.replace("</return>", listed)
 
     def call(self, body: bytes, *, expected: str) -> etree._Element:
         self.calls += 1
@@ -39,7 +47,7 @@ class FakeAuthority:
             self.hold.wait(10)
         if self.away:
             raise TransportError("no answer")
-        return parse_untrusted((SENDERS if b"getSenders" in body else self.dispatchers).encode())
+        return parse_untrusted((self.senders if b"getSenders" in body else self.dispatchers).encode())
 
 
 @pytest.fixture
@@ -154,6 +162,31 @@ def test_in_the_background_the_lists_are_there_before_anybody_asks(
             break
         except Refused:
             assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("ask_again", [False, True])
+def test_who_was_connected_a_moment_ago_is_known_where_the_register_is_asked_again(
+    authority: FakeAuthority, ask_again: bool
+) -> None:
+    client = RegisterClient(authority, authority, max_age=60, ask_again=ask_again)
+    assert not client.sender_connected(KOMMUN_B)
+    authority.connect(KOMMUN_B)
+    assert client.sender_connected(KOMMUN_B) == ask_again
+    assert client.may_dispatch(OTHER, KOMMUN_B) == ask_again
+    calls = authority.calls
+    assert client.sender_connected(KOMMUN_A)
+    assert client.may_dispatch(OTHER, KOMMUN_A)
+    assert authority.calls == calls  # who is on the list that is kept costs no question
+
+
+def test_where_the_register_is_away_nobody_is_refused_for_good(authority: FakeAuthority) -> None:
+    client = RegisterClient(authority, authority, max_age=60, ask_again=True)
+    assert client.sender_connected(KOMMUN_A)
+    authority.away = True
+    with pytest.raises(Refused) as caught:
+        client.sender_connected(KOMMUN_B)
+    assert caught.value.refusal is Refusal.UNAVAILABLE
+    assert client.sender_connected(KOMMUN_A)
 
 
 class FakeRecipient:

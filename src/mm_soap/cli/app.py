@@ -14,6 +14,7 @@ import typer
 from mm_soap.cli.conform import conform_app
 from mm_soap.cli.far import far_app
 from mm_soap.cli.output import WRONG_USE, fail
+from mm_soap.cli.testbed import testbed_app
 from mm_soap.errors import ConfigurationError, MmSoapError, Refused, RemoteFault, TransportError
 from mm_soap.version import __version__
 
@@ -27,6 +28,7 @@ mailbox_app = typer.Typer(no_args_is_help=True, help="Look into the mailboxes of
 app.add_typer(mailbox_app, name="mailbox")
 app.add_typer(far_app, name="far")
 app.add_typer(conform_app, name="conform")
+app.add_typer(testbed_app, name="testbed")
 
 Config = Annotated[Path, typer.Option("--config", help="The settings file, mm-soap.toml.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -55,16 +57,22 @@ def init(
 
 @app.command()
 def serve(
-    config: Config,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The settings file, mm-soap.toml. A test bed makes its own in mm-soap-testbed without it."),
+    ] = None,
     party: Annotated[
         list[str] | None,
         typer.Option(help="far, dispatcher, operator or operator:NUMBER; may stand several times. All without it."),
     ] = None,
+    testbed: Annotated[
+        bool, typer.Option("--testbed", help="As a test bed: anybody may send, and /testbed shows what arrived.")
+    ] = False,
 ) -> None:
     """Serve until stopped. Prints "ready URL" once calls are accepted."""
     from mm_soap.cli import serving
 
-    serving.serve(config, party or [])
+    serving.serve(config, party or [], testbed)
 
 
 @app.command()
@@ -167,12 +175,18 @@ def verify(
     file: Annotated[Path, typer.Argument(help="A signed or sealed delivery, alone or in its SOAP envelope.")],
     trust: Annotated[list[Path] | None, typer.Option(help="PEM file: a CA, or the signer's own certificate.")] = None,
     allow_sha1: Annotated[bool, typer.Option("--allow-sha1", help="Accept SHA-1 in the sender's signature.")] = False,
+    canonical: Annotated[
+        Path | None,
+        typer.Option(
+            "--canonical", metavar="DIR", help="Write the bytes that are hashed into this folder, to compare."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Check the signatures of a file, and say what is wrong with it."""
+    """Check the signatures of a file, and say what is wrong with it, and why."""
     from mm_soap.cli import verifying
 
-    verifying.verify(file, tuple(trust or ()), allow_sha1, json)
+    verifying.verify(file, tuple(trust or ()), allow_sha1, canonical, json)
 
 
 @app.command()

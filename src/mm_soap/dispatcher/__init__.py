@@ -8,7 +8,7 @@ from mm_soap.dispatcher.model import State, Status
 from mm_soap.dispatcher.policy import Backoff, BreakerPolicy, DeliveryPolicy, Limit, Policies, TimeLimits
 from mm_soap.dispatcher.sender_limits import SenderLimits
 from mm_soap.dispatcher.service import MessageService, Origin
-from mm_soap.dispatcher.store import forget_documents
+from mm_soap.dispatcher.store import forget_deliveries, forget_documents
 from mm_soap.dispatcher.waiting import Standing, standing_of
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "State",
     "Status",
     "TimeLimits",
+    "forget_deliveries",
     "forget_documents",
     "message_handlers",
     "standing_of",

@@ -11,7 +11,7 @@ from mm_soap.message.model import (
     SecureDelivery,
     SupportInfo,
 )
-from mm_soap.message.rules import Limits, check_delivery
+from mm_soap.message.rules import Limits, broken_rules, check_delivery
 from mm_soap.message.wire import read_delivery
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Party",
     "SecureDelivery",
     "SupportInfo",
+    "broken_rules",
     "build_delivery",
     "check_delivery",
     "content_type_for",

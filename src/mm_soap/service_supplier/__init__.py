@@ -9,6 +9,7 @@ from mm_soap.service_supplier.model import (
     StoredMessage,
 )
 from mm_soap.service_supplier.service import MailboxService
+from mm_soap.service_supplier.store import forget_deliveries
 
 __all__ = [
     "PRECHECKS",
@@ -18,5 +19,6 @@ __all__ = [
     "MessageSummary",
     "StoredAttachment",
     "StoredMessage",
+    "forget_deliveries",
     "service_handlers",
 ]

@@ -168,6 +168,10 @@ _mailbox = select(mailbox).where(mailbox.c.recipient == bindparam("recipient"))
 _select_again = delete(deselected).where(
     deselected.c.recipient == bindparam("recipient"), deselected.c.sender == bindparam("sender")
 )
+_old = select(delivery.c.id).where(delivery.c.received < bindparam("before")).limit(500)
+_forget_deliveries = delete(delivery).where(delivery.c.id.in_(bindparam("wanted", expanding=True)))
+_forget_messages = delete(message).where(message.c.delivery.in_(bindparam("wanted", expanding=True)))
+_forget_attachments = delete(attachment).where(attachment.c.delivery.in_(bindparam("wanted", expanding=True)))
 
 
 def what_is_known(connection: Connection, digest: str, recipient: str, sender: str) -> Known:
@@ -255,3 +259,15 @@ def save_choice(connection: Connection, recipient: str, sender: str, accepted: b
     """Write whether a recipient accepts a sender."""
     row = {"recipient": recipient, "sender": sender}
     connection.execute(_select_again if accepted else insert_new(deselected, connection.dialect.name), row)
+
+
+def forget_deliveries(connection: Connection, before: datetime) -> int:
+    """Delete some of the deliveries that came before a time, with their messages and attachments.
+
+    For a test bed: elsewhere what is in a mailbox is its owner's. Returns how many there were; 0 when none is left.
+    """
+    wanted = {"wanted": list(connection.execute(_old, {"before": before}).scalars())}
+    if wanted["wanted"]:
+        for statement in (_forget_attachments, _forget_messages, _forget_deliveries):
+            connection.execute(statement, wanted)
+    return len(wanted["wanted"])

@@ -201,6 +201,7 @@ class _Server(_spyne.WsgiApplication):  # type: ignore[misc]
     def handle_rpc(self, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
         charset = check_headers(environ)
         progress = Progress(self.settings.port.name, self.settings.identify(environ))
+        environ["mm_soap.call_id"] = progress.call_id  # for what stands around this application
         progress.raw = read_body(environ, self.settings.body_limit)
         received = environ.get("mm_soap.received")
         if received is not None:

@@ -94,7 +94,7 @@ def test_each_change_of_namespace_is_declared_once() -> None:
 
 @pytest.mark.skipif(not VECTORS.exists(), reason="the signed samples are not there")
 def test_foreign_samples_are_read() -> None:
-    paths = sorted(VECTORS.glob("*/*.xml"))
+    paths = sorted(path for path in VECTORS.glob("*/*.xml") if path.parent.name != "broken")
     assert paths
     for path in paths:
         delivery = read_delivery(parse_untrusted(path.read_bytes()))
