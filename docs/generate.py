@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from mm_soap.cli.app import app
 from mm_soap.config import ENVIRONMENT_PREFIX, reference
 from mm_soap.contract import ports
-from mm_soap.dispatcher import message_handlers
+from mm_soap.dispatcher import message_handlers, notification_handlers
 from mm_soap.dsig.diagnosis import Cause, Kind
 from mm_soap.errors import Refusal
 from mm_soap.far import authority_handlers
@@ -101,7 +101,8 @@ def operations() -> str:
         "recipient": recipient_handlers(nothing, nothing, callers),
         "authority": authority_handlers(nothing, callers, nothing, nothing),
         "message": message_handlers(nothing, nothing),
-        "service": service_handlers(nothing, nothing),
+        "notification": notification_handlers(nothing),
+        "service": service_handlers(nothing, nothing, nothing, nothing),
     }
     lines = [
         f"| `{port.path}` | {name} | {'yes' if name in built.get(port.name, {}) else 'no: fault 5000'} |"

@@ -12,24 +12,28 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
+from lxml import etree
 from sqlalchemy import Connection, Engine, text
 
 from mm_soap.bootstrap_delivery import Operators, delivery_policies, sender_limits
-from mm_soap.bootstrap_sources import company_register, population_register
+from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, Settings
 from mm_soap.contract import ports, wsdl
 from mm_soap.directory import Directory
-from mm_soap.dispatcher import PRECHECKS as MESSAGE_PRECHECKS
 from mm_soap.dispatcher import (
+    NOTIFICATION_PRECHECKS,
     Addressing,
     EmbeddedEngine,
     Handover,
     MessageService,
+    NotificationService,
     forget_documents,
     message_handlers,
+    notification_handlers,
 )
-from mm_soap.dsig import Trust, VerifiedSeal, seal_policy, sender_policy, verify_sealed
+from mm_soap.dispatcher import PRECHECKS as MESSAGE_PRECHECKS
+from mm_soap.dsig import VerifiedSeal, verify_sealed
 from mm_soap.errors import ConfigurationError, Refused
 from mm_soap.far import Register, authority_handlers
 from mm_soap.far.accounts.service import Accounts
@@ -38,14 +42,14 @@ from mm_soap.far.callers import Callers
 from mm_soap.far.rights import Rights, SignatureQuestions, cancel_consents_of
 from mm_soap.housekeeping import Housekeeping
 from mm_soap.message import Limits
-from mm_soap.pki import Identity, OrganisationCertificate, TrustStore
+from mm_soap.pki import OrganisationCertificate, TrustStore
 from mm_soap.recipient import PRECHECKS as RECIPIENT_PRECHECKS
 from mm_soap.recipient import recipient_handlers
 from mm_soap.recipient.hot import shorten
 from mm_soap.refusals import keep_refusals
 from mm_soap.register_client import RegisterClient
 from mm_soap.service_supplier import PRECHECKS as SERVICE_PRECHECKS
-from mm_soap.service_supplier import MailboxService, service_handlers
+from mm_soap.service_supplier import ForwardingService, MailboxService, NotifyingService, Outbox, service_handlers
 from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, SoapClient, Wsgi, soap_application
 from mm_soap.soap.model import Shorten
 from mm_soap.storage import forget_evidence, migrate, open_database, reading
@@ -172,32 +176,28 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
 
 def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, clock: Clock) -> Party:
     database = database_of(own.database, "dispatcher")
-    identity = _identity(own)
+    identity = own_identity(own)
     register = _register_client(settings, own)
     policies = delivery_policies(own)
     engine = EmbeddedEngine(
         database,
-        Addressing(database, register, identity, policies.default, clock),
+        Addressing(database, register, identity, policies.default, clock, own.look_up_batch),
         Handover(Operators(policies), policies, clock),
         clock,
         look_up_batch=own.look_up_batch,
         address_age=own.address_age,
     )
-    service = MessageService(
-        database,
-        own.organisation,
-        register,
-        _limits(settings),
-        _retention(settings),
-        clock,
-        engine.wake,
+    retention = _retention(settings)
+    accepting = (
+        *(database, own.organisation, register, _limits(settings), retention, clock, engine.wake),
         sender_limits(own),
     )
     trusted = TrustStore.load(settings.trust.anchors, clock)
-    handlers = message_handlers(service, _trust(settings, trusted, clock))
-    refused = keep_refusals(database, clock, _retention(settings))
+    handlers = message_handlers(MessageService(*accepting), trust_of(settings, trusted, clock))
+    notifications = notification_handlers(NotificationService(*accepting))
+    refused = keep_refusals(database, clock, retention)
     applications = _port(settings, "message", handlers, MESSAGE_PRECHECKS, refused, metrics)
-    applications |= _port(settings, "notification", {}, {}, refused, metrics)
+    applications |= _port(settings, "notification", notifications, NOTIFICATION_PRECHECKS, refused, metrics)
 
     def forget_old_documents(connection: Connection, now: datetime) -> int:
         return forget_documents(connection, now - _retention(settings))
@@ -208,20 +208,23 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
 
 
 def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock: Clock) -> Party:
-    _identity(own)  # an operator signs nothing yet; a wrong certificate is told at the start all the same
+    own_identity(own)  # an operator signs nothing yet; a wrong certificate is told at the start all the same
     register = _register_client(settings, own)
     service = _mailbox_service(settings, own, register, clock)
     trusted = TrustStore.load(settings.trust.anchors, clock)
-    trust = _trust(settings, trusted, clock)
+    trust = trust_of(settings, trusted, clock)
 
-    def verify(call: Call) -> VerifiedSeal:
-        return verify_sealed(call.raw, call.payload[0], trust)
+    def verify(call: Call, element: etree._Element) -> VerifiedSeal:
+        return verify_sealed(call.raw, element, trust)
 
-    handlers = service_handlers(service, verify)
+    outbox = Outbox(service.database, clock=clock)
+    same = (service.database, register, service.limits)
+    notifying = NotifyingService(*same, outbox, service.retention, clock)
+    handlers = service_handlers(service, notifying, ForwardingService(*same, service.retention, clock), verify)
     refused = keep_refusals(service.database, clock, _retention(settings))
     applications = _port(settings, "service", handlers, SERVICE_PRECHECKS, refused, metrics, own.path)
     housekeeping = Housekeeping(service.database, clock, forget_evidence)
-    work = (register, housekeeping)
+    work = (register, outbox, housekeeping)
     name = f"operator:{own.organisation}"
     return Party(name, applications, service.database, own.path, work, trusted.accepted)
 
@@ -264,17 +267,6 @@ def _register_client(settings: Settings, own: DispatcherSettings | OperatorSetti
         grace=own.party_grace,
         ask_again=own.ask_again,
     )
-
-
-def _trust(settings: Settings, trusted: TrustStore, clock: Clock) -> Trust:
-    return Trust(trusted, sender_policy(frozenset(settings.trust.allow_sha1_from)), seal_policy(), clock)
-
-
-def _identity(own: DispatcherSettings | OperatorSettings) -> Identity:
-    identity = Identity.load(own.certificate, own.key)
-    if identity.organisation != own.organisation:
-        raise ConfigurationError(f"{own.certificate} names another organisation than the settings: use its own.")
-    return identity
 
 
 def _limits(settings: Settings) -> Limits:

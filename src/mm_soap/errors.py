@@ -99,6 +99,11 @@ class Refusal(Enum):
 
     SIGNATURE_MISSING = Reason(5006, "The XML signature is missing.")
     SIGNATURE_INVALID = Reason(5006, "The XML signature does not verify: the signed content was changed or re-written.")
+    SIGNATURE_WIRE_NAME = Reason(
+        5006,
+        "The delivery was signed under the name by which it travels, and no operator could verify it. Sign it as a "
+        "document with the root SignedDelivery.",
+    )
     SIGNATURE_ALGORITHM = Reason(5006, "The XML signature uses an algorithm or a transform that is not accepted.")
     SIGNATURE_REFERENCE = Reason(5006, "The XML signature must have one reference, to the whole signed element.")
     SIGNATURE_NO_CERTIFICATE = Reason(5006, "The XML signature carries no certificate in KeyInfo/X509Data.")

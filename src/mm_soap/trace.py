@@ -100,6 +100,18 @@ _SENTENCES: Final = {
         "The register says that the recipient has a mailbox at {operator} and takes post from the sender. Sealed by"
         " {sealed_by}."
     ),
+    ("look-up", "unpacked"): (
+        "The register was asked for {recipients} recipients. Their operators: {operators}. Each gets the notification"
+        " for its own recipients."
+    ),
+    ("notification", "stored"): (
+        "The sender is connected. The notification follows the rules. Of {recipients} recipients, {delivered} have a"
+        " mailbox here and take post from the sender."
+    ),
+    ("forwarding", "stored"): (
+        "The seal of {sealer} and the signature of {signer} hold on what was forwarded. Of {recipients} recipients,"
+        " {delivered} have a mailbox here."
+    ),
     ("delivery", "stored"): (
         "The seal of {sealer} and the signature of {signer} hold. The sender is connected, and both are listed for it."
         " The recipient has a mailbox here and takes post from the sender. The message follows the rules."
@@ -107,10 +119,18 @@ _SENTENCES: Final = {
 }
 
 
+_ACCEPTED_UNSIGNED: Final = (
+    "The request follows the schema. Nobody signs a notification: it came from {caller}. The sender is connected, and"
+    " this dispatcher is listed for it. The notification follows the rules. Recipients: {recipients}."
+)
+
+
 def told(event: Event) -> str:
     """Return what an event says, in sentences."""
     detail = dict(event.detail)
     sentence = _SENTENCES.get((event.kind, event.outcome))
+    if (event.kind, event.outcome) == ("accepted", "accepted") and "signer" not in detail:
+        sentence, detail["caller"] = _ACCEPTED_UNSIGNED, detail.get("caller") or "a caller without a client certificate"
     if sentence is not None:
         return sentence.format_map(defaultdict(lambda: "unknown", detail))
     reason = str(detail.pop("reason", ""))

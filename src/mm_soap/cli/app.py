@@ -13,6 +13,7 @@ import typer
 
 from mm_soap.cli.conform import conform_app
 from mm_soap.cli.far import far_app
+from mm_soap.cli.mailbox import mailbox_app
 from mm_soap.cli.output import WRONG_USE, fail
 from mm_soap.cli.testbed import testbed_app
 from mm_soap.errors import ConfigurationError, MmSoapError, Refused, RemoteFault, TransportError
@@ -24,7 +25,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Secure digital post over SOAP: address register, dispatcher and mailbox operator.",
 )
-mailbox_app = typer.Typer(no_args_is_help=True, help="Look into the mailboxes of the operators in the settings.")
 app.add_typer(mailbox_app, name="mailbox")
 app.add_typer(far_app, name="far")
 app.add_typer(conform_app, name="conform")
@@ -126,8 +126,33 @@ def send(
 
 
 @app.command()
+def notify(
+    config: Config,
+    sender: Annotated[str, typer.Option(help="The sender's organisation number, 12 digits.")],
+    recipient: Annotated[list[str], typer.Option(help="A recipient's identifier; 1 to 1000 times.")],
+    subject: Annotated[str, typer.Option(help="At most 255 characters; 254 with an e-mail.")],
+    body: Annotated[Path, typer.Option(help="A file with the text for the mailbox: .txt, or .html.")],
+    email_from: Annotated[str | None, typer.Option(help="The address that the e-mail comes from.")] = None,
+    email: Annotated[str | None, typer.Option(help="The text of the e-mail; nothing sensitive.")] = None,
+    sms: Annotated[
+        str | None, typer.Option(help="The text message: at most 160 characters, nothing sensitive.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it has come to its end for everybody.")] = False,
+    timeout: Annotated[float, typer.Option(help="How long to wait, in seconds.")] = 60.0,
+    json: Json = False,
+) -> None:
+    """Hand a notification, of class 1, to the dispatcher. It is not signed, and has no attachments."""
+    from mm_soap.cli import notifying
+
+    if (email_from is None) != (email is None):
+        fail("Give --email-from and --email together.", WRONG_USE)
+    notice = notifying.Notice(sender, tuple(recipient), subject, body, email_from, email, sms)
+    notifying.notify(config, notice, timeout if wait else None, json)
+
+
+@app.command()
 def status(
-    distribution_id: Annotated[str, typer.Argument(help="What send printed.", metavar="ID")],
+    distribution_id: Annotated[str, typer.Argument(help="What send or notify printed.", metavar="ID")],
     config: Config,
     sender: Annotated[str | None, typer.Option(help="Whose it is; each sender in the settings without it.")] = None,
     json: Json = False,
@@ -156,18 +181,6 @@ def certificates(config: Config, json: Json = False) -> None:
     from mm_soap.cli import certificates as certificates_command
 
     certificates_command.certificates(config, json)
-
-
-@mailbox_app.command("list")
-def mailbox_list(
-    recipient: Annotated[str, typer.Argument(help="The recipient's identifier, 12 digits.")],
-    config: Config,
-    json: Json = False,
-) -> None:
-    """List the messages in a recipient's mailbox, newest first."""
-    from mm_soap.cli import mailboxes
-
-    mailboxes.list_messages(config, recipient, json)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def send(config: Path, letter: Letter, wait: float | None, as_json: bool) -> Non
     """Sign and send one message; with ``wait``, follow it for that many seconds."""
     settings = load(config)
     sender = sender_of(settings, letter.sender)
-    message = _message(letter)
+    message = text_message(letter.subject, letter.body, letter.attachments)
     delivery = SecureDelivery(Party(sender.organisation, sender.name), letter.recipient, (message,))
     check_delivery(delivery, Limits(settings.rules.max_message_bytes, settings.rules.check_digits))
     document = sign_delivery(build_delivery(delivery), Identity.load(sender.certificate, sender.key))
@@ -70,15 +71,32 @@ def status(config: Path, distribution_id: str, sender: str | None, as_json: bool
         try:
             found = client_of(settings, one).status(one.organisation, distribution_id)
         except RemoteFault as fault:
-            if fault.code == Refusal.NOT_FOUND.code:
-                continue
-            raise
+            if fault.code != Refusal.NOT_FOUND.code:
+                raise
+            if _notification_status(settings, one, distribution_id, as_json):
+                return
+            continue
         told = {"distribution_id": distribution_id, "sender": one.organisation, **_told(found)}
         if not found.ended and not one.dispatcher_url:
             told |= _waits(settings, distribution_id)
         _print("Status", told, as_json)
         return
     fail("No sender in the settings has a message with this id: check the id, or give --sender.")
+
+
+def _notification_status(settings: Settings, sender: SenderSettings, distribution_id: str, as_json: bool) -> bool:
+    from mm_soap.cli import notifying
+
+    try:
+        found = notifying.client_of(settings, sender).status(sender.organisation, distribution_id)
+    except RemoteFault as fault:
+        if fault.code != Refusal.NOT_FOUND.code:
+            raise
+        return False
+    result: dict[str, object] = {"distribution_id": distribution_id, "sender": sender.organisation}
+    shown = result if as_json or found is not None else {**result, "type": "not processed yet"}
+    notifying.show("Status", shown, found, as_json)
+    return True
 
 
 def _told(status: DistributionStatus) -> dict[str, object]:
@@ -136,17 +154,27 @@ def _follow(client: SenderClient, sender: str, distribution_id: str, seconds: fl
             pause = min(1.0, pause * 1.5)
 
 
-def _message(letter: Letter) -> Message:
+def text_message(subject: str, file: Path, attachments: Sequence[Path]) -> Message:
+    """Return a message from files.
+
+    Args:
+        subject: its subject.
+        file: the text, in UTF-8; HTML by its extension.
+        attachments: the files to attach.
+
+    Raises:
+        ConfigurationError: a file cannot be read, is no text, or cannot be attached.
+    """
     try:
-        body = _read(letter.body).decode("utf-8")
+        body = _read(file).decode("utf-8")
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{letter.body} must be text in UTF-8: convert it.") from None
-    html = letter.body.suffix.lower() in (".html", ".htm")
+        raise ConfigurationError(f"{file} must be text in UTF-8: convert it.") from None
+    html = file.suffix.lower() in (".html", ".htm")
     return new_message(
-        letter.subject,
+        subject,
         text=None if html else body,
         html=body if html else None,
-        attachments=[(path.name, _content_type(path), _read(path)) for path in letter.attachments],
+        attachments=[(path.name, _content_type(path), _read(path)) for path in attachments],
         support=SupportInfo(text="Kontakta avsändaren vid frågor."),
     )
 

@@ -9,12 +9,28 @@ from typing import Protocol
 from lxml import etree
 
 from mm_soap.clock import Clock
-from mm_soap.dispatcher.model import TRANS_ID_LENGTH, Outcome, Sealed, State
+from mm_soap.dispatcher.model import (
+    TRANS_ID_LENGTH,
+    Kind,
+    Outcome,
+    RecipientOutcome,
+    Sealed,
+    State,
+)
 from mm_soap.dispatcher.policy import Policies, TimeLimits
-from mm_soap.dispatcher.wire import DELIVER_SECURE_RESPONSE, deliver_secure_request, read_delivery_result
+from mm_soap.dispatcher.wire import (
+    DELIVER_SECURE_RESPONSE,
+    NOTIFY_RESPONSE,
+    deliver_secure_request,
+    notify_request,
+    read_delivery_result,
+    read_notify_result,
+    recipients_in,
+)
 from mm_soap.errors import RemoteFault, TransportError
 
 DELIVERED = "The operator has put the message into the mailbox."
+NOTIFIED = "The operator has put the notification into the mailboxes that it has."
 NOT_TAKEN = "The operator answered that it has no such mailbox, or that the recipient does not take this sender's post."
 GAVE_UP = "Given up: the operator did not take the message in the time that is set for a delivery."
 
@@ -46,20 +62,19 @@ class Handover:
 
         Args:
             delivery: which one.
-            document: its SignedDelivery.
-            seal: what was made for it when it was addressed.
+            document: its SignedDelivery, or the NotificationDelivery of a part.
+            seal: what was made for it when it was addressed; a part has none.
 
         Returns:
             What became of the delivery, and whether the operator had a technical error.
         """
         policy = self.policies.of(delivery.operator)
         try:
-            answer = self.operators.call(
-                delivery.address,
-                deliver_secure_request(document, seal),
-                expected=DELIVER_SECURE_RESPONSE,
-                limits=policy.limits,
-            )
+            if delivery.kind is Kind.PART:
+                request, expected = notify_request(document), NOTIFY_RESPONSE
+            else:
+                request, expected = deliver_secure_request(document, seal), DELIVER_SECURE_RESPONSE
+            answer = self.operators.call(delivery.address, request, expected=expected, limits=policy.limits)
         except RemoteFault as fault:
             if policy.is_technical(fault.code):
                 return self._later(delivery, str(fault)), True
@@ -69,12 +84,30 @@ class Handover:
             return self._outcome(delivery, State.FAILED, reason, detail=detail), False
         except TransportError as error:
             return self._later(delivery, str(error), error.perhaps_received), True
+        if delivery.kind is Kind.PART:
+            return self._notified(delivery, document, answer)
         trans_id, delivered = read_delivery_result(answer, delivery.recipient)
         if delivered is None:
             return self._later(delivery, "the operator's answer does not name the recipient"), True
         if delivered:
             return self._outcome(delivery, State.DELIVERED, DELIVERED, trans_id), False
         return self._outcome(delivery, State.FAILED, NOT_TAKEN, trans_id), False
+
+    def _notified(self, delivery: Sealed, document: bytes, answer: etree._Element) -> tuple[Outcome, bool]:
+        trans_id, told = read_notify_result(answer)
+        recipients = recipients_in(document)
+        if not told.keys() >= set(recipients):
+            return self._later(delivery, "the operator's answer does not name every recipient"), True
+        ended = tuple(
+            RecipientOutcome(each, State.DELIVERED if told[each].delivered else State.FAILED, told[each].channels)
+            for each in recipients
+        )
+        reached = sum(each.state is State.DELIVERED for each in ended)
+        reason = NOTIFIED if reached else NOT_TAKEN
+        detail: dict[str, object] = {"recipients": len(ended), "delivered": reached}
+        state = State.DELIVERED if reached else State.FAILED
+        outcome = self._outcome(delivery, state, reason, trans_id, detail)
+        return replace(outcome, recipients=ended), False
 
     def overdue(self, operator: str, now: datetime) -> datetime:
         """Return when the deliveries to an operator were accepted that are to be given up now."""

@@ -34,6 +34,19 @@ class State(StrEnum):
     """The recipient has deselected the sender: the sender must print."""
     NOT_REGISTERED = "not_registered"
     """The recipient has no mailbox, or none that is ready."""
+    UNPACKED = "unpacked"
+    """A notification whose recipients were looked up. What becomes of each of them stands with its part."""
+
+
+class Kind(StrEnum):
+    """What a delivery is. The values are in the database."""
+
+    SECURE = "secure"
+    """Of class 3: signed, for one recipient."""
+    NOTIFICATION = "notification"
+    """Of class 1, as it was accepted: for 1 to 1000 recipients, at any number of operators."""
+    PART = "part"
+    """What of a notification goes to one operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,16 @@ def status_of(recipient: str, state: State) -> Status | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Notified:
+    """The answer of Notification.checkDistributionStatus for one recipient."""
+
+    recipient: str
+    delivered: bool
+    channels: tuple[str, ...] = ()
+    """``EMail`` and ``SMS``, by which the recipient was notified; empty unless it was delivered."""
+
+
+@dataclass(frozen=True, slots=True)
 class NewDelivery:
     """A delivery as it is accepted."""
 
@@ -74,8 +97,11 @@ class NewDelivery:
     digest: str
     """SHA-256 of the verified SignedDelivery, in hexadecimal: the same signed bytes are the same delivery."""
     document: bytes
-    """The verified SignedDelivery, standing alone."""
+    """The verified SignedDelivery or the NotificationDelivery, standing alone."""
     received: datetime
+    kind: Kind = Kind.SECURE
+    recipients: tuple[str, ...] = ()
+    """Of a notification all of them; ``recipient`` is the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +114,14 @@ class Accepted:
     recipient: str
     received: datetime
     attempts: int
+    kind: Kind = Kind.SECURE
+    size: int = 1
+    """How many recipients it has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A delivery that is to be handed to an operator."""
+    """A delivery that is to be handed to an operator: one of class 3 in its seal, or a part of a notification."""
 
     id: int
     distribution_id: str
@@ -107,6 +136,31 @@ class Sealed:
     perhaps_taken: bool = False
     """Whether the operator may have the message already: an attempt went out whose answer did not come, or said that
     it is to be made again."""
+    kind: Kind = Kind.SECURE
+
+
+@dataclass(frozen=True, slots=True)
+class NewPart:
+    """What of a notification goes to one operator, in one call."""
+
+    operator: str
+    address: str
+    recipients: tuple[str, ...]
+    document: bytes
+    """A NotificationDelivery with these recipients alone: the bytes of every attempt."""
+    received: datetime
+    """When the notification was accepted."""
+    due: datetime
+    """When it is to be handed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientOutcome:
+    """What became of a notification for one of its recipients."""
+
+    recipient: str
+    state: State
+    channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +190,20 @@ class Outcome:
     """The operator's technical error, if there was one."""
     word: str | None = None
     """The outcome of the event that tells of this; None for the state."""
+    parts: tuple[NewPart, ...] = ()
+    """Of a notification that was unpacked: what goes to each operator."""
+    recipients: tuple[RecipientOutcome, ...] = ()
+    """Of a notification or a part: the recipients for whom more is known than of the whole."""
+
+
+def part_id(distribution_id: str, operator: str) -> str:
+    """Return what a part of a notification is called in the database; nobody outside is told it."""
+    return f"{distribution_id}.{operator}"
+
+
+def whole_id(distribution_id: str) -> str:
+    """Return the distribution id of the delivery that a part belongs to; of a whole delivery its own."""
+    return distribution_id.partition(".")[0]
 
 
 def seconds_until(moment: datetime | None, now: datetime) -> float:

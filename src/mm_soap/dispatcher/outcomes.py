@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from mm_soap.clock import Clock
-from mm_soap.dispatcher import store
+from mm_soap.dispatcher import parts, store
 from mm_soap.dispatcher.model import Outcome
 from mm_soap.storage import Event, record_event, writing
 
@@ -32,6 +32,7 @@ def write_down(database: Engine, clock: Clock, kind: str, outcomes: Sequence[Out
     # Not durable: after a crash of the machine the step runs again, with the same bytes and the same answer.
     with writing(database, durable=False) as connection:
         store.write_outcomes(connection, outcomes)
+        parts.write_parts(connection, outcomes)
         record_event(connection, *(_event(now, kind, outcome) for outcome in outcomes))
     for outcome in outcomes:
         _log.debug("%s %s: %s", kind, outcome.distribution_id, outcome.state.value)

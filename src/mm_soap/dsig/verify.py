@@ -99,6 +99,9 @@ def verify_delivery(raw: bytes, element: etree._Element, trust: Trust) -> Verifi
         Refused: ``SIGNATURE_*`` or ``CERTIFICATE_*``. Whether the signer may sign for the sender is not checked here.
     """
     found = verify_document(raw, element, trust.sender, trust)
+    if found.root.tag != SIGNED_DELIVERY:
+        # Within a SealedDelivery it has this name again: what was signed under another one verifies here alone.
+        raise Refused(Refusal.SIGNATURE_WIRE_NAME)
     return VerifiedDelivery(found.root, found.document, found.signer, found.form, found.digest)
 
 

@@ -17,7 +17,17 @@ from mm_soap.errors import Refusal, Refused
 from mm_soap.message import identifiers
 from mm_soap.message.attachments import attachment_type, bytes_match, is_filename, media_type
 from mm_soap.message.html import Finding, find_active_content
-from mm_soap.message.model import Attachment, Message, OfficialMatter, SecureDelivery, SupportInfo
+from mm_soap.message.model import (
+    Attachment,
+    Email,
+    Forwarding,
+    Message,
+    Notification,
+    OfficialMatter,
+    SecureDelivery,
+    Sms,
+    SupportInfo,
+)
 from mm_soap.message.references import is_link
 
 MAX_MESSAGE_BYTES: Final = 2_097_152
@@ -28,6 +38,9 @@ _LONGEST_REFERENCE: Final = 50
 _LONGEST_ID: Final = 255
 _LONGEST_SUBJECT: Final = 255
 _LONGEST_FILENAME: Final = 255
+_LONGEST_EMAIL_SUBJECT: Final = 254
+_LONGEST_SMS_FROM: Final = 11
+_LONGEST_SMS_TEXT: Final = 160
 _LONGEST_SUPPORT_TEXT: Final = 1024
 _LONGEST_SUPPORT_LINE: Final = 255
 _LONGEST_MATTER_ID: Final = 255
@@ -93,9 +106,85 @@ def broken_rules(delivery: SecureDelivery, limits: Limits) -> Iterator[Refused]:
         seen.add(message.id)
     for number, message in enumerate(delivery.messages, start=1):
         where = f"Message[{number}]"
-        yield from _check_body(message, f"{where}/Body")
+        yield from _check_body(message.content_type, message.body, f"{where}/Body")
         for position, attachment in enumerate(message.attachments, start=1):
             yield from _check_attachment(attachment, f"{where}/Attachment[{position}]")
+
+
+def check_notification(notification: Notification, limits: Limits) -> None:
+    """Check every rule for a notification of class 1.
+
+    Args:
+        notification: as read from the element.
+        limits: this installation's settings.
+
+    Raises:
+        Refused: as `check_delivery`, without what concerns attachments.
+    """
+    for refused in _broken_notification_rules(notification, limits):
+        raise refused
+
+
+def _broken_notification_rules(notification: Notification, limits: Limits) -> Iterator[Refused]:
+    yield from _check_identifier(notification.sender.id, "Header/Sender/Id", limits, organisation=True)
+    for number, recipient in enumerate(notification.recipients, start=1):
+        yield from _check_identifier(recipient, f"Header/Recipient[{number}]", limits, organisation=False)
+    yield from _at_most(_LONGEST_NAME, notification.sender.name, "Header/Sender/Name")
+    yield from _at_most(_LONGEST_REFERENCE, notification.reference, "Header/Reference")
+    yield from _check_size(notification.message, "Message", limits.max_bytes)
+    yield from _check_header(notification.message, "Message/Header")
+    if notification.email is not None:
+        yield from _check_email(notification.email)
+    if notification.sms is not None:
+        yield from _check_sms(notification.sms)
+    yield from _check_body(notification.message.content_type, notification.message.body, "Message/Body")
+
+
+def check_forwarding(forwarding: Forwarding, limits: Limits) -> None:
+    """Check every rule for what a recipient adds to a delivery that it forwards.
+
+    Args:
+        forwarding: as read from the element.
+        limits: this installation's settings.
+
+    Raises:
+        Refused: ``BAD_IDENTIFIER``, ``TEXT_TOO_LONG``, ``MESSAGE_TOO_LARGE``, ``CONTENT_TYPE``, ``BODY_NOT_UTF8``,
+            ``ACTIVE_CONTENT`` or ``HTML_TOO_COMPLEX``.
+    """
+    for refused in _broken_forwarding_rules(forwarding, limits):
+        raise refused
+
+
+def _broken_forwarding_rules(forwarding: Forwarding, limits: Limits) -> Iterator[Refused]:
+    yield from _check_identifier(forwarding.sender.id, "Header/Sender/Id", limits, organisation=False)
+    for number, recipient in enumerate(forwarding.recipients, start=1):
+        yield from _check_identifier(recipient, f"Header/Recipient[{number}]", limits, organisation=False)
+    yield from _at_most(_LONGEST_NAME, forwarding.sender.name, "Header/Sender/Name")
+    yield from _at_most(_LONGEST_REFERENCE, forwarding.reference, "Header/Reference")
+    yield from _at_most(_LONGEST_SUBJECT, forwarding.subject, "Message/Subject")
+    if len(forwarding.body) > limits.max_bytes:
+        yield Refused(Refusal.MESSAGE_TOO_LARGE, "Message")
+    yield from _check_body(forwarding.content_type, forwarding.body, "Message/Body")
+
+
+def _check_email(email: Email) -> Iterator[Refused]:
+    if _EMAIL_ADDRESS.fullmatch(email.sender) is None:
+        yield Refused(Refusal.RULE_BROKEN, "EmailMessage/header/From")
+    yield from _at_most(_LONGEST_EMAIL_SUBJECT, email.subject, "EmailMessage/header/Subject")
+    # A line break in what becomes a header of an e-mail would begin a header of the sender's choice.
+    yield from _one_line(email.sender, "EmailMessage/header/From")
+    yield from _one_line(email.subject, "EmailMessage/header/Subject")
+
+
+def _check_sms(sms: Sms) -> Iterator[Refused]:
+    yield from _at_most(_LONGEST_SMS_FROM, sms.sender, "SmsMessage/header/From")
+    yield from _at_most(_LONGEST_SMS_TEXT, sms.text, "SmsMessage/text")
+    yield from _one_line(sms.sender, "SmsMessage/header/From")
+
+
+def _one_line(text: str, where: str) -> Iterator[Refused]:
+    if not text.isprintable():
+        yield Refused(Refusal.RULE_BROKEN, where)
 
 
 def _check_identifier(identifier: str, where: str, limits: Limits, *, organisation: bool) -> Iterator[Refused]:
@@ -157,13 +246,13 @@ def _check_matter(matter: OfficialMatter, where: str) -> Iterator[Refused]:
     yield from _one_of(_MATTER_STATUSES, matter.matter_status, f"{where}/MatterStatus")
 
 
-def _check_body(message: Message, where: str) -> Iterator[Refused]:
-    kind = media_type(message.content_type)
-    charset = _CHARSET.search(message.content_type)
+def _check_body(content_type: str, body: bytes, where: str) -> Iterator[Refused]:
+    kind = media_type(content_type)
+    charset = _CHARSET.search(content_type)
     if kind not in ("text/plain", "text/html") or (charset and charset.group(1).lower() not in _UTF8_NAMES):
         yield Refused(Refusal.CONTENT_TYPE, f"{where}/ContentType")
     try:
-        text = message.body.decode("utf-8")
+        text = body.decode("utf-8")
     except UnicodeDecodeError:
         yield Refused(Refusal.BODY_NOT_UTF8, f"{where}/Body")
         return

@@ -227,7 +227,15 @@ def test_an_id_of_another_sender_is_unknown(trust: Path) -> None:
     assert one.what == "Request 2: The id was answered to a delivery of another sender."
 
 
-@pytest.mark.parametrize("file", sorted(VECTORS.rglob("*.xml")), ids=lambda file: f"{file.parent.name}-{file.stem}")
+PRODUCERS = ("java", "mono", "php", "pyxmlsec", "xmlcrypto", "xmlsec1")
+"""Of the vectors: what they signed is right, but for the prefixes that they all hashed."""
+
+
+@pytest.mark.parametrize(
+    "file",
+    sorted(file for one in PRODUCERS for file in (VECTORS / one).glob("*.xml")),
+    ids=lambda file: f"{file.parent.name}-{file.stem}",
+)
 def test_what_other_software_signed_with_prefixes_is_told_so_and_holds(file: Path) -> None:
     with listening(VECTORS / "signer-cert.pem", check_digits=False) as server:
         assert answered(server, Call(distribute(file.read_bytes()))).status == 200

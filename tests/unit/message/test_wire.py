@@ -23,7 +23,7 @@ from mm_soap.message import (
     new_message,
     read_delivery,
 )
-from mm_soap.message.wire import decode_base64
+from mm_soap.message.elements import decode_base64
 from mm_soap.xml import DSIG, MESSAGE_V1, MESSAGE_V3, OFFICIAL_MATTER_V3, SENDER, parse_untrusted
 from tests.unit.message import samples
 from tests.unit.message.strategies import deliveries

@@ -8,7 +8,6 @@ from typing import Final
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from mm_soap.conformance.class_one import NOTIFICATION
 from mm_soap.conformance.sender.model import Request, Sheet
 from mm_soap.dispatcher.model import Status
 from mm_soap.dispatcher.wire import distribute_secure_response, status_response
@@ -17,7 +16,7 @@ from mm_soap.service_supplier.model import DeliveryOutcome
 from mm_soap.service_supplier.wire import delivery_answer
 from mm_soap.soap.envelope import fault, wrap
 from mm_soap.soap.request import HttpError
-from mm_soap.xml import SERVICE_V3
+from mm_soap.xml import NOTIFICATION_V3, SERVICE_V3
 
 _XML: Final = "text/xml; charset=utf-8"
 
@@ -50,7 +49,7 @@ def distributed(operation: str, distribution_id: str) -> Reply:
     if operation == "distributeSecure":
         return Reply(200, wrap(distribute_secure_response(distribution_id)))
     answer = (
-        f'<distributeResponse xmlns="{NOTIFICATION}"><return>{escape(distribution_id)}</return></distributeResponse>'
+        f'<distributeResponse xmlns="{NOTIFICATION_V3}"><return>{escape(distribution_id)}</return></distributeResponse>'
     )
     return Reply(200, wrap(answer.encode()))
 
@@ -60,8 +59,10 @@ def delivered(operation: str, trans_id: str, recipients: Iterable[tuple[str, boo
     if operation != "notify":
         answer = delivery_answer(DeliveryOutcome(trans_id, tuple(recipients)))
         return Reply(200, wrap(answer.replace(b"deliverSecureResponse", f"{operation}Response".encode())))
-    rows = "".join(f'<Status xmlns="{NOTIFICATION}">{_notified(*one)}</Status>' for one in recipients)
-    start = f'<notifyResponse xmlns="{SERVICE_V3}"><return><TransId xmlns="{NOTIFICATION}">{escape(trans_id)}</TransId>'
+    rows = "".join(f'<Status xmlns="{NOTIFICATION_V3}">{_notified(*one)}</Status>' for one in recipients)
+    start = (
+        f'<notifyResponse xmlns="{SERVICE_V3}"><return><TransId xmlns="{NOTIFICATION_V3}">{escape(trans_id)}</TransId>'
+    )
     return Reply(200, wrap(f"{start}{rows}</return></notifyResponse>".encode()))
 
 
@@ -77,7 +78,7 @@ def status(operation_of: str, recipients: Iterable[tuple[str, bool]]) -> Reply:
         return Reply(200, wrap(status_response(rows)))
     told = "".join(f"<return>{_notified(*one)}</return>" for one in recipients)
     name = "checkDistributionStatusResponse"
-    return Reply(200, wrap(f'<{name} xmlns="{NOTIFICATION}">{told}</{name}>'.encode()))
+    return Reply(200, wrap(f'<{name} xmlns="{NOTIFICATION_V3}">{told}</{name}>'.encode()))
 
 
 def _notified(recipient: str, there: bool) -> str:

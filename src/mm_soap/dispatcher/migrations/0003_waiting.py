@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "dispatcher0002"
-down_revision = "dispatcher0001"
+revision = "dispatcher0003"
+down_revision = "dispatcher0002"
 branch_labels = None
 depends_on = None
 
