@@ -17,6 +17,7 @@ from mm_soap.config_channels import (
     PrintSettings,
     SmsSettings,
 )
+from mm_soap.config_mailboxes import BlobSettings, RetentionSettings
 from mm_soap.config_policy import DispatcherRules
 from mm_soap.config_types import Database, File, OptionalFile, Organisation, Table, Url, UrlPath
 
@@ -174,6 +175,8 @@ class OperatorSettings(Table):
     ask_again: bool = Field(default=False, description=_ASK_AGAIN)
     email: OperatorEmailSettings | None = None
     sms: OperatorSmsSettings | None = None
+    blobs: BlobSettings = Field(default_factory=BlobSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
 
 
 class SenderSettings(Table):
