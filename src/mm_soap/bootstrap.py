@@ -6,17 +6,16 @@ alone: though several may run in one process, what they say to each other goes o
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
-from lxml import etree
 from sqlalchemy import Connection, Engine, text
 
 from mm_soap.bootstrap_sources import company_register, population_register
+from mm_soap.bootstrap_transport import Operators, identify_by, register_client
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, Settings
 from mm_soap.contract import ports, wsdl
@@ -48,7 +47,7 @@ from mm_soap.refusals import keep_refusals
 from mm_soap.register_client import RegisterClient
 from mm_soap.service_supplier import PRECHECKS as SERVICE_PRECHECKS
 from mm_soap.service_supplier import MailboxService, service_handlers
-from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, SoapClient, Wsgi, soap_application
+from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, Wsgi, soap_application
 from mm_soap.soap.model import Shorten
 from mm_soap.storage import forget_evidence, migrate, open_database, reading
 from mm_soap.user_signatures import UserSignatureVerifier
@@ -120,7 +119,7 @@ def build_parties(
 def mailbox_services(settings: Settings, clock: Clock = system_clock) -> list[MailboxService]:
     """Return the use cases of each operator in the settings, for commands that look into mailboxes."""
     return [
-        _mailbox_service(settings, operator, _register_client(settings, operator, clock), clock)
+        _mailbox_service(settings, operator, _asking(settings, operator, clock), clock)
         for operator in settings.operator
     ]
 
@@ -173,9 +172,9 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
 def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, clock: Clock) -> Party:
     database = _database(own.database, "dispatcher")
     identity = _identity(own)
-    register = _register_client(settings, own, clock)
+    register = _asking(settings, own, clock)
     retry = RetryPolicy(own.retry_first, own.retry_longest, own.give_up_after)
-    operators = _Operators(own.call_timeout, own.calls_per_operator)
+    operators = Operators(settings, own, own.call_timeout, own.calls_per_operator)
     engine = EmbeddedEngine(
         database,
         Addressing(database, register, identity, retry, clock),
@@ -202,7 +201,7 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
 
 def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock: Clock) -> Party:
     _identity(own)  # an operator signs nothing yet; a wrong certificate is told at the start all the same
-    register = _register_client(settings, own, clock)
+    register = _asking(settings, own, clock)
     service = _mailbox_service(settings, own, register, clock)
     trust = _trust(settings, clock)
 
@@ -242,35 +241,14 @@ def _port(
         prechecks=prechecks,
         metrics=metrics,
         shorten=shorten,
+        identify=identify_by(settings, system_clock),
     )
     return {prefix + port.path: application}
 
 
-class _Operators:
-    """A client for each operator's address; addresses come from the register."""
-
-    def __init__(self, timeout: float, pool: int) -> None:
-        self._timeout = timeout
-        self._pool = pool
-        self._lock = threading.Lock()
-        self._clients: dict[str, SoapClient] = {}
-
-    def call(self, address: str, body: bytes, *, expected: str) -> etree._Element:
-        with self._lock:
-            client = self._clients.get(address)
-            if client is None:
-                client = self._clients[address] = SoapClient(address, timeout=self._timeout, pool=self._pool)
-        return client.call(body, expected=expected)
-
-
-def _register_client(settings: Settings, own: DispatcherSettings | OperatorSettings, clock: Clock) -> RegisterClient:
-    base = settings.register_url(own)
-    return RegisterClient(
-        SoapClient(base + ports()["recipient"].path, timeout=own.call_timeout),
-        SoapClient(base + ports()["authority"].path, timeout=own.call_timeout),
-        max_age=timedelta(seconds=own.party_cache),
-        clock=clock,
-    )
+def _asking(settings: Settings, own: DispatcherSettings | OperatorSettings, clock: Clock) -> RegisterClient:
+    max_age = timedelta(seconds=own.party_cache)
+    return register_client(settings, own, clock, timeout=own.call_timeout, max_age=max_age)
 
 
 def _trust(settings: Settings, clock: Clock) -> Trust:

@@ -26,19 +26,25 @@ def check_production(settings: Settings) -> None:
             )
     if settings.tls:
         _check_anchors("tls.client_anchors", settings.tls.client_anchors)
+        _check_anchors("tls.server_anchors", settings.tls.server_anchors)
     for key, file in _private_keys(settings):
         _check_private(key, file)
 
 
 def _check_transport(settings: Settings) -> None:
     if settings.tls is None:
-        raise ConfigurationError("The production profile needs a table [tls] with certificate, key and client_anchors.")
+        raise ConfigurationError(
+            "The production profile needs a table [tls] with client_anchors, and certificate and key, or proxies."
+        )
     if not settings.tls.client_anchors:
         raise ConfigurationError("Set tls.client_anchors: in production, a caller is known by its client certificate.")
+    if settings.tls.proxies and not settings.public_url:
+        raise ConfigurationError("Set public_url: behind a proxy, only you know by which address others reach it.")
     urls = [("public_url", settings.base_url)]
     if settings.dispatcher:
         urls.append(("dispatcher.register_url", settings.register_url(settings.dispatcher)))
     urls += [("operator.register_url", settings.register_url(operator)) for operator in settings.operator]
+    urls += [("sender.register_url", settings.register_url(sender)) for sender in settings.sender]
     urls += [("sender.dispatcher_url", sender.dispatcher_url or settings.base_url) for sender in settings.sender]
     if settings.far and settings.far.companies and settings.far.companies.url:
         urls.append(("far.companies.url", settings.far.companies.url))
@@ -54,8 +60,8 @@ def _check_anchors(key: str, files: Iterable[Path]) -> None:
 
 
 def _private_keys(settings: Settings) -> Iterable[tuple[str, Path]]:
-    if settings.tls:
-        yield "tls.key", settings.tls.key
+    if settings.tls and settings.tls.key:
+        yield "tls.key", Path(settings.tls.key)
     if settings.dispatcher:
         yield "dispatcher.key", settings.dispatcher.key
     for operator in settings.operator:

@@ -51,13 +51,36 @@ class RulesSettings(_Table):
 
 
 class TlsSettings(_Table):
-    """[tls]: how this server identifies itself, and whom it lets in."""
+    """[tls]: how this server identifies itself, whom it lets in, and whom it believes when it calls."""
 
-    certificate: File = Field(description="PEM file: the server's certificate, then those of its issuers.")
-    key: File = Field(description="PEM file: the server's private key, readable by its owner alone.")
-    client_anchors: tuple[File, ...] = Field(
-        default=(), description="PEM files: the authorities whose client certificates are let in. Empty asks for none."
+    certificate: OptionalFile = Field(
+        default="",
+        description="PEM file: the server's certificate, then those of its issuers. Empty behind a proxy.",
     )
+    key: OptionalFile = Field(
+        default="", description="PEM file: the server's private key, readable by its owner alone. Empty behind a proxy."
+    )
+    client_anchors: tuple[File, ...] = Field(
+        default=(),
+        description="PEM files: the authorities whose client certificates are let in: those that issue, and the roots.",
+    )
+    server_anchors: tuple[File, ...] = Field(
+        default=(),
+        description="PEM files: the authorities of the servers that are called. Empty for those of the system.",
+    )
+    proxies: tuple[str, ...] = Field(
+        default=(),
+        description="Addresses of the proxies that terminate TLS before this server and hand over the client "
+        "certificate in the header X-Client-Certificate. Nobody else is answered.",
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.certificate) != bool(self.key):
+            raise PydanticCustomError("pair", "must have certificate and key, or neither")
+        if bool(self.certificate) == bool(self.proxies):
+            raise PydanticCustomError("one_way", "must have either certificate and key, or proxies")
+        return self
 
 
 class EvidenceSettings(_Table):
@@ -231,7 +254,8 @@ class Settings(BaseSettings):
             return self.public_url
         # What listens on every address is reached at this one from the same machine.
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
-        return f"{'https' if self.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
+        scheme = "https" if self.tls and self.tls.certificate else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def register_url(self, party: DispatcherSettings | OperatorSettings | SenderSettings) -> str:
         """Return where a party finds the register: the URL before /Recipient/v3 and /Authority."""

@@ -125,7 +125,9 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        """What the ready line shows."""
+        scheme = "https" if "\n[tls]\ncertificate" in self.config.read_text() else "http"
+        return f"{scheme}://127.0.0.1:{self.port}"
 
     @property
     def out(self) -> Path:

@@ -287,7 +287,7 @@ class TestReference:
         assert rows["port"][1:3] == ("integer", "8080")
         assert rows["profile"].type == '"demonstration" or "production"'
         assert rows["trust.anchors"][1:3] == ("list of file", "[]")
-        assert rows["tls.key"][1:3] == ("file", "required")
+        assert rows["sender[].key"][1:3] == ("file", "required")
         assert rows["rules.check_digits"][1:3] == ("true or false", "true")
         assert rows["operator[].path"][1:3] == ("text", '""')
         assert [row.key for row in rows.values() if not row.meaning.endswith(".")] == []

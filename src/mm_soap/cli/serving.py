@@ -9,23 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mm_soap.bootstrap import Party, Work, answers, build_parties
+from mm_soap.bootstrap_transport import tls_files
 from mm_soap.config import Settings, load
 from mm_soap.contract import published
 from mm_soap.errors import ConfigurationError
 from mm_soap.far import Register
 from mm_soap.seeding import register_operators
-from mm_soap.soap import Metrics, ServerSettings, Wsgi, compose
+from mm_soap.soap import Metrics, ServerSettings, Wsgi, compose, from_proxies
 from mm_soap.soap import serve as serve_application
 
 
 def serve(config: Path, only: Sequence[str]) -> None:
     """Serve the parties of the settings until a signal stops it."""
     settings = load(config)
-    if settings.profile == "production":
-        # Better not to start than to answer over plain HTTP what was meant for TLS.
-        raise ConfigurationError(
-            'This release does not terminate TLS yet and serves demonstrations alone: set profile = "demonstration".'
-        )
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # Built once before the workers start, so that what is wrong with the settings is said in one sentence.
@@ -36,7 +32,16 @@ def serve(config: Path, only: Sequence[str]) -> None:
         party.database.dispose()  # a connection must not be shared with the workers that are forked
     _check_port(settings)
     worker = _Worker(settings, list(parties))
-    server = ServerSettings(settings.host, settings.port, settings.base_url, settings.threads, settings.workers)
+    server = ServerSettings(
+        settings.host,
+        settings.port,
+        settings.base_url,
+        settings.threads,
+        settings.workers,
+        tls=tls_files(settings),
+    )
+    if server.tls is not None:
+        server.tls.context()  # what is wrong with its files is said here, in one sentence
     serve_application(worker.application, server, start=worker.start, settle=worker.settle, stop=worker.stop)
 
 
@@ -70,7 +75,9 @@ class _Worker:
         for party in self._parties:
             applications |= party.applications
             files |= published(self._settings.base_url, party.prefix)
-        return compose(applications, files, self._ready, metrics)
+        application = compose(applications, files, self._ready, metrics)
+        tls = self._settings.tls
+        return from_proxies(application, tls.proxies) if tls and tls.proxies else application
 
     def start(self) -> None:
         """Start the work in the background."""

@@ -67,14 +67,22 @@ class MessageService:
         delivery = read_delivery(verified.root)
         check_delivery(delivery, self.limits)
         self._authorise(delivery, verified)
+        self._check_caller(origin.caller, delivery.sender.id)
         return self._store(delivery, verified, origin)
 
-    def check_distribution_status(self, sender: str, distribution_id: str) -> list[Status]:
+    def check_distribution_status(self, sender: str, distribution_id: str, caller: str | None) -> list[Status]:
         """Tell how far a delivery came.
 
+        Args:
+            sender: whose delivery it is.
+            distribution_id: what was answered when it was accepted.
+            caller: organisation number from the client certificate; None in a demonstration without TLS.
+
         Raises:
-            Refused: ``NOT_FOUND`` for an id that this sender does not have, ``NOT_FINISHED`` before it is unpacked.
+            Refused: ``NOT_AUTHORISED`` for a caller that may not act for the sender, ``NOT_FOUND`` for an id that this
+                sender does not have, ``NOT_FINISHED`` before it is unpacked.
         """
+        self._check_caller(caller, sender)
         with reading(self.database) as connection:
             found = store.state_of(connection, sender, distribution_id)
         if found is None:
@@ -92,6 +100,10 @@ class MessageService:
             raise Refused(Refusal.SIGNER_NOT_LISTED)
         if not self.directory.may_dispatch(self.organisation, sender):
             raise Refused(Refusal.DISPATCHER_NOT_LISTED)
+
+    def _check_caller(self, caller: str | None, sender: str) -> None:
+        if caller not in (None, sender) and not self.directory.may_dispatch(caller, sender):
+            raise Refused(Refusal.NOT_AUTHORISED, "neither the sender nor a dispatcher listed for it")
 
     def _store(self, delivery: SecureDelivery, verified: VerifiedDelivery, origin: Origin) -> str:
         now = self.clock()

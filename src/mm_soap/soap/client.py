@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import ssl
 from typing import Final
 
 import urllib3
@@ -13,6 +13,7 @@ from mm_soap.errors import Refused, RemoteFault, TransportError
 from mm_soap.soap._spyne import silence_libraries
 from mm_soap.soap.envelope import payload_of, wrap
 from mm_soap.soap.request import check_markup
+from mm_soap.soap.tls import client_context
 from mm_soap.xml import SOAP_ENVELOPE, parse_untrusted
 
 _HEADERS: Final = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""', "Accept": "text/xml"}
@@ -33,9 +34,7 @@ class SoapClient:
         timeout: in seconds, for each wait for bytes of the answer.
         connect_timeout: in seconds, for the connection; ``timeout`` if that is shorter.
         pool: how many connections are kept.
-        ca: a file with the certificates to trust for TLS; the system's without it.
-        cert: the client certificate's file.
-        key: its key's file.
+        tls: what an https address is spoken to by, from `client_context`; the system's authorities without it.
     """
 
     def __init__(
@@ -45,25 +44,17 @@ class SoapClient:
         timeout: float,
         connect_timeout: float = 5.0,
         pool: int = 8,
-        ca: Path | None = None,
-        cert: Path | None = None,
-        key: Path | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         silence_libraries()
         self.url = url
-        files = {"ca_certs": ca, "cert_file": cert, "key_file": key}
-        tls = {name: str(file) for name, file in files.items() if file} if url.startswith("https:") else {}
         self._timeout = urllib3.Timeout(connect=min(connect_timeout, timeout), read=timeout)
         address = urllib3.util.parse_url(url)
         self._target = address.request_uri
         self._host = f"{address.scheme}://{address.host}" + (f":{address.port}" if address.port else "")
         # The pool of one host, not the manager of all: that would take the address apart again at every call.
-        self._pool = urllib3.connection_from_url(
-            url,
-            maxsize=pool,
-            block=False,
-            **tls,
-        )
+        options = {"ssl_context": tls or client_context(None, None, ())} if address.scheme == "https" else {}
+        self._pool = urllib3.connection_from_url(url, maxsize=pool, block=False, **options)
 
     def call(self, body: bytes | etree._Element, *, expected: str) -> etree._Element:
         """Send one request and return the element in the answer's Body, which follows the schema.

@@ -23,6 +23,7 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 from mm_soap.contract import prepare
 from mm_soap.errors import MmSoapError
 from mm_soap.soap.model import StartResponse, Wsgi
+from mm_soap.soap.tls import TlsFiles
 
 _log = logging.getLogger(__name__)
 _ARRIVAL_SECONDS: Final = 60.0
@@ -37,7 +38,7 @@ class ServerSettings:
     ``host`` and ``port`` are where it listens; port 0 takes a free one. ``url`` is what the ready line shows, by
     default the address. ``graceful_seconds`` is how long calls under way may take after SIGTERM;
     ``keepalive_seconds`` how long an idle connection is kept; ``arrival_seconds`` how long a request may take to
-    arrive, headers and body.
+    arrive, headers and body. ``tls`` is what it is known by; None for plain HTTP.
     """
 
     host: str = "127.0.0.1"
@@ -48,6 +49,7 @@ class ServerSettings:
     graceful_seconds: int = 30
     keepalive_seconds: int = 75
     arrival_seconds: float = _ARRIVAL_SECONDS
+    tls: TlsFiles | None = None
 
 
 def serve(
@@ -93,7 +95,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         settings = self.settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        chosen = {
+        chosen: dict[str, Any] = {
             "bind": f"{host}:{settings.port}",
             "workers": settings.workers,
             "worker_class": ArrivalWorker,
@@ -108,6 +110,16 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "post_worker_init": self.worker_ready,
             "worker_exit": self.worker_exit,
         }
+        if settings.tls is not None:
+            context = settings.tls.context()
+            chosen |= {
+                "certfile": str(settings.tls.certificate),
+                "keyfile": str(settings.tls.key),
+                # By itself gunicorn reads all files anew for each connection.
+                "ssl_context": lambda config, make: context,
+                # The handshake comes after the connection has its deadline: one that breaks off would hold a thread.
+                "do_handshake_on_connect": False,
+            }
         for name, value in chosen.items():
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
@@ -130,7 +142,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         if worker.age == 1:
             # The socket listens since before the fork, so a call that is made on this line waits in its queue at most
             # until the worker's loop begins.
-            threading.Thread(target=self.tell_ready, args=(_address(worker.sockets[0]),), daemon=True).start()
+            scheme = "https" if self.settings.tls else "http"
+            address = _address(scheme, worker.sockets[0])
+            threading.Thread(target=self.tell_ready, args=(address,), daemon=True).start()
 
     def tell_ready(self, address: str) -> None:
         if self.settle is not None:
@@ -142,9 +156,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             self.stop()
 
 
-def _address(listener: Any) -> str:
+def _address(scheme: str, listener: Any) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 _PAGES: Final = {
@@ -209,6 +223,8 @@ class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
                 return False
             self.lingering += 1
         try:
+            if isinstance(conn.sock, ssl.SSLSocket) and conn.sock.pending():
+                return True
             waiting = select.poll()
             waiting.register(conn.sock, select.POLLIN)
             return bool(waiting.poll(_LINGER_MS))
@@ -228,8 +244,10 @@ class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer what cannot be read as a request; gunicorn's own page, and its log, would repeat what was sent."""
+        if isinstance(exc, ssl.SSLError):
+            return  # no handshake, so nothing that an answer could be read by
         code, reason = _PAGES.get(type(exc).__name__, (400, "Bad Request"))
-        if not isinstance(exc, (ParseException, ssl.SSLError)):
+        if not isinstance(exc, ParseException):
             code, reason = 500, "Internal Server Error"
             _log.error("unexpected in the server: %s", type(exc).__name__)
         with suppress(OSError):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from mm_soap.clock import Clock
 from mm_soap.pki import TEST_CA_MARK, Identity, TrustStore
@@ -159,6 +161,31 @@ class TestPki:
             self._good[number] = identity
         return identity
 
+    def write_server(self, directory: Path, names: Sequence[str]) -> None:
+        """Write server.pem and server.key: the identity of a server that is reached by these names.
+
+        Args:
+            directory: made if it is not there.
+            names: host names, and addresses such as ``127.0.0.1``.
+
+        Raises:
+            OSError: the files cannot be written.
+        """
+        key = self._key("server")
+        begin, end = self._dates(_LEAF_LASTS)
+        subject = distinguished_name(("SE", "mm-soap", names[0]))
+        issuer = self.issuing
+        extensions: list[tuple[x509.ExtensionType, bool]] = [
+            (SIGNING, True),
+            (x509.BasicConstraints(ca=False, path_length=None), True),
+            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+            (x509.SubjectAlternativeName([_general_name(name) for name in names]), False),
+        ]
+        certificate = sign(subject, key.public_key(), issuer.certificate.subject, issuer.key, begin, end, extensions)
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "server.pem").write_bytes(pem([certificate, issuer.certificate]))
+        write_key(directory / "server.key", key)
+
     def elliptic(self, number: str, name: str) -> x509.Certificate:
         """Return a certificate, right but for its key, which is not RSA."""
         begin, end = self._dates(_LEAF_LASTS)
@@ -201,3 +228,10 @@ class TestPki:
         if not_yet_valid:
             return now + day, now + lasts
         return now - day, now + lasts
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)

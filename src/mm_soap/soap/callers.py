@@ -1,0 +1,84 @@
+"""Who calls: by the client certificate of the connection, or as a trusted proxy tells it."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Collection
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from mm_soap.errors import Refusal, Refused
+from mm_soap.soap.model import Caller, StartResponse, Wsgi
+from mm_soap.soap.request import HttpError
+
+Identify = Callable[[dict[str, Any]], Caller]
+"""Tells from the WSGI environment who calls. May raise `Refused`, which becomes a fault."""
+
+CERTIFICATE_HEADER: Final = "X-Client-Certificate"
+"""The header in which a proxy hands over the client certificate: PEM, percent-encoded, as nginx writes
+``$ssl_client_escaped_cert``."""
+
+_VARIABLE: Final = "HTTP_X_CLIENT_CERTIFICATE"
+_LONGEST_HEADER: Final = 30_000
+
+
+def anonymous(environ: dict[str, Any]) -> Caller:
+    """Know the address alone: for a demonstration without TLS."""
+    return Caller(None, address_of(environ))
+
+
+def address_of(environ: dict[str, Any]) -> str:
+    """Return the address that the connection comes from."""
+    return str(environ.get("REMOTE_ADDR") or "")
+
+
+def by_connection(organisation_of: Callable[[bytes], str]) -> Identify:
+    """Go by the certificate that the caller proved to have when this connection was made.
+
+    Args:
+        organisation_of: tells the organisation of a certificate in DER, or raises `Refused`.
+    """
+
+    def identify(environ: dict[str, Any]) -> Caller:
+        connection = environ.get("gunicorn.socket")
+        der = connection.getpeercert(binary_form=True) if isinstance(connection, ssl.SSLSocket) else None
+        if not der:
+            raise Refused(Refusal.NOT_AUTHORISED, "no client certificate")
+        return Caller(organisation_of(der), address_of(environ))
+
+    return identify
+
+
+def by_proxy(organisation_of: Callable[[bytes], str]) -> Identify:
+    """Go by the certificate that a proxy hands over; whoever is no trusted proxy was turned away by `from_proxies`.
+
+    Args:
+        organisation_of: tells the organisation of a certificate in DER, or raises `Refused`.
+    """
+
+    def identify(environ: dict[str, Any]) -> Caller:
+        header = str(environ.get(_VARIABLE) or "")
+        if not header:
+            raise Refused(Refusal.NOT_AUTHORISED, "no client certificate")
+        return Caller(organisation_of(_der(header)), address_of(environ))
+
+    return identify
+
+
+def _der(header: str) -> bytes:
+    try:
+        pem = unquote_to_bytes(header[:_LONGEST_HEADER]).decode("ascii")
+        return ssl.PEM_cert_to_DER_cert(pem.replace("\r\n", "\n"))
+    except ValueError:
+        raise Refused(Refusal.CERTIFICATE_UNREADABLE) from None
+
+
+def from_proxies(application: Wsgi, proxies: Collection[str]) -> Wsgi:
+    """Return an application that answers these addresses alone: nobody else may say whose the certificate is."""
+
+    def guarded(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+        if address_of(environ) not in proxies:
+            return HttpError(403, "Call through the proxy.").answer(start_response)
+        return application(environ, start_response)
+
+    return guarded
