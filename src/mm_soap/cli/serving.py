@@ -39,6 +39,7 @@ def serve(config: Path, only: Sequence[str]) -> None:
         settings.threads,
         settings.workers,
         tls=tls_files(settings),
+        body_limit=settings.body_limit,
     )
     if server.tls is not None:
         server.tls.context()  # what is wrong with its files is said here, in one sentence

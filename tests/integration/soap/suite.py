@@ -67,7 +67,7 @@ def main() -> None:
     logging.basicConfig(level=logging.DEBUG, filename=log, format="%(name)s %(levelname)s %(message)s")
     for name in ("spyne", "spyne.protocol", "signxml"):
         logging.getLogger(name).setLevel(logging.DEBUG)
-    settings = ServerSettings(port=port, threads=4, graceful_seconds=5, arrival_seconds=2.0)
+    settings = ServerSettings(port=port, threads=4, graceful_seconds=5, arrival_seconds=2.0, body_limit=BODY_LIMIT)
     note = log.with_suffix(".hooks")
 
     def hook(word: str) -> None:
