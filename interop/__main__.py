@@ -12,11 +12,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from interop.captures import all_captures
 from interop.matrix import Row, write
 from interop.packages import NotInstalled, install, missing
-from interop.stacks import CLIENTS, BadStack, Stack, read_all
-from interop.steps import STEPS, Trial
-from interop.suite import NoSuite, Suite, serving
+from interop.sending import NotInTime
+from interop.stacks import CLIENTS, STEPS, BadStack, Stack, read_all
+from interop.steps import Done, Trial
+from interop.suite import NoSuite, serving
 
 _PAGE = CLIENTS.parent / "docs" / "interop.md"
 
@@ -36,8 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"These Debian packages are missing: {' '.join(lacking)}. Install them, or use --install."
             )
         with tempfile.TemporaryDirectory(prefix="mm-soap-interop-") as name, serving(Path(name) / "demo") as suite:
-            rows = [_run(stack, suite, Path(name), console) for stack in stacks]
-    except (BadStack, NotInstalled, NoSuite) as error:
+            rows = _rows([Trial(stack, suite, Path(name) / stack.folder.name) for stack in stacks], console)
+    except (BadStack, NotInstalled, NoSuite, NotInTime) as error:
         console.print(f"[bold red]interop:[/] {error}", soft_wrap=True, markup=True)
         return 2
     console.print(_table(rows))
@@ -53,17 +55,23 @@ def _chosen(stacks: list[Stack], names: Sequence[str]) -> list[Stack]:
     return [stack for stack in stacks if not names or stack.folder.name in names]
 
 
-def _run(stack: Stack, suite: Suite, folder: Path, console: Console) -> Row:
-    trial = Trial(stack, suite, folder / stack.folder.name)
-    done = []
-    for each in trial.run():
-        done.append(each)
-        mark = "[red]no[/]" if each.wrong else "[green]yes[/]"
-        console.print(f"{stack.name:24} {each.step:8} {mark}  {each.seconds:.1f} s")
-        if each.wrong:
-            console.print(each.wrong, markup=False, soft_wrap=True)
-    version = trial.version() if done and not done[0].wrong else "unknown"
-    return Row(stack, version, done)
+def _rows(trials: Sequence[Trial], console: Console) -> list[Row]:
+    """Try all stacks; those that verify and receive get what all of them have sent."""
+    tried = [(trial, [_shown(trial, each, console) for each in trial.run()]) for trial in trials]
+    if any({"verify", "receive"} & set(trial.stack.steps) for trial in trials):
+        captures = all_captures(trials[0].suite)
+        for trial, steps in tried:
+            if not steps[0].wrong:
+                steps += [_shown(trial, each, console) for each in trial.judge(captures)]
+    return [Row(trial.stack, "unknown" if steps[0].wrong else trial.version(), steps) for trial, steps in tried]
+
+
+def _shown(trial: Trial, done: Done, console: Console) -> Done:
+    mark = "[red]no[/]" if done.wrong else "[green]yes[/]"
+    console.print(f"{trial.stack.name:24} {done.step:8} {mark}  {done.seconds:.1f} s")
+    if done.wrong:
+        console.print(done.wrong, markup=False, soft_wrap=True)
+    return done
 
 
 def _table(rows: Sequence[Row]) -> Table:

@@ -13,6 +13,20 @@ CLIENTS = Path(__file__).parents[1] / "clients"
 
 FILE = "interop.toml"
 
+STEPS: Mapping[str, str | None] = {
+    "build": None,
+    "ask": "ask",
+    "fault": "follow",
+    "send": "send",
+    "follow": "send",
+    "verify": "verify",
+    "receive": "receive",
+}
+"""The columns of the matrix, each with the command without which a stack has no such step."""
+
+_CLIENT = {"ask", "follow"}
+_OPERATOR = {"receive"}
+
 
 class BadStack(Exception):
     """An ``interop.toml`` that cannot be used; the text says why."""
@@ -33,12 +47,16 @@ class Stack:
     build: str
     version: str
     commands: Mapping[str, str]
-    """``ask`` and ``follow``, and ``send`` where the stack can sign. Words in braces are filled in."""
+    """The programs that it has. Words in braces are filled in.
+
+    A client has ``ask`` and ``follow``, ``send`` where the stack can sign, and ``verify`` where it can verify. A
+    mailbox operator has ``receive``.
+    """
 
     @property
-    def sends(self) -> bool:
-        """Whether it signs and sends."""
-        return "send" in self.commands
+    def steps(self) -> Sequence[str]:
+        """The columns of the matrix that it has."""
+        return [step for step, command in STEPS.items() if command is None or command in self.commands]
 
 
 def words(command: str, values: Mapping[str, str | Sequence[str]]) -> list[str]:
@@ -81,8 +99,8 @@ def read(folder: Path) -> Stack:
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise BadStack(f"{folder / FILE}: {type(error).__name__} {error}") from None
-    if not {"ask", "follow"} <= set(commands) <= {"ask", "send", "follow"}:
-        raise BadStack(f"{folder / FILE}: commands must be ask and follow, and send where the stack can sign")
+    if not (_CLIENT <= set(commands) <= _CLIENT | {"send", "verify"} or set(commands) == _OPERATOR):
+        raise BadStack(f"{folder / FILE}: commands must be ask and follow, perhaps send and verify; or receive alone")
     return stack
 
 

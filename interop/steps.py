@@ -6,20 +6,23 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from interop.captures import Capture
+from interop.receiving import NotReceived, Receiving
+from interop.sending import NotInTime
 from interop.stacks import Stack, words
 from interop.suite import Suite
-from mm_soap.cli.demo import one_page_pdf
 from mm_soap.demonstration import KOMMUN_A, RECIPIENT, RECIPIENT_AT_TWO, RECIPIENT_PENDING, UNKNOWN
 from mm_soap.errors import Refusal
-
-STEPS = ("build", "ask", "fault", "send", "follow")
-"""The columns of the matrix."""
+from mm_soap.testing.documents import one_page_pdf
 
 _BUILD_SECONDS = 600
 _COMMAND_SECONDS = 120
+_AT_ONCE = 2
 _NO_SUCH_ID = "00000000-0000-4000-8000-000000000000"
 _PDF = one_page_pdf("Beslut", "Interop")
 _ANSWERS = {RECIPIENT: "yes", UNKNOWN: "no", RECIPIENT_PENDING: "no", RECIPIENT_AT_TWO: "yes"}
@@ -54,18 +57,32 @@ class Trial:
     folder: Path
 
     def run(self) -> Iterator[Done]:
-        """Make each step and yield how it ended. After a build that failed nothing else is tried."""
+        """Make each step that needs no other stack, and yield how it ended.
+
+        After a build that failed nothing else is tried.
+        """
         shutil.copytree(self.stack.folder, self.folder)
         yield (built := self._made("build", self._build))
         if built.wrong:
             return
-        yield self._made("ask", self._ask)
-        yield self._made("fault", self._fault)
-        if self.stack.sends:
+        if "ask" in self.stack.steps:
+            yield self._made("ask", self._ask)
+            yield self._made("fault", self._fault)
+        if "send" in self.stack.steps:
             sent: list[str] = []
             yield (done := self._made("send", lambda: sent.append(self._send())))
             if not done.wrong:
                 yield self._made("follow", lambda: self._follow(sent[0]))
+
+    def judge(self, captures: Sequence[Capture]) -> Iterator[Done]:
+        """Make the steps that want what all stacks have sent, and yield how each ended.
+
+        Args:
+            captures: as it was sent, and what can become of it.
+        """
+        for step, action in (("verify", self._verify), ("receive", self._receive)):
+            if step in self.stack.steps:
+                yield self._made(step, partial(action, captures))
 
     def version(self) -> str:
         """Return what the stack says of its version: the last line of what its command prints."""
@@ -78,7 +95,7 @@ class Trial:
         wrong = None
         try:
             action()
-        except _Wrong as error:
+        except (_Wrong, NotReceived, NotInTime) as error:
             wrong = str(error)
         except subprocess.TimeoutExpired as error:
             wrong = f"did not end in {error.timeout:.0f} seconds"
@@ -121,6 +138,36 @@ class Trial:
         if self.suite.attachment(self._subject) != _PDF:
             raise _Wrong("the attachment in the mailbox is not the PDF that was sent")
 
+    def _verify(self, captures: Sequence[Capture]) -> None:
+        distrusted = replace(
+            captures[0], name="unknown-authority", authorities=self.suite.other_authorities, holds=False
+        )
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            list(threads.map(self._verify_one, [*captures, distrusted]))
+
+    def _verify_one(self, capture: Capture) -> None:
+        file = self.folder / f"{capture.name}.xml"
+        file.write_bytes(capture.content)
+        done = self._command("verify", {"file": str(file), "authorities": str(capture.authorities)})
+        right = f"seal {capture.sealer}\nsignature {capture.signer}\n"
+        if capture.holds and (done.returncode or done.stdout != right):
+            raise _Wrong(_told(f"{capture.name}: expected {right.split()}", done))
+        if not capture.holds and (done.returncode != 1 or done.stdout or not done.stderr.startswith("invalid")):
+            raise _Wrong(_told(f"{capture.name}: expected exit status 1, and a line that begins with invalid", done))
+
+    def _receive(self, captures: Sequence[Capture]) -> None:
+        def command(address: str, mailboxes: Path) -> list[str]:
+            values = {
+                "address": address,
+                "authority": self.suite.address("authority"),
+                "mailboxes": str(mailboxes),
+                "folder": str(self.folder / "received"),
+                "authorities": str(self.suite.authorities),
+            }
+            return words(self.stack.commands["receive"], values)
+
+        Receiving(self.suite, self.folder, command).check(captures)
+
     @property
     def _subject(self) -> str:
         return f"Beslut å ä ö & <{self.stack.name}>"
@@ -132,8 +179,8 @@ class Trial:
         self, command: str, more: Mapping[str, str | Sequence[str]], seconds: float
     ) -> subprocess.CompletedProcess[str]:
         values: dict[str, str | Sequence[str]] = {
-            "register": self.suite.register,
-            "message": self.suite.message,
+            "register": self.suite.address("recipient"),
+            **{name: self.suite.address(name) for name in ("message", "service", "authority")},
             "certificate": str(self.suite.certificate),
             "key": str(self.suite.key),
             "sender": KOMMUN_A.number,

@@ -1,4 +1,4 @@
-// Asks who can be reached, signs and sends a message, and follows it.
+// Asks who can be reached, signs and sends a message, follows it, and verifies a sealed one.
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -16,6 +16,7 @@
 #include "signer.h"
 #include "soapMessageBinding_v3Proxy.h"
 #include "soapRecipientBinding_v3Proxy.h"
+#include "verification.h"
 
 // The table of namespaces; both proxies have the same one.
 #include "MessageBinding_v3.nsmap"
@@ -36,7 +37,8 @@ const auto BETWEEN_QUESTIONS = 1s;
 const char USAGE[] =
     "usage: mm-client ask REGISTER SENDER RECIPIENT...\n"
     "       mm-client send MESSAGE CERTIFICATE KEY RECIPIENT SUBJECT TEXT PDF\n"
-    "       mm-client follow MESSAGE SENDER ID\n";
+    "       mm-client follow MESSAGE SENDER ID\n"
+    "       mm-client verify FILE CERTIFICATE...\n";
 
 // The service refused. Below 5000 the same call may be repeated later; from 5000 on, change something first.
 class ApplicationFault : public std::runtime_error {
@@ -168,6 +170,12 @@ void follow(const char* address, const std::string& sender, const std::string& i
     std::cout << last << '\n';
 }
 
+void verify(const std::string& path, const std::vector<std::string>& authorities) {
+    XmlSecurity xml_security;
+    Sealed sealed = verify_sealed(read(path), authorities);
+    std::cout << "seal " << sealed.sealer << "\nsignature " << sealed.signer << '\n';
+}
+
 std::string one_line(std::string text) {
     text.erase(text.find_last_not_of("\n") + 1);
     std::replace(text.begin(), text.end(), '\n', ' ');
@@ -185,12 +193,17 @@ int main(int count, char* arguments[]) {
             send(arguments + 2);
         } else if (command == "follow" && count == 5) {
             follow(arguments[2], arguments[3], arguments[4]);
+        } else if (command == "verify" && count >= 4) {
+            verify(arguments[2], {arguments + 3, arguments + count});
         } else {
             std::cerr << USAGE;
             return 2;
         }
     } catch (const ApplicationFault& fault) {
         std::cerr << one_line(fault.what()) << '\n';
+        return 1;
+    } catch (const InvalidSignature& error) {
+        std::cerr << "invalid " << one_line(error.what()) << '\n';
         return 1;
     } catch (const std::exception& error) {
         std::cerr << one_line(error.what()) << '\n';

@@ -35,7 +35,7 @@ namespace MinaMeddelanden
             XmlElement delivery = Add(root, MessageV3, "Delivery");
             XmlElement header = Add(delivery, MessageV3, "Header");
             XmlElement sender = Add(header, MessageV2, "Sender");
-            Add(sender, Sender, "Id", signer.Organisation);
+            Add(sender, Sender, "Id", signer.OrganisationNumber);
             Add(sender, Sender, "Name", signer.Name);
             Add(header, MessageV2, "Recipient", recipient);
 

@@ -10,13 +10,14 @@ using MinaMeddelanden.RecipientV3;
 
 namespace MinaMeddelanden
 {
-    /// <summary>Asks who can be reached, signs and sends a message, and follows it.</summary>
+    /// <summary>Asks who can be reached, signs and sends a message, follows it, and verifies a sealed one.</summary>
     public static class MmClient
     {
         private const int CallTimeout = 60 * 1000;
         private const string Usage = "usage: mm-client ask REGISTER SENDER RECIPIENT...\n"
             + "       mm-client send MESSAGE CERTIFICATE KEY RECIPIENT SUBJECT TEXT PDF\n"
-            + "       mm-client follow MESSAGE SENDER ID";
+            + "       mm-client follow MESSAGE SENDER ID\n"
+            + "       mm-client verify FILE CERTIFICATE...";
 
         private static readonly TimeSpan LongestFollow = TimeSpan.FromMinutes(1);
         private static readonly TimeSpan BetweenQuestions = TimeSpan.FromSeconds(1);
@@ -31,6 +32,11 @@ namespace MinaMeddelanden
             try
             {
                 return Run(arguments);
+            }
+            catch (InvalidSignature error)
+            {
+                Console.Error.WriteLine("invalid " + error.Message);
+                return 1;
             }
             catch (Exception error)
             {
@@ -57,6 +63,12 @@ namespace MinaMeddelanden
             else if (command == "follow" && arguments.Length == 4)
             {
                 Console.WriteLine(Follow(Connect(arguments[1]), arguments[2], arguments[3]));
+            }
+            else if (command == "verify" && arguments.Length >= 3)
+            {
+                VerifiedDocument[] verified = new Verification(arguments.Skip(2)).VerifySealed(arguments[1]);
+                Console.WriteLine("seal " + verified[0].Signer);
+                Console.WriteLine("signature " + verified[1].Signer);
             }
             else
             {

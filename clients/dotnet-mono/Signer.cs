@@ -9,17 +9,14 @@ namespace MinaMeddelanden
     /// <summary>The certificate and key of the organisation that sends.</summary>
     public sealed class Signer
     {
-        private const string OrganisationName = "2.5.4.10";
-        private const string SerialNumber = "2.5.4.5";
-
         public X509Certificate2 Certificate { get; }
 
         public RSA Key { get; }
 
         /// <summary>The organisation number: 12 digits that begin with 16.</summary>
-        public string Organisation => Subject(SerialNumber);
+        public string OrganisationNumber => Organisation.Number(Certificate);
 
-        public string Name => Subject(OrganisationName);
+        public string Name => Organisation.Name(Certificate);
 
         private Signer(X509Certificate2 certificate, RSA key)
         {
@@ -89,25 +86,6 @@ namespace MinaMeddelanden
         private static byte[] Padded(byte[] number, int length)
         {
             return new byte[Math.Max(0, length - number.Length)].Concat(number).ToArray();
-        }
-
-        // The printed subject cannot be split safely: relative names may have several values, and values hold commas.
-        private string Subject(string oid)
-        {
-            DerReader name = new DerReader(Certificate.SubjectName.RawData).Enter(DerReader.Sequence);
-            while (!name.AtEnd)
-            {
-                DerReader relativeName = name.Enter(DerReader.Set);
-                while (!relativeName.AtEnd)
-                {
-                    DerReader attribute = relativeName.Enter(DerReader.Sequence);
-                    if (attribute.ReadObjectIdentifier() == oid)
-                    {
-                        return attribute.ReadString();
-                    }
-                }
-            }
-            throw new CryptographicException("the subject of the certificate has no " + new Oid(oid).FriendlyName);
         }
     }
 }

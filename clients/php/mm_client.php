@@ -1,18 +1,20 @@
 <?php
 
 /**
- * Asks the register, sends a signed message, follows a delivery.
+ * Asks the register, sends a signed message, follows a delivery, verifies one.
  *
  *     php mm_client.php ask REGISTER SENDER RECIPIENT...
  *     php mm_client.php send MESSAGE CERTIFICATE KEY RECIPIENT SUBJECT TEXT PDF
  *     php mm_client.php follow MESSAGE SENDER ID
+ *     php mm_client.php verify FILE CERTIFICATE...
  *
- * Exit status: 0 it was answered, 1 the service answered with a fault, 2 anything else.
+ * Exit status: 0 all is well, 1 the service answered with a fault or a signature is invalid, 2 anything else.
  */
 
 declare(strict_types=1);
 
 require_once __DIR__ . '/MinaMeddelanden.php';
+require_once __DIR__ . '/Verification.php';
 
 const FOLLOW_SECONDS = 60;
 
@@ -55,6 +57,12 @@ function follow(string $message, string $sender, string $id): void
     echo followDelivery(service($message), $sender, $id, FOLLOW_SECONDS), "\n";
 }
 
+function verify(string $file, string ...$certificates): void
+{
+    $verified = (new Verification($certificates))->sealed(file_get_contents($file));
+    echo "seal {$verified['seal']}\nsignature {$verified['signature']}\n";
+}
+
 /** Ends the program with one line on standard error. */
 function fail(int $status, string $line): never
 {
@@ -68,7 +76,8 @@ try {
         'ask' => ask(...$arguments),
         'send' => send(...$arguments),
         'follow' => follow(...$arguments),
-        default => throw new InvalidArgumentException('the first argument is ask, send or follow'),
+        'verify' => verify(...$arguments),
+        default => throw new InvalidArgumentException('the first argument is ask, send, follow or verify'),
     };
 } catch (SoapFault $fault) {
     $typed = applicationFault($fault);
@@ -76,6 +85,8 @@ try {
         fail(1, "fault $typed->ErrorCode $typed->Description (CallId $typed->CallId)");
     }
     fail(2, "$fault->faultcode: {$fault->getMessage()}");
+} catch (InvalidSignature $error) {
+    fail(1, "invalid {$error->getMessage()}");
 } catch (Throwable $error) {
     fail(2, $error::class . ": {$error->getMessage()}");
 }

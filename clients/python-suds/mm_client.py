@@ -1,10 +1,11 @@
-"""Ask the register, send a signed message, follow a delivery.
+"""Ask the register, send a signed message, follow a delivery, verify one.
 
     python mm_client.py ask REGISTER SENDER RECIPIENT...
     python mm_client.py send MESSAGE CERTIFICATE KEY RECIPIENT SUBJECT TEXT PDF
     python mm_client.py follow MESSAGE SENDER ID
+    python mm_client.py verify FILE CERTIFICATE...
 
-Exit status: 0 it was answered, 1 the service answered with a fault, 2 anything else.
+Exit status: 0 all is well, 1 the service answered with a fault or a signature is invalid, 2 anything else.
 """
 
 import sys
@@ -21,6 +22,7 @@ from mina_meddelanden import (
     service,
     sign,
 )
+from verification import InvalidSignature, read_authorities, verify_sealed
 
 FOLLOW_SECONDS = 60
 
@@ -45,13 +47,20 @@ def follow(message: str, sender: str, distribution_id: str) -> None:
     print(follow_delivery(message, sender, distribution_id, FOLLOW_SECONDS))
 
 
+def verify(file: str, *certificates: str) -> None:
+    """Verify both signatures of a sealed delivery, and print who made them."""
+    sealed = verify_sealed(Path(file).read_bytes(), read_authorities(certificates))
+    print("seal", sealed.sealer)
+    print("signature", sealed.signer)
+
+
 def main() -> int:
     """Run the command in the arguments and return the exit status."""
     sys.stdout.reconfigure(encoding="utf-8")
     sys.stderr.reconfigure(encoding="utf-8")
     try:
         command, *arguments = sys.argv[1:]
-        {"ask": ask, "send": send, "follow": follow}[command](*arguments)
+        {"ask": ask, "send": send, "follow": follow, "verify": verify}[command](*arguments)
     except suds.WebFault as fault:
         typed = application_fault(fault)
         if typed:
@@ -59,6 +68,9 @@ def main() -> int:
             return 1
         print(fault, file=sys.stderr)
         return 2
+    except InvalidSignature as error:
+        print(f"invalid {error}", file=sys.stderr)
+        return 1
     except Exception as error:
         print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -3,8 +3,9 @@
     python mm_client.py ask REGISTER SENDER RECIPIENT...
     python mm_client.py send MESSAGE CERTIFICATE KEY RECIPIENT SUBJECT TEXT PDF
     python mm_client.py follow MESSAGE SENDER ID
+    python mm_client.py verify FILE CERTIFICATE...
 
-Exit status: 0 it was answered, 1 the service answered with a fault, 2 anything else.
+Exit status: 0 all is well, 1 the service answered with a fault or a signature is invalid, 2 anything else.
 """
 
 import sys
@@ -25,6 +26,7 @@ from mina_meddelanden import (
     recipient_service,
     sign,
 )
+from verification import InvalidSignature, read_authorities, verify_sealed
 
 FOLLOW_SECONDS = 60
 
@@ -64,29 +66,42 @@ def follow(options: Namespace) -> None:
         time.sleep(1)
 
 
+def verify(options: Namespace) -> None:
+    """Verify both signatures of a sealed delivery, and print who made them."""
+    sealed = verify_sealed(options.file.read_bytes(), read_authorities(options.certificates))
+    print("seal", sealed.sealer)
+    print("signature", sealed.signer)
+
+
 def main() -> int:
     """Run the command in the arguments and return the exit status."""
-    parser = ArgumentParser(description="Ask the register, send a signed message, follow a delivery.")
+    parser = ArgumentParser(description="Ask the register, send a signed message, follow a delivery, verify one.")
     add_tls_options(parser)
     commands = parser.add_subparsers(required=True)
     for command, names in (
         (ask, ("register", "sender")),
         (send, ("message", "certificate", "key", "recipient", "subject", "text", "pdf")),
         (follow, ("message", "sender", "id")),
+        (verify, ("file",)),
     ):
         added = commands.add_parser(command.__name__, help=command.__doc__)
         added.set_defaults(run=command)
         for name in names:
-            is_file = name in ("certificate", "key", "text", "pdf")
+            is_file = name in ("certificate", "key", "text", "pdf", "file")
             added.add_argument(name, type=Path if is_file else str)
         if command is ask:
             added.add_argument("recipients", nargs="+")
+        if command is verify:
+            added.add_argument("certificates", nargs="+")
     options = parser.parse_args()
 
     try:
         options.run(options)
     except ApplicationFault as fault:
         print(f"fault {fault.code} {fault.description} (CallId {fault.call_id})", file=sys.stderr)
+        return 1
+    except InvalidSignature as error:
+        print(f"invalid {error}", file=sys.stderr)
         return 1
     except Exception as error:
         print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)

@@ -79,7 +79,12 @@ class RegisterClient:
         self._tried = threading.Event()
 
     def reachable(self, sender: str, recipients: Sequence[str]) -> list[Reached]:
-        """Ask isReachable for at most 1000 recipients; the answers are in the order of the question.
+        """Ask isReachable for at most 1000 recipients.
+
+        Returns:
+            One answer for each, in the order of the question. The contract wants that of the register; one that answers
+            for the same recipients in another order is understood, since each answer names its recipient. Answers for
+            other recipients are returned as they came.
 
         Raises:
             RemoteFault, TransportError: the register refused, or could not be asked.
@@ -87,7 +92,7 @@ class RegisterClient:
         ids = "".join(f"<recipientId>{escape(each)}</recipientId>" for each in recipients)
         body = f'<isReachable xmlns="{RECIPIENT_V3}"><senderOrgNr>{escape(sender)}</senderOrgNr>{ids}</isReachable>'
         answer = self._recipient.call(body.encode(), expected=_IS_REACHABLE)
-        return [_reached(row) for row in answer]
+        return _in_order([_reached(row) for row in answer], recipients)
 
     def sender_connected(self, organisation: str) -> bool:
         """Tell whether an organisation is a connected sender, from an answer not older than ``max_age``.
@@ -178,6 +183,15 @@ _GET_DISPATCHERS: Final = qname(AUTHORITY, "getDispatchersResponse")
 
 def _text(element: etree._Element, namespace: str, name: str) -> str:
     return (element.findtext(qname(namespace, name)) or "").strip()
+
+
+def _in_order(answers: list[Reached], recipients: Sequence[str]) -> list[Reached]:
+    if [each.recipient for each in answers] == list(recipients):
+        return answers
+    named = {each.recipient: each for each in answers}
+    if len(named) != len(answers) or named.keys() != set(recipients):
+        return answers
+    return [named[each] for each in recipients]
 
 
 def _reached(row: etree._Element) -> Reached:

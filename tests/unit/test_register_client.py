@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from lxml import etree
 from mm_soap.errors import Refusal, Refused, TransportError
 from mm_soap.register_client import RegisterClient
 from mm_soap.testing.clock import FrozenClock
-from mm_soap.xml import AUTHORITY, DISPATCHER, SENDER, parse_untrusted
+from mm_soap.xml import AUTHORITY, DISPATCHER, RECIPIENT_V1, RECIPIENT_V3, SENDER, parse_untrusted
 
 KOMMUN_A, KOMMUN_B, OTHER = "162021004748", "162021003898", "165599999900"
 SENDERS = (
@@ -106,3 +107,40 @@ def test_in_the_background_the_lists_are_there_before_anybody_asks(
             break
         except Refused:
             assert time.monotonic() < deadline
+
+
+class FakeRecipient:
+    """Answers isReachable for these recipients, in this order."""
+
+    def __init__(self, recipients: Sequence[str]) -> None:
+        self.recipients = recipients
+
+    def call(self, body: bytes, *, expected: str) -> etree._Element:
+        rows = "".join(
+            f"<return><r:AccountStatus><r:RecipientId>{each}</r:RecipientId><r:Type>Not</r:Type>"
+            "<r:Pending>false</r:Pending></r:AccountStatus><r:SenderAccepted>false</r:SenderAccepted></return>"
+            for each in self.recipients
+        )
+        names = f'xmlns="{RECIPIENT_V3}" xmlns:r="{RECIPIENT_V1}"'
+        return parse_untrusted(f"<isReachableResponse {names}>{rows}</isReachableResponse>".encode())
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "understood"),
+    [
+        ("12", "12", "12"),
+        ("12", "21", "12"),
+        ("123", "312", "123"),
+        ("11", "11", "11"),
+        ("121", "211", "211"),  # two answers for one recipient may differ
+        ("12", "1", "1"),
+        ("12", "13", "13"),
+        ("12", "122", "122"),
+    ],
+)
+def test_answers_that_name_the_recipients_in_another_order(
+    asked: str, answered: str, understood: str, authority: FakeAuthority, clock: FrozenClock
+) -> None:
+    port = FakeRecipient(answered)
+    client = RegisterClient(port, authority, max_age=timedelta(seconds=60), clock=clock)
+    assert "".join(each.recipient for each in client.reachable(KOMMUN_A, asked)) == understood

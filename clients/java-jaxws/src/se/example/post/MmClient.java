@@ -5,10 +5,11 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 
-/** The commands: ask the register, send a signed message, follow it. */
+/** The commands: ask the register, send a signed message, follow it, verify a sealed one. */
 public final class MmClient {
     private static final String USAGE = "use: ask REGISTER SENDER RECIPIENT..."
-            + " | send MESSAGE CERTIFICATE KEY RECIPIENT SUBJECT TEXT PDF | follow MESSAGE SENDER ID";
+            + " | send MESSAGE CERTIFICATE KEY RECIPIENT SUBJECT TEXT PDF | follow MESSAGE SENDER ID"
+            + " | verify FILE CERTIFICATE...";
 
     private MmClient() {
     }
@@ -18,6 +19,9 @@ public final class MmClient {
             run(Arrays.asList(arguments));
         } catch (ApplicationFault fault) {
             System.err.println(fault.getMessage());
+            System.exit(1);
+        } catch (Refused refused) {
+            System.err.println("invalid " + refused.getMessage());
             System.exit(1);
         } catch (Exception error) {
             System.err.println("error " + error + (error.getCause() == null ? "" : ", " + error.getCause()));
@@ -39,6 +43,11 @@ public final class MmClient {
             System.out.println(new Dispatcher(arguments.get(1)).distribute(delivery));
         } else if (command.equals("follow") && arguments.size() == 4) {
             System.out.println(new Dispatcher(arguments.get(1)).follow(arguments.get(2), arguments.get(3)));
+        } else if (command.equals("verify") && arguments.size() >= 3) {
+            Trust trust = Trust.load(arguments.subList(2, arguments.size()).stream().map(Path::of).toList());
+            SealedDelivery sealed = SealedDelivery.verify(SealedDelivery.read(Path.of(arguments.get(1))), trust);
+            System.out.println("seal " + sealed.seal().signer().number());
+            System.out.println("signature " + sealed.delivery().signer().number());
         } else {
             throw new IllegalArgumentException(USAGE);
         }

@@ -91,8 +91,8 @@ public final class SignedDelivery {
 
         Element deliveryHeader = add(delivery, MESSAGE_V3, "Header");
         Element sender = add(deliveryHeader, MESSAGE_V2, "Sender");
-        add(sender, SENDER, "Id", signer.organisation());
-        add(sender, SENDER, "Name", signer.name());
+        add(sender, SENDER, "Id", signer.organisation().number());
+        add(sender, SENDER, "Name", signer.organisation().name());
         add(deliveryHeader, MESSAGE_V2, "Recipient", recipient);
 
         Element message = add(delivery, MESSAGE_V3, "Message");
