@@ -19,6 +19,8 @@ from mm_soap.soap.worker import ArrivalWorker
 
 _log = logging.getLogger(__name__)
 _ARRIVAL_SECONDS: Final = 30.0
+_ANSWER_SECONDS: Final = 30.0
+_HEADER_BYTES: Final = 8190
 _BODY_LIMIT: Final = 8 * 1024 * 1024
 _MOST_CONNECTIONS: Final = 8192
 _FILES_BESIDE: Final = 256
@@ -33,8 +35,9 @@ class ServerSettings:
     ``host`` and ``port`` are where it listens; port 0 takes a free one. ``url`` is what the ready line shows, by
     default the address. ``graceful_seconds`` is how long calls under way may take after SIGTERM;
     ``keepalive_seconds`` how long an idle connection is kept; ``arrival_seconds`` how long a request may take to
-    arrive, headers and body; a body longer than ``body_limit``, in bytes, is not
-    waited for. ``tls`` is what it is known by; None for plain HTTP.
+    arrive, headers and body; ``answer_seconds`` how long a client may take to take the answer; a body longer than
+    ``body_limit``, in bytes, is not waited for; ``header_bytes`` is the longest header. ``tls`` is what it is known
+    by; None for plain HTTP.
     """
 
     host: str = "127.0.0.1"
@@ -45,7 +48,9 @@ class ServerSettings:
     graceful_seconds: int = 30
     keepalive_seconds: int = 75
     arrival_seconds: float = _ARRIVAL_SECONDS
+    answer_seconds: float = _ANSWER_SECONDS
     body_limit: int = _BODY_LIMIT
+    header_bytes: int = _HEADER_BYTES
     tls: TlsFiles | None = None
 
 
@@ -105,6 +110,10 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "loglevel": "critical",
             "accesslog": None,
             "control_socket_disable": True,
+            "limit_request_field_size": settings.header_bytes,
+            # No header but the one with the client certificate is believed, whoever sends it.
+            "forwarded_allow_ips": "",
+            "header_map": "drop",
             "post_worker_init": self.worker_ready,
             "worker_exit": self.worker_exit,
         }
@@ -129,6 +138,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
     def worker_ready(self, worker: Any) -> None:
         worker.arrival_seconds = self.settings.arrival_seconds
+        worker.answer_seconds = self.settings.answer_seconds
         worker.body_limit = self.settings.body_limit
         # What was made up to now stays; and a call makes many objects that live as long as it does, none in a cycle.
         gc.collect()

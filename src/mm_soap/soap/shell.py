@@ -198,9 +198,6 @@ class _Server(_spyne.WsgiApplication):  # type: ignore[misc]
         charset = check_headers(environ)
         progress = Progress(self.settings.port.name, Caller(None, address_of(environ)))
         progress.raw = read_body(environ, self.settings.body_limit)
-        received = environ.get("mm_soap.received")
-        if received is not None:
-            received()
         ctx = _Context(self, environ, _XML)
         ctx.udc = progress
         status, code = "200 OK", 0
