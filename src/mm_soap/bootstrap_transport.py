@@ -13,6 +13,7 @@ from lxml import etree
 from mm_soap.clock import Clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, SenderSettings, Settings
 from mm_soap.contract import ports
+from mm_soap.errors import TransportError
 from mm_soap.pki import CallerCertificates, TrustStore
 from mm_soap.register_client import RegisterClient
 from mm_soap.soap import Identify, SoapClient, TlsFiles, anonymous, by_connection, by_proxy, client_context
@@ -70,6 +71,8 @@ class Operators:
         with self._lock:
             client = self._clients.get(address)
             if client is None:
+                if self._settings.profile == "production" and not address.startswith("https://"):
+                    raise TransportError("the operator's address in the register does not begin with https://")
                 client = soap_client(self._settings, self._own, address, self._timeout, self._pool)
                 self._clients[address] = client
         return client.call(body, expected=expected)

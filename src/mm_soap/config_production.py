@@ -13,11 +13,15 @@ from mm_soap.pki import is_test_certificate, read_certificates
 def check_production(settings: Settings) -> None:
     """Refuse what only a demonstration may have: plain HTTP, the test CA, private keys that others can read.
 
+    Addresses that the register gives are looked at when they are called.
+
     Raises:
         ConfigurationError: one sentence that names the setting and says what to do.
     """
     _check_transport(settings)
     _check_anchors("trust.anchors", settings.trust.anchors)
+    if (settings.dispatcher or settings.operator) and not settings.trust.anchors:
+        raise ConfigurationError("Set trust.anchors: without it, nobody's signature is believed.")
     if settings.far:
         _check_anchors("far.e_identification_anchors", settings.far.e_identification_anchors)
         if not settings.far.signatures_once:
@@ -27,8 +31,9 @@ def check_production(settings: Settings) -> None:
     if settings.tls:
         _check_anchors("tls.client_anchors", settings.tls.client_anchors)
         _check_anchors("tls.server_anchors", settings.tls.server_anchors)
-    for key, file in _private_keys(settings):
-        _check_private(key, file)
+    for key, certificate, private in _identities(settings):
+        _check_anchors(key, [certificate])
+        _check_private(key.replace("certificate", "key"), private)
 
 
 def _check_transport(settings: Settings) -> None:
@@ -56,18 +61,18 @@ def _check_transport(settings: Settings) -> None:
 def _check_anchors(key: str, files: Iterable[Path]) -> None:
     for file in files:
         if any(is_test_certificate(certificate) for certificate in read_certificates(file)):
-            raise ConfigurationError(f"{key} names {file}, which holds the test CA: remove it, it proves nothing.")
+            raise ConfigurationError(f"{key} names {file}, which is of the test CA: it proves nothing, so use a real one.")
 
 
-def _private_keys(settings: Settings) -> Iterable[tuple[str, Path]]:
-    if settings.tls and settings.tls.key:
-        yield "tls.key", Path(settings.tls.key)
+def _identities(settings: Settings) -> Iterable[tuple[str, Path, Path]]:
+    if settings.tls and settings.tls.certificate:
+        yield "tls.certificate", Path(settings.tls.certificate), Path(settings.tls.key)
     if settings.dispatcher:
-        yield "dispatcher.key", settings.dispatcher.key
+        yield "dispatcher.certificate", settings.dispatcher.certificate, settings.dispatcher.key
     for operator in settings.operator:
-        yield "operator.key", operator.key
+        yield "operator.certificate", operator.certificate, operator.key
     for sender in settings.sender:
-        yield "sender.key", sender.key
+        yield "sender.certificate", sender.certificate, sender.key
 
 
 def _check_private(key: str, file: Path) -> None:

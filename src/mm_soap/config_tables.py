@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from mm_soap.config_types import Database, File, OptionalFile, Organisation, Url, UrlPath
+from mm_soap.config_types import Address, Database, File, OptionalFile, Organisation, Url, UrlPath
 
 ENVIRONMENT_PREFIX: Final = "MM_SOAP_"
 """What the names of the environment variables begin with that override settings."""
@@ -68,7 +68,7 @@ class TlsSettings(_Table):
         default=(),
         description="PEM files: the authorities of the servers that are called. Empty for those of the system.",
     )
-    proxies: tuple[str, ...] = Field(
+    proxies: tuple[Address, ...] = Field(
         default=(),
         description="Addresses of the proxies that terminate TLS before this server and hand over the client "
         "certificate in the header X-Client-Certificate. Nobody else is answered.",

@@ -258,7 +258,7 @@ class TestProduction:
             (
                 '\nanchors = ["real.pem"]',
                 '\nanchors = ["ca.pem"]',
-                "trust.anchors names .*ca.pem, which holds the test",
+                "trust.anchors names .*ca.pem, which is of the test",
             ),
             ('client_anchors = ["real.pem"]', 'client_anchors = ["issuing-ca.pem"]', "tls.client_anchors names"),
             ('\nanchors = ["real.pem"]', '\nanchors = ["none.pem"]', "none.pem cannot be read"),

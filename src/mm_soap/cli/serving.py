@@ -16,6 +16,7 @@ from mm_soap.errors import ConfigurationError
 from mm_soap.far import Register
 from mm_soap.seeding import register_operators
 from mm_soap.soap import Metrics, ServerSettings, Wsgi, compose, from_proxies
+from mm_soap.soap.callers import LONGEST_HEADER
 from mm_soap.soap import serve as serve_application
 
 
@@ -40,6 +41,7 @@ def serve(config: Path, only: Sequence[str]) -> None:
         settings.workers,
         tls=tls_files(settings),
         body_limit=settings.body_limit,
+        header_bytes=LONGEST_HEADER if settings.tls and settings.tls.proxies else 8190,
     )
     if server.tls is not None:
         server.tls.context()  # what is wrong with its files is said here, in one sentence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Collection
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -19,7 +20,8 @@ CERTIFICATE_HEADER: Final = "X-Client-Certificate"
 ``$ssl_client_escaped_cert``."""
 
 _VARIABLE: Final = "HTTP_X_CLIENT_CERTIFICATE"
-_LONGEST_HEADER: Final = 30_000
+LONGEST_HEADER: Final = 32_768
+"""In bytes: a certificate in that header is longer than other headers are."""
 
 
 def anonymous(environ: dict[str, Any]) -> Caller:
@@ -67,7 +69,7 @@ def by_proxy(organisation_of: Callable[[bytes], str]) -> Identify:
 
 def _der(header: str) -> bytes:
     try:
-        pem = unquote_to_bytes(header[:_LONGEST_HEADER]).decode("ascii")
+        pem = unquote_to_bytes(header[:LONGEST_HEADER]).decode("ascii")
         return ssl.PEM_cert_to_DER_cert(pem.replace("\r\n", "\n"))
     except ValueError:
         raise Refused(Refusal.CERTIFICATE_UNREADABLE) from None
@@ -75,10 +77,21 @@ def _der(header: str) -> bytes:
 
 def from_proxies(application: Wsgi, proxies: Collection[str]) -> Wsgi:
     """Return an application that answers these addresses alone: nobody else may say whose the certificate is."""
+    trusted = {_plain(address) for address in proxies}
 
     def guarded(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
-        if address_of(environ) not in proxies:
+        try:
+            known = _plain(address_of(environ)) in trusted
+        except ValueError:
+            known = False
+        if not known:
             return HttpError(403, "Call through the proxy.").answer(start_response)
         return application(environ, start_response)
 
     return guarded
+
+
+def _plain(address: str) -> IPv4Address | IPv6Address:
+    # Where IPv6 listens for IPv4 too, an address of the latter comes as ::ffff:192.0.2.1.
+    found = ip_address(address)
+    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found

@@ -13,7 +13,7 @@ from mm_soap.errors import Refused, RemoteFault, TransportError
 from mm_soap.soap._spyne import silence_libraries
 from mm_soap.soap.envelope import payload_of, wrap
 from mm_soap.soap.request import check_markup
-from mm_soap.soap.tls import client_context
+from mm_soap.soap.tls import client_context, tls_reason
 from mm_soap.xml import SOAP_ENVELOPE, parse_untrusted
 
 _HEADERS: Final = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""', "Accept": "text/xml"}
@@ -112,7 +112,8 @@ class SoapClient:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # The text of these may hold the address with what is in it; the class says what happened.
-            raise TransportError(f"no answer from {self._host}: {type(error).__name__}") from None
+            reason = tls_reason(error) or type(error).__name__
+            raise TransportError(f"no answer from {self._host}: {reason}") from None
         kind = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if kind not in ("text/xml", "application/xml", "application/soap+xml"):
             raise TransportError(f"HTTP {response.status} without SOAP")

@@ -13,6 +13,31 @@ from mm_soap.errors import ConfigurationError
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2; those of 1.3 are all good, and are OpenSSL's to choose."""
 
+_VERIFICATION: Final = {
+    9: "its certificate is not valid yet",
+    10: "its certificate has expired",
+    62: "its certificate is for another name than the address",
+    64: "its certificate is for another name than the address",
+    **dict.fromkeys(
+        (2, 18, 19, 20, 21),
+        "its certificate was not issued by an authority that is trusted here, or it leaves out an issuer",
+    ),
+}
+"""By OpenSSL's X509_V_ERR number."""
+_ALERTS: Final = {
+    "UNKNOWN_CA": "it does not trust the authority that issued our client certificate",
+    "CERTIFICATE_EXPIRED": "it says that our client certificate has expired",
+    "CERTIFICATE_REVOKED": "it says that our client certificate is revoked",
+    "CERTIFICATE_REQUIRED": "it wants a client certificate",
+    "CERTIFICATE": "it does not accept our client certificate",
+    "PROTOCOL_VERSION": "it speaks neither TLS 1.2 nor 1.3",
+    "UNSUPPORTED_PROTOCOL": "it speaks neither TLS 1.2 nor 1.3",
+    "WRONG_VERSION_NUMBER": "it does not speak TLS at this address",
+    "HTTP_REQUEST": "it does not speak TLS at this address",
+    "HANDSHAKE_FAILURE": "it does not accept our client certificate, or has no cipher in common with us",
+}
+"""By a part of OpenSSL's name of the error; the first that fits."""
+
 
 @dataclass(frozen=True)
 class TlsFiles:
@@ -61,6 +86,26 @@ def client_context(certificate: Path | None, key: Path | None, server_anchors: S
     else:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     return context
+
+
+def tls_reason(error: BaseException) -> str | None:
+    """Return in words why TLS did not work, None for an error that has nothing to do with TLS.
+
+    Args:
+        error: what a library raised; the error of TLS may stand inside it. Nothing that was sent is repeated.
+    """
+    inner: BaseException | None = error
+    for _ in range(5):
+        if isinstance(inner, ssl.SSLError) or inner is None:
+            break
+        given = inner.args[0] if inner.args else None
+        inner = given if isinstance(given, BaseException) else inner.__cause__ or inner.__context__
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return _VERIFICATION.get(inner.verify_code, f"its certificate is not valid (OpenSSL {inner.verify_code})")
+    if not isinstance(inner, ssl.SSLError):
+        return None
+    name = str(inner.reason or "")
+    return next((words for part, words in _ALERTS.items() if part in name), f"TLS failed ({name or 'no reason given'})")
 
 
 def _set_up(context: ssl.SSLContext, certificate: Path | None, key: Path | None) -> None:

@@ -54,13 +54,15 @@ class TestPki:
         clock: all dates are counted from what it says when a certificate is made.
         new_keys: make each RSA key anew. Otherwise the keys are made once in each process and shared by every
             `TestPki`, which is what tests want: the same organisation always has the same key.
+        name: what the authorities are called. With another name they pass for real ones, also in production.
     """
 
     __test__ = False  # not a test class, whatever its name says to pytest
 
-    def __init__(self, clock: Clock, *, new_keys: bool = False) -> None:
+    def __init__(self, clock: Clock, *, new_keys: bool = False, name: str = TEST_CA_MARK) -> None:
         self._clock = clock
         self._new_keys = new_keys
+        self._name = name
         self._good: dict[str, Identity] = {}
         self.root = self.authority("root", None)
         self.issuing = self.authority("issuing", self.root)
@@ -93,7 +95,7 @@ class TestPki:
             constrained: without, the certificate has no basicConstraints and so is no authority's.
         """
         key = self._key(f"authority {label}")
-        name = distinguished_name(("SE", "mm-soap", f"{TEST_CA_MARK}, {label}"))
+        name = distinguished_name(("SE", "mm-soap", f"{self._name}, {label}"))
         begin, end = self._dates(_AUTHORITY_LASTS, expired=expired)
         begin -= timedelta(days=30)  # before whatever it issues
         extensions: list[tuple[x509.ExtensionType, bool]] = [(ISSUING, True)]
