@@ -37,15 +37,10 @@ def check_production(settings: Settings) -> None:
 
 
 def _check_transport(settings: Settings) -> None:
-    if settings.tls is None:
-        raise ConfigurationError(
-            "The production profile needs a table [tls] with client_anchors, and certificate and key, or proxies."
-        )
-    if not settings.tls.client_anchors:
-        raise ConfigurationError("Set tls.client_anchors: in production, a caller is known by its client certificate.")
-    if settings.tls.proxies and not settings.public_url:
-        raise ConfigurationError("Set public_url: behind a proxy, only you know by which address others reach it.")
-    urls = [("public_url", settings.base_url)]
+    urls: list[tuple[str, str]] = []
+    if settings.far or settings.dispatcher or settings.operator:
+        _check_server(settings)
+        urls.append(("public_url", settings.base_url))
     if settings.dispatcher:
         urls.append(("dispatcher.register_url", settings.register_url(settings.dispatcher)))
     urls += [("operator.register_url", settings.register_url(operator)) for operator in settings.operator]
@@ -56,6 +51,17 @@ def _check_transport(settings: Settings) -> None:
     for key, url in urls:
         if not url.startswith("https://"):
             raise ConfigurationError(f"{key} must begin with https:// in the production profile.")
+
+
+def _check_server(settings: Settings) -> None:
+    if settings.tls is None or not (settings.tls.certificate or settings.tls.proxies):
+        raise ConfigurationError(
+            "The production profile needs a table [tls] with client_anchors, and certificate and key, or proxies."
+        )
+    if not settings.tls.client_anchors:
+        raise ConfigurationError("Set tls.client_anchors: in production, a caller is known by its client certificate.")
+    if settings.tls.proxies and not settings.public_url:
+        raise ConfigurationError("Set public_url: behind a proxy, only you know by which address others reach it.")
 
 
 def _check_anchors(key: str, files: Iterable[Path]) -> None:

@@ -78,8 +78,8 @@ class TlsSettings(_Table):
     def _one_way(self) -> Self:
         if bool(self.certificate) != bool(self.key):
             raise PydanticCustomError("pair", "must have certificate and key, or neither")
-        if bool(self.certificate) == bool(self.proxies):
-            raise PydanticCustomError("one_way", "must have either certificate and key, or proxies")
+        if self.certificate and self.proxies:
+            raise PydanticCustomError("one_way", "must have certificate and key, or proxies, and not both")
         return self
 
 

@@ -126,7 +126,7 @@ class Server:
     @property
     def url(self) -> str:
         """What the ready line shows."""
-        scheme = "https" if "\n[tls]\ncertificate" in self.config.read_text() else "http"
+        scheme = "https" if "[tls]\ncertificate" in self.config.read_text() else "http"
         return f"{scheme}://127.0.0.1:{self.port}"
 
     @property

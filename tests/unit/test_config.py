@@ -249,7 +249,7 @@ class TestProduction:
     @pytest.mark.parametrize(
         ("old", "new", "expected"),
         [
-            (PRODUCTION, "", r"The production profile needs a table \[tls\]"),
+            (PRODUCTION, "[far]\n", r"The production profile needs a table \[tls\]"),
             ('client_anchors = ["real.pem"]', "", "Set tls.client_anchors"),
             ("https://post", "http://post", "public_url must begin with https://"),
             ("https://disp", "http://disp", "sender.dispatcher_url must begin with https://"),

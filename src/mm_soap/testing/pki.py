@@ -163,18 +163,22 @@ class TestPki:
             self._good[number] = identity
         return identity
 
-    def write_server(self, directory: Path, names: Sequence[str]) -> None:
+    def write_server(
+        self, directory: Path, names: Sequence[str], *, expired: bool = False, elliptic: bool = False
+    ) -> None:
         """Write server.pem and server.key: the identity of a server that is reached by these names.
 
         Args:
             directory: made if it is not there.
             names: host names, and addresses such as ``127.0.0.1``.
+            expired: its dates ended a day ago.
+            elliptic: its key is one of an elliptic curve; of RSA otherwise.
 
         Raises:
             OSError: the files cannot be written.
         """
-        key = self._key("server")
-        begin, end = self._dates(_LEAF_LASTS)
+        key = ec.generate_private_key(ec.SECP256R1()) if elliptic else self._key("server")
+        begin, end = self._dates(_LEAF_LASTS, expired=expired)
         subject = distinguished_name(("SE", "mm-soap", names[0]))
         issuer = self.issuing
         extensions: list[tuple[x509.ExtensionType, bool]] = [
