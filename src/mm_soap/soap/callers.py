@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import ssl
+from base64 import b64decode
 from collections.abc import Callable, Collection
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
@@ -20,6 +22,7 @@ CERTIFICATE_HEADER: Final = "X-Client-Certificate"
 ``$ssl_client_escaped_cert``."""
 
 _VARIABLE: Final = "HTTP_X_CLIENT_CERTIFICATE"
+_PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE-----\s*")
 LONGEST_HEADER: Final = 32_768
 """In bytes: a certificate in that header is longer than other headers are."""
 
@@ -68,9 +71,13 @@ def by_proxy(organisation_of: Callable[[bytes], str]) -> Identify:
 
 
 def _der(header: str) -> bytes:
+    # One certificate and nothing else. Where a proxy added its header to the caller's own instead of replacing it, the
+    # server has joined the two, and the first is not to be believed.
+    found = _PEM.fullmatch(unquote_to_bytes(header))
+    if found is None:
+        raise Refused(Refusal.CERTIFICATE_UNREADABLE)
     try:
-        pem = unquote_to_bytes(header[:LONGEST_HEADER]).decode("ascii")
-        return ssl.PEM_cert_to_DER_cert(pem.replace("\r\n", "\n"))
+        return b64decode(b"".join(found[1].split()), validate=True)
     except ValueError:
         raise Refused(Refusal.CERTIFICATE_UNREADABLE) from None
 

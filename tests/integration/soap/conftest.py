@@ -142,9 +142,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", params=["plain", "tls"])
 def each_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One that speaks HTTP, then one that speaks TLS."""
-    running = start(
-        tmp_path_factory.mktemp("soap"), request.getfixturevalue("pki") if request.param == "tls" else None
-    )
+    running = start(tmp_path_factory.mktemp("soap"), request.getfixturevalue("pki") if request.param == "tls" else None)
     yield running
     stop(running)
 

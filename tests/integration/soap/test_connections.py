@@ -29,7 +29,13 @@ def body(*recipients: str) -> bytes:
 
 
 def request(content: bytes, *more: str) -> bytes:
-    head = ["POST /Recipient/v3 HTTP/1.1", "Host: x", "Content-Type: text/xml", f"Content-Length: {len(content)}", *more]
+    head = [
+        "POST /Recipient/v3 HTTP/1.1",
+        "Host: x",
+        "Content-Type: text/xml",
+        f"Content-Length: {len(content)}",
+        *more,
+    ]
     return "\r\n".join([*head, "", ""]).encode() + content
 
 

@@ -20,7 +20,8 @@ def cased(text: str) -> st.SearchStrategy[bytes]:
 
 blanks = st.sampled_from([b"", b" ", b"\t ", b"  "])
 contents = st.one_of(
-    st.binary(max_size=300), st.sampled_from([b"\r\n\r\n", b"0\r\n\r\n", b"\r\n0\r\n\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"])
+    st.binary(max_size=300),
+    st.sampled_from([b"\r\n\r\n", b"0\r\n\r\n", b"\r\n0\r\n\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"]),
 )
 
 
