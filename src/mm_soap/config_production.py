@@ -67,9 +67,7 @@ def _check_server(settings: Settings) -> None:
 def _check_anchors(key: str, files: Iterable[Path]) -> None:
     for file in files:
         if any(is_test_certificate(certificate) for certificate in read_certificates(file)):
-            raise ConfigurationError(
-                f"{key} names {file}, which is of the test CA: it proves nothing, so use a real one."
-            )
+            raise ConfigurationError(f"{key} names {file}, which is of the test CA: it proves nothing.")
 
 
 def _identities(settings: Settings) -> Iterable[tuple[str, Path, Path]]:

@@ -16,8 +16,8 @@ from mm_soap.errors import ConfigurationError
 from mm_soap.far import Register
 from mm_soap.seeding import register_operators
 from mm_soap.soap import Metrics, ServerSettings, Wsgi, compose, from_proxies
-from mm_soap.soap.callers import LONGEST_HEADER
 from mm_soap.soap import serve as serve_application
+from mm_soap.soap.callers import LONGEST_HEADER
 
 
 def serve(config: Path, only: Sequence[str]) -> None:
