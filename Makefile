@@ -39,7 +39,7 @@ check: lint types test  ## All of it, as CI does.
 bench: venv  ## Measure the chain beside the least work it could cost.
 	$(BIN)/python -m benchmarks
 
-interop: venv  ## Install, build and run every client of clients/, and write docs/interop.md.
+interop: venv  ## Install, build and run every client of clients/ and every guide, and write docs/interop.md.
 	$(BIN)/python -m interop --install
 
 bench-register: venv  ## Measure the register with ten million accounts; takes some five minutes and 2 GB of disk.

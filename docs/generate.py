@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -16,11 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import typer
+from typer.testing import CliRunner
 
 from mm_soap.cli.app import app
 from mm_soap.config import ENVIRONMENT_PREFIX, reference
 from mm_soap.contract import ports
-from mm_soap.dispatcher import message_handlers
+from mm_soap.dispatcher import message_handlers, notification_handlers
+from mm_soap.dsig.diagnosis import Cause, Kind
 from mm_soap.errors import Refusal
 from mm_soap.far import authority_handlers
 from mm_soap.far.callers import Callers
@@ -29,11 +32,13 @@ from mm_soap.service_supplier import service_handlers
 
 DOCS: Final = Path(__file__).parent
 PUBLIC_PACKAGES: Final = (
+    "channels",
     "companies",
     "conformance",
     "contract",
     "dispatcher",
     "dsig",
+    "dsig.diagnosis",
     "far",
     "far.accounts",
     "far.rights",
@@ -97,7 +102,8 @@ def operations() -> str:
         "recipient": recipient_handlers(nothing, nothing, callers),
         "authority": authority_handlers(nothing, callers, nothing, nothing),
         "message": message_handlers(nothing, nothing),
-        "service": service_handlers(nothing, nothing),
+        "notification": notification_handlers(nothing),
+        "service": service_handlers(nothing, nothing, nothing, nothing),
     }
     lines = [
         f"| `{port.path}` | {name} | {'yes' if name in built.get(port.name, {}) else 'no: fault 5000'} |"
@@ -117,6 +123,27 @@ def public_names() -> str:
     return "\n\n".join(parts)
 
 
+def causes() -> str:
+    """Return the table of what a diagnosis finds, with the examples that show it."""
+    shown: dict[str, list[str]] = {}
+    folder = DOCS.parent / "tests" / "vectors" / "broken"
+    trust = [word for file in sorted(folder.glob("*.pem")) for word in ("--trust", str(file))]
+    for file in sorted(folder.glob("*.xml")):
+        result = CliRunner().invoke(app, ["verify", str(file), *trust, "--json"])
+        for problem in json.loads(result.stdout)["problems"][1:]:
+            shown.setdefault(problem["rule"], []).append(f"[{file.stem}](../../tests/vectors/broken/{file.name})")
+    parts = []
+    for kind in Kind:
+        lines = [
+            f"| `{one.name}` | {one.remedy} | {', '.join(dict.fromkeys(shown.get(one.name, [])))} |"
+            for one in Cause
+            if one.kind is kind
+        ]
+        heading = kind.value[0].upper() + kind.value[1:]
+        parts.append("\n".join([f"### {heading}", "", "| rule | remedy | example |", _RULE * 3 + "|", *lines]))
+    return "\n\n".join(parts)
+
+
 def pages() -> dict[Path, str]:
     """Return every page with generated parts as it should be."""
     folder = DOCS / "reference"
@@ -126,8 +153,9 @@ def pages() -> dict[Path, str]:
         "commands.md": dict(commands()),
         "contract.md": {"operations": operations()},
         "public-api.md": {"names": public_names()},
+        "../how-to/why-a-signature-fails.md": {"causes": causes()},
     }
-    return {folder / name: _filled(folder / name, parts) for name, parts in found.items()}
+    return {(folder / name).resolve(): _filled(folder / name, parts) for name, parts in found.items()}
 
 
 _RULE: Final = "| --- "

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from interop.captures import all_captures
+from interop.guides import run_guides
 from interop.matrix import Row, write
 from interop.packages import NotInstalled, install, missing
 from interop.sending import NotInTime
@@ -43,9 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"[bold red]interop:[/] {error}", soft_wrap=True, markup=True)
         return 2
     console.print(_table(rows))
+    guided = run_guides(options.stacks, console) if options.guides else []
     if options.page and not options.stacks:
         write(options.page, rows, date.today())
-    return 0 if rows and all(row.works for row in rows) else 1
+    return 0 if rows and all(row.works for row in rows) and not any(guide.wrong for guide in guided) else 1
 
 
 def _chosen(stacks: list[Stack], names: Sequence[str]) -> list[Stack]:
@@ -84,6 +86,7 @@ def _table(rows: Sequence[Row]) -> Table:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m interop", description="Run every client against a demonstration.")
     parser.add_argument("stacks", nargs="*", help="folders of clients/; all without it, and then the page is written")
+    parser.add_argument("--no-guides", dest="guides", action="store_false", help="leave the guides for readers out")
     parser.add_argument("--install", action="store_true", help="install the Debian packages that are missing")
     parser.add_argument("--page", type=Path, default=_PAGE, help="where the matrix is written")
     parser.add_argument("--clients", type=Path, default=CLIENTS, help="where the clients' folders are")

@@ -12,25 +12,30 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
+from lxml import etree
 from sqlalchemy import Connection, Engine, text
 
-from mm_soap.bootstrap_sources import company_register, population_register
-from mm_soap.bootstrap_transport import Operators, identify_by, register_client
+from mm_soap.bootstrap_channels import channel_switch
+from mm_soap.bootstrap_delivery import Operators, delivery_policies, sender_limits
+from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
+from mm_soap.bootstrap_transport import identify_by, register_client
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, Settings
 from mm_soap.contract import ports, wsdl
 from mm_soap.directory import Directory
-from mm_soap.dispatcher import PRECHECKS as MESSAGE_PRECHECKS
 from mm_soap.dispatcher import (
+    NOTIFICATION_PRECHECKS,
     Addressing,
     EmbeddedEngine,
     Handover,
     MessageService,
-    RetryPolicy,
+    NotificationService,
     forget_documents,
     message_handlers,
+    notification_handlers,
 )
-from mm_soap.dsig import Trust, VerifiedSeal, seal_policy, sender_policy, verify_sealed
+from mm_soap.dispatcher import PRECHECKS as MESSAGE_PRECHECKS
+from mm_soap.dsig import VerifiedSeal, verify_sealed
 from mm_soap.errors import ConfigurationError, Refused
 from mm_soap.far import Register, authority_handlers
 from mm_soap.far.accounts.service import Accounts
@@ -39,14 +44,14 @@ from mm_soap.far.callers import Callers
 from mm_soap.far.rights import Rights, SignatureQuestions, cancel_consents_of
 from mm_soap.housekeeping import Housekeeping
 from mm_soap.message import Limits
-from mm_soap.pki import Identity, TrustStore
+from mm_soap.pki import OrganisationCertificate, TrustStore
 from mm_soap.recipient import PRECHECKS as RECIPIENT_PRECHECKS
 from mm_soap.recipient import recipient_handlers
 from mm_soap.recipient.hot import shorten
 from mm_soap.refusals import keep_refusals
 from mm_soap.register_client import RegisterClient
 from mm_soap.service_supplier import PRECHECKS as SERVICE_PRECHECKS
-from mm_soap.service_supplier import MailboxService, service_handlers
+from mm_soap.service_supplier import ForwardingService, MailboxService, NotifyingService, Outbox, service_handlers
 from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, Wsgi, soap_application
 from mm_soap.soap.model import Shorten
 from mm_soap.storage import forget_evidence, migrate, open_database, reading
@@ -79,6 +84,7 @@ class Party:
         database: its own.
         prefix: what stands before the paths of its ports.
         work: what it does in the background.
+        accepted: returns the certificates of those whose signatures it accepted.
     """
 
     name: str
@@ -86,6 +92,7 @@ class Party:
     database: Engine
     prefix: str = ""
     work: Sequence[Work] = ()
+    accepted: Callable[[], Sequence[OrganisationCertificate]] = tuple
 
 
 def build_parties(
@@ -119,7 +126,7 @@ def build_parties(
 def mailbox_services(settings: Settings, clock: Clock = system_clock) -> list[MailboxService]:
     """Return the use cases of each operator in the settings, for commands that look into mailboxes."""
     return [
-        _mailbox_service(settings, operator, _asking(settings, operator, clock), clock)
+        _mailbox_service(settings, operator, _register_client(settings, operator), clock)
         for operator in settings.operator
     ]
 
@@ -138,17 +145,17 @@ def databases(settings: Settings) -> dict[str, Engine]:
     """Return the database of each party in the settings, by the party's name."""
     found: dict[str, Engine] = {}
     if settings.far is not None:
-        found["far"] = _database(settings.far.database, "far")
+        found["far"] = database_of(settings.far.database, "far")
     if settings.dispatcher is not None:
-        found["dispatcher"] = _database(settings.dispatcher.database, "dispatcher")
+        found["dispatcher"] = database_of(settings.dispatcher.database, "dispatcher")
     for operator in settings.operator:
-        found[f"operator:{operator.organisation}"] = _database(operator.database, "service_supplier")
+        found[f"operator:{operator.organisation}"] = database_of(operator.database, "service_supplier")
     return found
 
 
 def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
     assert settings.far is not None
-    database = _database(settings.far.database, "far")
+    database = database_of(settings.far.database, "far")
     register = Register(database, clock)
     refused = keep_refusals(database, clock, _retention(settings))
     persons = population_register(settings.far)
@@ -170,53 +177,63 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
 
 
 def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, clock: Clock) -> Party:
-    database = _database(own.database, "dispatcher")
-    identity = _identity(own)
-    register = _asking(settings, own, clock)
-    retry = RetryPolicy(own.retry_first, own.retry_longest, own.give_up_after)
-    operators = Operators(settings, own, own.call_timeout, own.calls_per_operator)
+    database = database_of(own.database, "dispatcher")
+    identity = own_identity(own)
+    register = _register_client(settings, own)
+    policies = delivery_policies(own)
     engine = EmbeddedEngine(
         database,
-        Addressing(database, register, identity, retry, clock),
-        Handover(operators, retry, clock),
+        Addressing(database, register, identity, policies.default, clock, own.look_up_batch),
+        Handover(Operators(settings, own, policies), policies, clock),
         clock,
         look_up_batch=own.look_up_batch,
-        calls_per_operator=own.calls_per_operator,
+        switch=channel_switch(own, database, clock),
+        address_age=own.address_age,
     )
-    service = MessageService(
-        database, own.organisation, register, _limits(settings), _retention(settings), clock, engine.wake
-    )
-    handlers = message_handlers(service, _trust(settings, clock))
-    refused = keep_refusals(database, clock, _retention(settings))
-    applications = _port(settings, "message", handlers, MESSAGE_PRECHECKS, refused, metrics)
-    applications |= _port(settings, "notification", {}, {}, refused, metrics)
     retention = _retention(settings)
+    accepting = (
+        *(database, own.organisation, register, _limits(settings), retention, clock, engine.wake),
+        sender_limits(own),
+    )
+    trusted = TrustStore.load(settings.trust.anchors, clock)
+    handlers = message_handlers(MessageService(*accepting), trust_of(settings, trusted, clock))
+    notifications = notification_handlers(NotificationService(*accepting))
+    refused = keep_refusals(database, clock, retention)
+    applications = _port(settings, "message", handlers, MESSAGE_PRECHECKS, refused, metrics)
+    applications |= _port(settings, "notification", notifications, NOTIFICATION_PRECHECKS, refused, metrics)
 
     def forget_old_documents(connection: Connection, now: datetime) -> int:
-        return forget_documents(connection, now - retention)
+        return forget_documents(connection, now - _retention(settings))
 
     housekeeping = Housekeeping(database, clock, forget_evidence, forget_old_documents)
-    return Party("dispatcher", applications, database, "", (register, engine, housekeeping))
+    work = (register, engine, housekeeping)
+    return Party("dispatcher", applications, database, "", work, trusted.accepted)
 
 
 def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock: Clock) -> Party:
-    _identity(own)  # an operator signs nothing yet; a wrong certificate is told at the start all the same
-    register = _asking(settings, own, clock)
+    own_identity(own)  # an operator signs nothing yet; a wrong certificate is told at the start all the same
+    register = _register_client(settings, own)
     service = _mailbox_service(settings, own, register, clock)
-    trust = _trust(settings, clock)
+    trusted = TrustStore.load(settings.trust.anchors, clock)
+    trust = trust_of(settings, trusted, clock)
 
-    def verify(call: Call) -> VerifiedSeal:
-        return verify_sealed(call.raw, call.payload[0], trust)
+    def verify(call: Call, element: etree._Element) -> VerifiedSeal:
+        return verify_sealed(call.raw, element, trust)
 
-    handlers = service_handlers(service, verify)
+    outbox = Outbox(service.database, clock=clock)
+    same = (service.database, register, service.limits)
+    notifying = NotifyingService(*same, outbox, service.retention, clock)
+    handlers = service_handlers(service, notifying, ForwardingService(*same, service.retention, clock), verify)
     refused = keep_refusals(service.database, clock, _retention(settings))
     applications = _port(settings, "service", handlers, SERVICE_PRECHECKS, refused, metrics, own.path)
     housekeeping = Housekeeping(service.database, clock, forget_evidence)
-    return Party(f"operator:{own.organisation}", applications, service.database, own.path, (register, housekeeping))
+    work = (register, outbox, housekeeping)
+    name = f"operator:{own.organisation}"
+    return Party(name, applications, service.database, own.path, work, trusted.accepted)
 
 
 def _mailbox_service(settings: Settings, own: OperatorSettings, directory: Directory, clock: Clock) -> MailboxService:
-    database = _database(own.database, "service_supplier")
+    database = database_of(own.database, "service_supplier")
     return MailboxService(database, directory, _limits(settings), _retention(settings), clock)
 
 
@@ -231,7 +248,6 @@ def _port(
     shorten: Shorten | None = None,
 ) -> dict[str, Wsgi]:
     port = ports()[name]
-
     application = soap_application(
         port,
         handlers,
@@ -246,24 +262,19 @@ def _port(
     return {prefix + port.path: application}
 
 
-def _asking(settings: Settings, own: DispatcherSettings | OperatorSettings, clock: Clock) -> RegisterClient:
-    max_age = timedelta(seconds=own.party_cache)
-    return register_client(settings, own, clock, timeout=own.call_timeout, max_age=max_age)
-
-
-def _trust(settings: Settings, clock: Clock) -> Trust:
-    store = TrustStore.load(settings.trust.anchors, clock)
-    return Trust(store, sender_policy(frozenset(settings.trust.allow_sha1_from)), seal_policy(), clock)
-
-
-def _identity(own: DispatcherSettings | OperatorSettings) -> Identity:
-    identity = Identity.load(own.certificate, own.key)
-    if identity.organisation != own.organisation:
-        raise ConfigurationError(f"{own.certificate} names another organisation than the settings: use its own.")
-    return identity
+def _register_client(settings: Settings, own: DispatcherSettings | OperatorSettings) -> RegisterClient:
+    return register_client(
+        settings,
+        own,
+        timeout=own.register_timeout,
+        max_age=own.party_cache,
+        grace=own.party_grace,
+        ask_again=own.ask_again,
+    )
 
 
 def _limits(settings: Settings) -> Limits:
+    """Return the rules for messages."""
     return Limits(settings.rules.max_message_bytes, settings.rules.check_digits)
 
 
@@ -271,7 +282,8 @@ def _retention(settings: Settings) -> timedelta:
     return timedelta(days=settings.evidence.keep_days)
 
 
-def _database(target: str, party: Any) -> Engine:
+def database_of(target: str, party: Any) -> Engine:
+    """Open a party's database and bring it to the newest schema."""
     database = open_database(target)
     migrate(database, party)
     return database

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import ssl
-import threading
-from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-
-from lxml import etree
 
 from mm_soap.clock import Clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, SenderSettings, Settings
 from mm_soap.contract import ports
-from mm_soap.errors import TransportError
 from mm_soap.pki import CallerCertificates, TrustStore
 from mm_soap.register_client import RegisterClient
 from mm_soap.soap import Identify, SoapClient, TlsFiles, anonymous, by_connection, by_proxy, client_context
@@ -37,13 +32,16 @@ def tls_files(settings: Settings) -> TlsFiles | None:
     return TlsFiles(Path(tls.certificate), Path(tls.key), tls.client_anchors) if tls and tls.certificate else None
 
 
-def soap_client(settings: Settings, own: Own, url: str, timeout: float, pool: int = 8) -> SoapClient:
+def soap_client(
+    settings: Settings, own: Own, url: str, timeout: float, *, connect_timeout: float = 5.0, pool: int = 8
+) -> SoapClient:
     """Return what calls a service, with the party's own certificate where the address is one of TLS."""
-    return SoapClient(url, timeout=timeout, pool=pool, tls=tls_of(settings, own) if url.startswith("https:") else None)
+    tls = tls_of(settings, own, url)
+    return SoapClient(url, timeout=timeout, connect_timeout=connect_timeout, pool=pool, tls=tls)
 
 
 def register_client(
-    settings: Settings, own: Own, clock: Clock, *, timeout: float, max_age: timedelta
+    settings: Settings, own: Own, *, timeout: float, max_age: float, grace: float = 0.0, ask_again: bool = False
 ) -> RegisterClient:
     """Return what asks the register for a party."""
     base = settings.register_url(own)
@@ -51,35 +49,15 @@ def register_client(
         soap_client(settings, own, base + ports()["recipient"].path, timeout),
         soap_client(settings, own, base + ports()["authority"].path, timeout),
         max_age=max_age,
-        clock=clock,
+        grace=grace,
+        ask_again=ask_again,
     )
 
 
-class Operators:
-    """A client for each operator's address; addresses come from the register."""
-
-    def __init__(self, settings: Settings, own: Own, timeout: float, pool: int) -> None:
-        self._settings = settings
-        self._own = own
-        self._timeout = timeout
-        self._pool = pool
-        self._lock = threading.Lock()
-        self._clients: dict[str, SoapClient] = {}
-
-    def call(self, address: str, body: bytes, *, expected: str) -> etree._Element:
-        """Call the service at an address."""
-        with self._lock:
-            client = self._clients.get(address)
-            if client is None:
-                if self._settings.profile == "production" and not address.startswith("https://"):
-                    raise TransportError("the operator's address in the register does not begin with https://")
-                client = soap_client(self._settings, self._own, address, self._timeout, self._pool)
-                self._clients[address] = client
-        return client.call(body, expected=expected)
-
-
-def tls_of(settings: Settings, own: Own) -> ssl.SSLContext:
-    """Return what a party speaks TLS by when it calls."""
+def tls_of(settings: Settings, own: Own, url: str) -> ssl.SSLContext | None:
+    """Return what a party speaks TLS by when it calls an address; None for one that is not of TLS."""
+    if not url.startswith("https:"):
+        return None
     return _context(own.certificate, own.key, settings.tls.server_anchors if settings.tls else ())
 
 

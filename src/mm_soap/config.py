@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from mm_soap.config_channels import ChannelSettings, EmailSettings, PrintSettings, SmsSettings
 from mm_soap.config_production import check_production
 from mm_soap.config_report import Row, explain, rows, unknown_variable
 from mm_soap.config_tables import (
@@ -28,6 +29,7 @@ from mm_soap.config_tables import (
     RulesSettings,
     SenderSettings,
     Settings,
+    TestbedSettings,
     TlsSettings,
     TrustSettings,
 )
@@ -36,15 +38,20 @@ from mm_soap.errors import ConfigurationError
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
+    "ChannelSettings",
     "CompaniesSettings",
     "DispatcherSettings",
+    "EmailSettings",
     "EvidenceSettings",
     "FarSettings",
     "OperatorSettings",
     "PersonsSettings",
+    "PrintSettings",
     "RulesSettings",
     "SenderSettings",
     "Settings",
+    "SmsSettings",
+    "TestbedSettings",
     "TlsSettings",
     "TrustSettings",
     "load",
@@ -52,13 +59,14 @@ __all__ = [
 ]
 
 
-def load(path: Path) -> Settings:
+def load(path: Path, *, demonstration_for: str | None = None) -> Settings:
     """Return the settings of a TOML file, overridden by the environment.
 
     In the production profile the files that the settings name are looked at too, as `check_production` says.
 
     Args:
         path: the file. Relative paths in the settings are taken from its folder.
+        demonstration_for: what is refused in the production profile, as the beginning of a sentence; None for nothing.
 
     Raises:
         ConfigurationError: one sentence that names the setting and says what to do. It never repeats a value, since
@@ -78,6 +86,10 @@ def load(path: Path) -> Settings:
             f"An environment variable {ENVIRONMENT_PREFIX}* that sets a list or a table must hold JSON, and does not."
         ) from None
     if settings.profile == "production":
+        if demonstration_for is not None:
+            raise ConfigurationError(
+                f"{demonstration_for} is never served in the production profile: use the settings of a demonstration."
+            )
         check_production(settings)
     return settings
 

@@ -34,6 +34,8 @@ def check_production(settings: Settings) -> None:
     for key, certificate, private in _identities(settings):
         _check_anchors(key, [certificate])
         _check_private(key.replace("certificate", "key"), private)
+    for key, file in _passwords(settings):
+        _check_private(key, file)
 
 
 def _check_transport(settings: Settings) -> None:
@@ -48,6 +50,10 @@ def _check_transport(settings: Settings) -> None:
     urls += [("sender.dispatcher_url", sender.dispatcher_url or settings.base_url) for sender in settings.sender]
     if settings.far and settings.far.companies and settings.far.companies.url:
         urls.append(("far.companies.url", settings.far.companies.url))
+    if settings.dispatcher and settings.dispatcher.sms:
+        urls.append(("dispatcher.sms.url", settings.dispatcher.sms.url))
+    if settings.dispatcher and settings.dispatcher.email and settings.dispatcher.email.security == "none":
+        raise ConfigurationError('Set dispatcher.email.security to "starttls" or "tls": others could read the e-mail.')
     for key, url in urls:
         if not url.startswith("https://"):
             raise ConfigurationError(f"{key} must begin with https:// in the production profile.")
@@ -79,6 +85,13 @@ def _identities(settings: Settings) -> Iterable[tuple[str, Path, Path]]:
         yield "operator.certificate", operator.certificate, operator.key
     for sender in settings.sender:
         yield "sender.certificate", sender.certificate, sender.key
+
+
+def _passwords(settings: Settings) -> Iterable[tuple[str, Path]]:
+    if settings.dispatcher and settings.dispatcher.email and settings.dispatcher.email.password_file:
+        yield "dispatcher.email.password_file", Path(settings.dispatcher.email.password_file)
+    if settings.dispatcher and settings.dispatcher.sms:
+        yield "dispatcher.sms.password_file", settings.dispatcher.sms.password_file
 
 
 def _check_private(key: str, file: Path) -> None:

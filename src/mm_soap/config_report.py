@@ -34,12 +34,16 @@ class Row(NamedTuple):
 
 
 def rows(model: type[BaseModel], prefix: str = "") -> Iterator[Row]:
-    """Yield a row for each setting of a model and of its tables; ``operator[].name`` for one of a table of tables."""
+    """Yield a row for each setting of a model, then for those of its tables, as they stand in a file.
+
+    ``operator[].name`` is one of a table of tables.
+    """
+    tables = {name: _table(field.annotation) for name, field in model.model_fields.items()}
     for name, field in model.model_fields.items():
-        table, many = _table(field.annotation)
-        if table is None:
+        if tables[name][0] is None:
             yield Row(prefix + name, _type_name(field.annotation), _default(field), field.description or "")
-        else:
+    for name, (table, many) in tables.items():
+        if table is not None:
             yield from rows(table, f"{prefix}{name}{'[]' if many else ''}.")
 
 
@@ -135,5 +139,5 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return "[]"
+        return "[" + ", ".join(f'"{each}"' for each in value) + "]"
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from mm_soap.config_types import Address, Database, File, OptionalFile, Organisation, Url, UrlPath
+from mm_soap.config_channels import ChannelSettings, EmailSettings, PrintSettings, SmsSettings
+from mm_soap.config_policy import DispatcherRules
+from mm_soap.config_types import Address, Database, File, OptionalFile, Organisation, Table, Url, UrlPath
 
 ENVIRONMENT_PREFIX: Final = "MM_SOAP_"
 """What the names of the environment variables begin with that override settings."""
@@ -19,15 +22,18 @@ _CERTIFICATE: Final = "PEM file: the certificate that the party signs with, then
 _KEY: Final = "PEM file: the certificate's private key, unencrypted, readable by its owner alone."
 _REGISTER: Final = "Where the register is: the URL before /Recipient/v3 and /Authority. Empty for this installation."
 
-_CALL_TIMEOUT: Final = "How long another party may take to answer, in seconds."
-_PARTY_CACHE: Final = "How long the register's senders and dispatchers are remembered, in seconds."
+_REGISTER_TIMEOUT: Final = "How long the register may take for its whole answer, in seconds."
+_PARTY_CACHE: Final = "How old the register's lists of senders and dispatchers may be, in seconds."
+_PARTY_GRACE: Final = "How much older they may be while the register is away, in seconds."
+_ASK_AGAIN: Final = "Whether the register is asked again before a party is refused that was not remembered."
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+def _distinct(what: str, values: list[str]) -> None:
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("distinct", "{what} must be its own", {"what": what})
 
 
-class TrustSettings(_Table):
+class TrustSettings(Table):
     """[trust]: whose signatures are believed."""
 
     anchors: tuple[File, ...] = Field(
@@ -37,9 +43,12 @@ class TrustSettings(_Table):
     allow_sha1_from: tuple[Organisation, ...] = Field(
         default=(), description="Organisation numbers of the senders whose signatures may still use SHA-1."
     )
+    expiry_warning_days: int = Field(
+        default=30, ge=0, description="How many days before a certificate expires it is reported."
+    )
 
 
-class RulesSettings(_Table):
+class RulesSettings(Table):
     """[rules]: what a message must look like."""
 
     max_message_bytes: int = Field(
@@ -50,7 +59,7 @@ class RulesSettings(_Table):
     check_digits: bool = Field(default=True, description="Whether the check digit of identifiers is checked.")
 
 
-class TlsSettings(_Table):
+class TlsSettings(Table):
     """[tls]: how this server identifies itself, whom it lets in, and whom it believes when it calls."""
 
     certificate: OptionalFile = Field(
@@ -83,13 +92,13 @@ class TlsSettings(_Table):
         return self
 
 
-class EvidenceSettings(_Table):
+class EvidenceSettings(Table):
     """[evidence]: the exact bytes that came in and went out."""
 
     keep_days: int = Field(default=365, gt=0, description="How long the bytes are kept, in days.")
 
 
-class CompaniesSettings(_Table):
+class CompaniesSettings(Table):
     """[far.companies]: the company register. Without this table there is none, and companies get 5018."""
 
     file: OptionalFile = Field(default="", description="JSON file with the companies; empty if url is set.")
@@ -106,13 +115,13 @@ class CompaniesSettings(_Table):
         return self
 
 
-class PersonsSettings(_Table):
+class PersonsSettings(Table):
     """[far.persons]: the population register. Without this table, a number's own day of birth is all that is known."""
 
     file: File = Field(description="JSON file with the persons.")
 
 
-class FarSettings(_Table):
+class FarSettings(Table):
     """[far]: the address register. Without this table, the register does not run here."""
 
     database: Database = Field(default="data/far.sqlite3", repr=False, description=_DATABASE)
@@ -128,7 +137,7 @@ class FarSettings(_Table):
     persons: PersonsSettings | None = None
 
 
-class DispatcherSettings(_Table):
+class DispatcherSettings(DispatcherRules):
     """[dispatcher]: the dispatcher. Without this table, none runs here."""
 
     organisation: Organisation = Field(description=_ORGANISATION)
@@ -142,21 +151,27 @@ class DispatcherSettings(_Table):
         le=1000,
         description="How many recipients are looked up in one call, at most.",
     )
-    calls_per_operator: int = Field(
-        default=4, gt=0, description="How many deliveries are made to one mailbox operator at once, at most."
+    address_age: float = Field(
+        default=900,
+        gt=0,
+        description="How old a recipient's address may be when a delivery is tried, in seconds; then it is asked anew.",
     )
-    call_timeout: float = Field(default=30, gt=0, description=_CALL_TIMEOUT)
-    retry_first: float = Field(
-        default=1, gt=0, description="The longest wait before the second attempt, in seconds; it doubles from then on."
-    )
-    retry_longest: float = Field(default=900, gt=0, description="The longest wait between two attempts, in seconds.")
-    give_up_after: float = Field(
-        default=86_400, gt=0, description="How long a delivery is tried before it has failed, in seconds."
-    )
+    register_timeout: float = Field(default=30, gt=0, description=_REGISTER_TIMEOUT)
     party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
+    party_grace: float = Field(default=600, ge=0, description=_PARTY_GRACE)
+    ask_again: bool = Field(default=False, description=_ASK_AGAIN)
+    channels: tuple[ChannelSettings, ...] = ()
+    email: EmailSettings | None = None
+    sms: SmsSettings | None = None
+    print: PrintSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_plan_each(self) -> Self:
+        _distinct("the sender of each [[dispatcher.channels]]", [one.sender for one in self.channels])
+        return self
 
 
-class OperatorSettings(_Table):
+class OperatorSettings(Table):
     """[[operator]]: a mailbox operator; one table for each that runs here."""
 
     organisation: Organisation = Field(description=_ORGANISATION)
@@ -169,11 +184,13 @@ class OperatorSettings(_Table):
         description="What stands before /Service/v3 in the operator's address, such as /brevlada-tva; empty for none.",
     )
     register_url: Url = Field(default="", description=_REGISTER)
-    call_timeout: float = Field(default=30, gt=0, description=_CALL_TIMEOUT)
+    register_timeout: float = Field(default=30, gt=0, description=_REGISTER_TIMEOUT)
     party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
+    party_grace: float = Field(default=600, ge=0, description=_PARTY_GRACE)
+    ask_again: bool = Field(default=False, description=_ASK_AGAIN)
 
 
-class SenderSettings(_Table):
+class SenderSettings(Table):
     """[[sender]]: a sender that `mm-soap send` may sign for; one table for each."""
 
     organisation: Organisation = Field(description=_ORGANISATION)
@@ -186,9 +203,28 @@ class SenderSettings(_Table):
     register_url: Url = Field(default="", description=_REGISTER)
 
 
-def _distinct(what: str, values: list[str]) -> None:
-    if len(set(values)) < len(values):
-        raise PydanticCustomError("distinct", "{what} must be its own", {"what": what})
+class TestbedSettings(Table):
+    """[testbed]: what `mm-soap serve --testbed` adds; without that option nothing of it is used."""
+
+    __test__ = False  # not a test class, whatever its name says to pytest
+
+    certificate: File = Field(
+        default=Path("pki/testbed-ca.pem"),
+        description="PEM file: the test bed's own authority, made when it is not there.",
+    )
+    key: File = Field(
+        default=Path("pki/testbed-ca.key"),
+        description="PEM file: the authority's private key, made with it, readable by its owner alone.",
+    )
+    database: Database = Field(
+        default="data/testbed.sqlite3", repr=False, description="What arrived: a file for SQLite, or a URL."
+    )
+    certificate_days: int = Field(
+        default=30, gt=0, le=365, description="How long a certificate that the test bed hands out is valid, in days."
+    )
+    certificates_per_hour: int = Field(
+        default=60, gt=0, description="How many certificates the test bed hands out in an hour, at most."
+    )
 
 
 class Settings(BaseSettings):
@@ -225,6 +261,7 @@ class Settings(BaseSettings):
     dispatcher: DispatcherSettings | None = None
     operator: tuple[OperatorSettings, ...] = ()
     sender: tuple[SenderSettings, ...] = ()
+    testbed: TestbedSettings = Field(default_factory=TestbedSettings)
 
     @classmethod
     def settings_customise_sources(
@@ -243,7 +280,7 @@ class Settings(BaseSettings):
         for what in ("organisation", "path"):
             _distinct(f"the {what} of each [[operator]]", [getattr(o, what) for o in self.operator])
         _distinct("the organisation of each [[sender]]", [sender.organisation for sender in self.sender])
-        parties = [p for p in (self.far, self.dispatcher, *self.operator) if p]
+        parties = [p for p in (self.far, self.dispatcher, *self.operator, self.testbed) if p]
         _distinct("the database of each party", [p.database for p in parties])
         return self
 

@@ -1,4 +1,4 @@
-"""The kinds of text that a setting may be."""
+"""What settings are made of: tables, and the kinds of text that one may be."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
 _folder: ContextVar[Path | None] = ContextVar("_folder", default=None)
+
+
+class Table(BaseModel):
+    """A table of the settings: what it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 @contextmanager
@@ -64,6 +70,18 @@ def _url_path(value: str) -> str:
     return value
 
 
+def _email_address(value: str) -> str:
+    if value and not re.fullmatch(r"[^\s@<>()\[\],;:\\\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value):
+        raise PydanticCustomError("email_address", "must be an address such as post@kommun.se")
+    return value
+
+
+def _sms_name(value: str) -> str:
+    if value and not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{0,10}|\+[1-9][0-9]{6,14}", value):
+        raise PydanticCustomError("sms_name", "must be at most 11 letters and digits, or a number such as +46701740605")
+    return value
+
+
 File = Annotated[Path, AfterValidator(_from_folder)]
 OptionalFile = Annotated[str, AfterValidator(_optional_file)]
 Database = Annotated[str, AfterValidator(_database)]
@@ -71,3 +89,5 @@ Url = Annotated[str, AfterValidator(_url)]
 Address = Annotated[str, AfterValidator(_address)]
 UrlPath = Annotated[str, AfterValidator(_url_path)]
 Organisation = Annotated[str, AfterValidator(_organisation)]
+EmailAddress = Annotated[str, AfterValidator(_email_address)]
+SmsName = Annotated[str, AfterValidator(_sms_name)]

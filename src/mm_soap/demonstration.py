@@ -203,6 +203,7 @@ organisation = "{DISPATCHER.number}"
 certificate = "pki/{DISPATCHER.number}.pem"
 key = "pki/{DISPATCHER.number}.key"
 database = "data/dispatcher.sqlite3"
+[dispatcher.policy]
 # How long a delivery is tried before it has failed, in seconds.
 give_up_after = 86400
 

@@ -60,6 +60,13 @@ class Refusal(Enum):
     AGREEMENT_EMPTY = Reason(5001, "The AgreementText is empty: there is nothing that a signature could hold for.")
     NOT_IMPLEMENTED = Reason(5000, "This operation is not available in this release.")
 
+    SENDER_TOO_FAST = Reason(
+        4000, "More messages a second came from the sender than it may send here. Repeat the same call later."
+    )
+    SENDER_DAY_FULL = Reason(
+        4000, "The sender has sent as many bytes today as it may send here. Repeat the same call after midnight UTC."
+    )
+
     NOT_AUTHORISED = Reason(5002, "The caller may not do this.")
     SENDER_UNKNOWN = Reason(5002, "The sender is not connected. Register it before sending.")
     SIGNER_NOT_LISTED = Reason(5002, "The signer is neither the sender nor a dispatcher listed for the sender.")
@@ -87,10 +94,16 @@ class Refusal(Enum):
     TOO_MANY = Reason(5005, "Too many identifiers in one call: at most 1000.")
     TOO_MANY_SIGNATURES = Reason(5005, "Too many signatures in one call: at most 100.")
     TOO_COMPLEX = Reason(5005, "The request has too many elements or attributes.")
+    MORE_THAN_A_DAY = Reason(5005, "The message alone is larger than what the sender may send in a day here.")
     MESSAGE_TOO_LARGE = Reason(5005, "The message with its attachments is larger than is accepted.")
 
     SIGNATURE_MISSING = Reason(5006, "The XML signature is missing.")
     SIGNATURE_INVALID = Reason(5006, "The XML signature does not verify: the signed content was changed or re-written.")
+    SIGNATURE_WIRE_NAME = Reason(
+        5006,
+        "The delivery was signed under the name by which it travels, and no operator could verify it. Sign it as a "
+        "document with the root SignedDelivery.",
+    )
     SIGNATURE_ALGORITHM = Reason(5006, "The XML signature uses an algorithm or a transform that is not accepted.")
     SIGNATURE_REFERENCE = Reason(5006, "The XML signature must have one reference, to the whole signed element.")
     SIGNATURE_NO_CERTIFICATE = Reason(5006, "The XML signature carries no certificate in KeyInfo/X509Data.")
@@ -171,7 +184,15 @@ class TransportError(MmSoapError):
     """Another party could not be reached, or its answer was not SOAP. Always technical: the call may be repeated.
 
     The message names the cause without any content of the exchange.
+
+    Args:
+        message: the cause.
+        perhaps_received: False where it is certain that the other party did not get the request: no connection came.
     """
+
+    def __init__(self, message: str, *, perhaps_received: bool = True) -> None:
+        super().__init__(message)
+        self.perhaps_received = perhaps_received
 
 
 class RemoteFault(MmSoapError):

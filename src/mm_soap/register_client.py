@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final, Protocol
 from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from mm_soap.clock import Clock
 from mm_soap.errors import Refusal, Refused, RemoteFault, TransportError
 from mm_soap.xml import AUTHORITY, DISPATCHER, RECIPIENT_V1, RECIPIENT_V3, SENDER, qname, text_of
 
@@ -24,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 _LONGEST_WAIT: Final = 5.0
 """Seconds that a call waits for another one that asks the register already."""
+_SHORTEST_PAUSE: Final = 0.1
+"""Seconds between two questions in the background, however young the lists must be."""
 _PAUSE_WHEN_AWAY: Final = 1.0
 """Seconds between two questions while the register is away."""
 
@@ -54,7 +55,8 @@ class Reached:
 class _Parties:
     senders: frozenset[str]
     dispatchers: Mapping[str, frozenset[str]]
-    asked: datetime
+    asked: float
+    """When they were asked for, by the client's own measure of time."""
 
 
 class RegisterClient:
@@ -63,17 +65,32 @@ class RegisterClient:
     Args:
         recipient: carries calls to the Recipient service.
         authority: carries calls to the Authority service.
-        max_age: how long the lists of senders and dispatchers are used before they are asked again.
-        clock: the time.
+        max_age: how old the lists of senders and dispatchers may be, in seconds.
+        grace: how much older they may be while the register is away, in seconds.
+        elapsed: seconds since some moment. Not the time of day: a clock that is set back makes no list younger.
+        ask_again: ask anew before saying no from an answer that is kept, so that who was connected a moment ago is
+            known at once.
     """
 
-    def __init__(self, recipient: Port, authority: Port, *, max_age: timedelta, clock: Clock) -> None:
+    def __init__(
+        self,
+        recipient: Port,
+        authority: Port,
+        *,
+        max_age: float,
+        grace: float = 0.0,
+        elapsed: Callable[[], float] = time.monotonic,
+        ask_again: bool = False,
+    ) -> None:
         self._recipient = recipient
         self._authority = authority
         self._max_age = max_age
-        self._clock = clock
+        self._longest = max_age + grace
+        self._elapsed = elapsed
+        self._asks_again = ask_again
         self._lock = threading.Lock()
         self._known: _Parties | None = None
+        self._not_before = float("-inf")
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
         self._tried = threading.Event()
@@ -95,20 +112,20 @@ class RegisterClient:
         return _in_order([_reached(row) for row in answer], recipients)
 
     def sender_connected(self, organisation: str) -> bool:
-        """Tell whether an organisation is a connected sender, from an answer not older than ``max_age``.
+        """Tell whether an organisation is a connected sender, from lists that are not too old.
 
         Raises:
-            Refused: ``UNAVAILABLE`` if the register is away and no such answer is there.
+            Refused: ``UNAVAILABLE`` if the register is away, and was for longer than the grace.
         """
-        return organisation in self._parties().senders
+        return self._holds(lambda parties: organisation in parties.senders)
 
     def may_dispatch(self, dispatcher: str, sender: str) -> bool:
-        """Tell whether a dispatcher is listed for a sender, from an answer not older than ``max_age``.
+        """Tell whether a dispatcher is listed for a sender, from lists that are not too old.
 
         Raises:
-            Refused: ``UNAVAILABLE`` if the register is away and no such answer is there.
+            Refused: ``UNAVAILABLE`` if the register is away, and was for longer than the grace.
         """
-        return sender in self._parties().dispatchers.get(dispatcher, frozenset())
+        return self._holds(lambda parties: sender in parties.dispatchers.get(dispatcher, frozenset()))
 
     def start(self) -> None:
         """Keep the lists fresh in the background, so that no call has to wait for them.
@@ -127,41 +144,66 @@ class RegisterClient:
     def stop(self) -> None:
         """End the work in the background. A question under way is not waited for."""
         self._stopping.set()
+        self._not_before = float("-inf")
 
     def _keep_fresh(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._known = self._ask()
-                pause = max(0.1, self._max_age.total_seconds() / 2)
+                with self._lock:
+                    self._known = self._ask()
+                self._not_before = float("-inf")
+                pause = max(_SHORTEST_PAUSE, self._max_age / 2)
             except (RemoteFault, TransportError) as error:
+                # Until the next question has its answer the calls go on with what is known.
+                self._not_before = float("inf")
                 _log.warning("The register could not be asked for senders and dispatchers: %s", error)
                 pause = _PAUSE_WHEN_AWAY
             self._tried.set()
             self._stopping.wait(pause)
 
-    def _parties(self) -> _Parties:
-        known = self._fresh()
-        if known is not None:
-            return known
-        if not self._lock.acquire(timeout=_LONGEST_WAIT):
+    def _holds(self, asked: Callable[[_Parties], bool]) -> bool:
+        known = self._parties()
+        if asked(known) or not self._asks_again:
+            return asked(known)
+        other = self._parties(but=known)
+        if other is known:  # it could not be asked, so nobody is refused for good
             raise Refused(Refusal.UNAVAILABLE)
+        return asked(other)
+
+    def _parties(self, but: _Parties | None = None) -> _Parties:
+        """Return lists that are fresh, and other ones than those in ``but``."""
+        known = self._not_older(self._max_age)
+        if known is not None and known is not but:
+            return known
+        stale = self._not_older(self._longest)
+        if stale is not None and self._elapsed() < self._not_before:
+            return stale  # the register was away a moment ago, and no call needs to wait to find that out again
+        if not self._lock.acquire(timeout=_LONGEST_WAIT):
+            return self._in_grace()
         try:  # one thread asks, the others wait for its answer
-            known = self._fresh()
-            if known is None:
+            known = self._not_older(self._max_age)
+            if known is None or known is but:
                 known = self._known = self._ask()
         except (RemoteFault, TransportError) as error:
+            self._not_before = self._elapsed() + _PAUSE_WHEN_AWAY
             _log.error("The register could not be asked for senders and dispatchers: %s", error)
-            raise Refused(Refusal.UNAVAILABLE) from None
+            return self._in_grace()
         finally:
             self._lock.release()
         return known
 
-    def _fresh(self) -> _Parties | None:
+    def _in_grace(self) -> _Parties:
+        stale = self._not_older(self._longest)
+        if stale is None:
+            raise Refused(Refusal.UNAVAILABLE)
+        return stale
+
+    def _not_older(self, age: float) -> _Parties | None:
         known = self._known
-        return known if known is not None and self._clock() - known.asked < self._max_age else None
+        return known if known is not None and self._elapsed() - known.asked < age else None
 
     def _ask(self) -> _Parties:
-        asked = self._clock()
+        asked = self._elapsed()
         senders = self._authority.call(f'<getSenders xmlns="{AUTHORITY}"/>'.encode(), expected=_GET_SENDERS)
         dispatchers = self._authority.call(f'<getDispatchers xmlns="{AUTHORITY}"/>'.encode(), expected=_GET_DISPATCHERS)
         return _Parties(

@@ -1,19 +1,21 @@
-"""The sender's side of the Message service: hand a signed delivery to a dispatcher, and ask how far it came."""
+"""The sender's side of the Message and Notification services: hand in to a dispatcher, and ask how far it came."""
 
 from __future__ import annotations
 
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from xml.sax.saxutils import escape
 
 from mm_soap.errors import Refusal, RemoteFault, TransportError
 from mm_soap.soap import SoapClient
-from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, qname, text_of
+from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, NOTIFICATION_V3, qname, text_of
 
 _DISTRIBUTED: Final = qname(MESSAGE_V3, "distributeSecureResponse")
 _STATUS: Final = qname(MESSAGE_V3, "checkDistributionStatusResponse")
+_NOTIFICATION_DISTRIBUTED: Final = qname(NOTIFICATION_V3, "distributeResponse")
+_NOTIFICATION_STATUS: Final = qname(NOTIFICATION_V3, "checkDistributionStatusResponse")
 _TRIES: Final = 3
 
 
@@ -24,12 +26,12 @@ class DistributionStatus:
     type: str | None
     """``Digital``, ``Paper`` or ``Not``; None while it is not unpacked yet."""
     delivery_status: str | None
-    """``Delivered``, ``Pending`` or ``DeliveryFailed``; None unless the type is Digital."""
+    """``Delivered``, ``Pending`` or ``DeliveryFailed``; None where the dispatcher tries no delivery."""
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen."""
-        return self.delivery_status in ("Delivered", "DeliveryFailed") or self.type in ("Paper", "Not")
+        return self.delivery_status != "Pending" and self.type is not None
 
 
 def distribute_secure_request(document: bytes) -> bytes:
@@ -54,7 +56,9 @@ class SenderClient:
         self._client = SoapClient(address, timeout=timeout, tls=tls)
 
     def distribute(self, document: bytes) -> str:
-        """Hand over a signed delivery; if no answer comes, the same bytes again, which get the same distribution id.
+        """Hand over a signed delivery; if no answer comes, or a technical fault, the same bytes again.
+
+        They get the same distribution id, should the first call have been accepted.
 
         Args:
             document: what :func:`mm_soap.dsig.sign_delivery` returned.
@@ -63,15 +67,9 @@ class SenderClient:
             The distribution id.
 
         Raises:
-            RemoteFault, TransportError: it was refused, or no answer came at the last try either.
+            RemoteFault, TransportError: it was refused, or no answer or a technical fault came at the last try either.
         """
-        body = distribute_secure_request(document)
-        for attempt in range(1, _TRIES):
-            try:
-                return text_of(self._client.call(body, expected=_DISTRIBUTED)[0]).strip()
-            except TransportError:
-                time.sleep(attempt)
-        return text_of(self._client.call(body, expected=_DISTRIBUTED)[0]).strip()
+        return _handed_in(self._client, distribute_secure_request(document), _DISTRIBUTED)
 
     def status(self, sender: str, distribution_id: str) -> DistributionStatus:
         """Ask how far a delivery came.
@@ -94,3 +92,82 @@ class SenderClient:
         return DistributionStatus(
             text_of(answer[0].find(qname(MESSAGE_V1, "Type"))), text_of(told) if told is not None else None
         )
+
+
+@dataclass(frozen=True)
+class NotificationStatus:
+    """What became of a notification for one recipient, as the dispatcher says."""
+
+    recipient: str = field(repr=False)
+    delivered: bool
+    channels: tuple[str, ...]
+    """``EMail`` and ``SMS``, by which the operator sent it on."""
+
+
+class NotificationClient:
+    """Calls Notification of one dispatcher. Safe for threads.
+
+    Args:
+        address: the address of the Notification service, such as ``https://example.se/Notification/v3``.
+        timeout: how long one answer may take, in seconds.
+        tls: as for `SenderClient`.
+    """
+
+    def __init__(self, address: str, *, timeout: float = 30.0, tls: ssl.SSLContext | None = None) -> None:
+        self._client = SoapClient(address, timeout=timeout, tls=tls)
+
+    def distribute(self, document: bytes) -> str:
+        """Hand in a notification; if no answer comes, the same bytes again, which get the same distribution id.
+
+        Args:
+            document: the serialised element that :func:`mm_soap.message.build_notification` returned.
+
+        Returns:
+            The distribution id.
+
+        Raises:
+            RemoteFault, TransportError: it was refused, or no answer came at the last try either.
+        """
+        head, _, tail = document.replace(b"NotificationDelivery", b"notificationDelivery", 1).rpartition(
+            b"NotificationDelivery"
+        )
+        body = b'<distribute xmlns="%s">%snotificationDelivery%s</distribute>' % (NOTIFICATION_V3.encode(), head, tail)
+        return _handed_in(self._client, body, _NOTIFICATION_DISTRIBUTED)
+
+    def status(self, sender: str, distribution_id: str) -> list[NotificationStatus] | None:
+        """Ask what became of a notification.
+
+        Returns:
+            One for each recipient; None while it is still on its way to one of them.
+
+        Raises:
+            RemoteFault: with code 5003, if this sender has no such notification.
+            TransportError: no answer came.
+        """
+        body = (
+            f'<checkDistributionStatus xmlns="{NOTIFICATION_V3}"><sender>{escape(sender)}</sender>'
+            f"<distributionId>{escape(distribution_id)}</distributionId></checkDistributionStatus>"
+        )
+        try:
+            answer = self._client.call(body.encode(), expected=_NOTIFICATION_STATUS)
+        except RemoteFault as fault:
+            if fault.code == Refusal.NOT_FINISHED.code:
+                return None
+            raise
+        return [
+            NotificationStatus(
+                text_of(row[0]),
+                text_of(row[1][0]).strip() in ("true", "1"),
+                tuple(text_of(each) for each in row[1].iterchildren(qname(NOTIFICATION_V3, "NotifiedByChannel"))),
+            )
+            for row in answer
+        ]
+
+
+def _handed_in(client: SoapClient, body: bytes, expected: str) -> str:
+    for attempt in range(1, _TRIES):
+        try:
+            return text_of(client.call(body, expected=expected)[0]).strip()
+        except TransportError:
+            time.sleep(attempt)
+    return text_of(client.call(body, expected=expected)[0]).strip()

@@ -22,6 +22,8 @@ SENDER: Final = f"{SCHEMA}/Sender"
 DISPATCHER: Final = f"{SCHEMA}/Dispatcher"
 SERVICE_V1: Final = f"{SCHEMA}/Service"
 SERVICE_V3: Final = f"{SCHEMA}/Service/v3"
+NOTIFICATION_V2: Final = f"{SCHEMA}/Notification/v2"
+NOTIFICATION_V3: Final = f"{SCHEMA}/Notification/v3"
 OFFICIAL_MATTER_V3: Final = f"{SCHEMA}/OfficialMatter/v3"
 AUTHORITY: Final = "http://minameddelanden.gov.se/Authority"
 DSIG: Final = "http://www.w3.org/2000/09/xmldsig#"
@@ -72,6 +74,17 @@ def parse_untrusted(raw: bytes) -> etree._Element:
     if root.getroottree().docinfo.internalDTD is not None:
         raise Refused(Refusal.DOCTYPE)
     return root
+
+
+def place_of_error(raw: bytes) -> tuple[int, int] | None:
+    """Return line and column, from 1 on, at which a document stops being well-formed; None where it does not."""
+    try:
+        etree.fromstring(raw, hardened_parser())
+    except etree.XMLSyntaxError as error:
+        return error.position
+    except (ValueError, LookupError):
+        return 1, 1
+    return None
 
 
 def qname(namespace: str, name: str) -> str:

@@ -26,6 +26,8 @@ class Answer:
     after: float = 0.0
     """Seconds to wait before it."""
     content_type: str = "text/xml; charset=utf-8"
+    drips: float = 0.0
+    """Seconds between the bytes of the body; 0 sends all at once."""
 
 
 Reply = Callable[[bytes], Answer]
@@ -90,7 +92,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         try:
-            self.wfile.write(answer.body)
+            for piece in re.findall(rb"(?s).", answer.body) if answer.drips else [answer.body]:
+                self.wfile.write(piece)
+                self.wfile.flush()
+                time.sleep(answer.drips)
         except OSError:
             self.close_connection = True
 

@@ -120,6 +120,7 @@ class Server:
     config: Path
     parties: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -149,10 +150,19 @@ class Server:
     def begin(self) -> None:
         """Start without waiting for it."""
         chosen = [part for party in self.parties for part in ("--party", party)]
+        self._begin([*COMMAND, "serve", "--config", str(self.config), *chosen, *self.options], self.config.parent)
+
+    def begin_in(self, folder: Path) -> None:
+        """Start in a folder, without naming the settings, and without waiting for it."""
+        self.config = folder / self.config.name
+        self._begin([*COMMAND, "serve", *self.options], folder)
+
+    def _begin(self, command: Sequence[str], folder: Path) -> None:
         self._before = self.out.stat().st_size if self.out.exists() else 0
         with self.out.open("ab") as out, self.errors.open("ab") as errors:
             self.process = subprocess.Popen(
-                [*COMMAND, "serve", "--config", str(self.config), *chosen],
+                command,
+                cwd=folder,
                 env=_environment({"MM_SOAP_PORT": str(self.port), **self.environment}),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -244,7 +254,7 @@ class Demonstration:
         if not table:
             lines += new
         for line in self.config.read_text().splitlines():
-            if header := re.fullmatch(r"\[+(\w+)\]+", line.strip()):
+            if header := re.fullmatch(r"\[+([\w.]+)\]+", line.strip()):
                 current = header[1]
                 lines += [line, *(new if current == table else [])]
             elif current != table or line.partition("=")[0].strip() not in values:

@@ -69,7 +69,7 @@ def test_each_row_is_a_message_and_a_line_of_the_report(
     assert (counts["rows"], counts["delivered"], counts["unreachable"], counts["waiting"]) == (4, 3, 1, 0)
     rows = report(file)
     assert [row["line"] for row in rows] == ["1", "2", "3", "4"]
-    assert [row["channel"] for row in rows] == ["mailbox", "mailbox", "none", "mailbox"]
+    assert [row["channel"] for row in rows] == ["digital", "digital", "none", "digital"]
     assert rows[0]["message_id"] == "rad-ett-0001"
     assert [row["state"] for row in rows] == ["ended", "ended", "unreachable", "ended"]
     here = {each.message_id: each.subject for each in demonstration.mailbox(RECIPIENT)}
@@ -192,10 +192,11 @@ def test_a_run_that_was_stopped_goes_on_and_sends_nothing_twice(
         [{"recipient": recipients[n % 2], "subject": f"Beslut {n}", "body": "Hej på dig."} for n in range(ROWS)],
     )
     journal = file.with_name("batch.jsonl.journal")
-    for goal in (1, ROWS // 3, 2 * ROWS // 3):
+    for turn in range(3):
+        before = accepted(journal)
         process = started(fresh, server, file)
-        until(lambda goal=goal: accepted(journal) >= goal, 60, "rows that were sent", pause=0.005)  # type: ignore[misc]
-        if goal == 1:
+        until(lambda before=before: accepted(journal) > before, 60, "rows that were sent", pause=0.005)  # type: ignore[misc]
+        if turn == 0:
             second = send(fresh, server, file)
             assert second.returncode == 2
             assert "in use" in second.stderr

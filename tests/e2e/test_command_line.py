@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import socket
@@ -325,7 +326,7 @@ def test_verify_a_changed_file(tmp_path: Path) -> None:
     changed.write_bytes(VECTOR.read_bytes().replace(b"191212121212", b"191212121213"))
     ended, report = verified(changed, "--trust", VECTORS_CERTIFICATE)
     assert (ended, report["valid"]) == (1, False)
-    assert [each["rule"] for each in report["problems"]] == ["SIGNATURE_INVALID"]
+    assert [each["rule"] for each in report["problems"]] == ["SIGNATURE_INVALID", "CONTENT_CHANGED"]
     shown = mm_soap("verify", changed)
     assert shown.returncode == 1
     assert "SIGNATURE_INVALID" in shown.stdout
@@ -342,9 +343,52 @@ def test_verify_sha1(tmp_path: Path, demonstration: Demonstration) -> None:
     file = tmp_path / "sha1.xml"
     file.write_bytes(signed_with_sha1(demonstration))
     ended, report = verified(file, "--trust", demonstration.folder / "pki" / "ca.pem")
-    assert (ended, [each["rule"] for each in report["problems"]]) == (1, ["SIGNATURE_ALGORITHM"])
+    assert (ended, [each["rule"] for each in report["problems"]]) == (1, ["SIGNATURE_ALGORITHM", "SHA1", "SHA1"])
     ended, report = verified(file, "--trust", demonstration.folder / "pki" / "ca.pem", "--allow-sha1")
     assert (ended, report["valid"]) == (0, True)
+
+
+def test_verify_says_why_and_writes_what_was_hashed(tmp_path: Path) -> None:
+    formatted = VECTORS / "broken" / "formatted-before-the-signature-came.xml"
+    trust = ("--trust", VECTORS / "broken" / "signer-cert.pem")
+    ended, report = verified(formatted, *trust, "--canonical", tmp_path / "hashed")
+    assert (ended, report["valid"]) == (1, False)
+    (finding,) = report["problems"][1:]
+    assert (finding["rule"], finding["place"], finding["signature"]) == (
+        "WHITE_SPACE_ADDED",
+        "SignedDelivery, line 1",
+        "sender",
+    )
+    assert sorted(each["file"] for each in report["canonical"]) == sorted(map(str, (tmp_path / "hashed").iterdir()))
+    for each in report["canonical"]:
+        assert hashlib.sha256(Path(each["file"]).read_bytes()).hexdigest() == each["computed"]
+        assert each["holds"] == (each["computed"] == each["expected"])
+    came, hashed = (
+        Path(
+            next(each["file"] for each in report["canonical"] if each["part"] == "document" and each["holds"] == holds)
+        )
+        for holds in (False, True)
+    )
+    assert came.read_bytes().split() != hashed.read_bytes().split()
+    assert b"".join(came.read_bytes().split()) == b"".join(hashed.read_bytes().split())
+    shown = mm_soap("verify", formatted, *trust, "--canonical", tmp_path / "again").stdout
+    assert "✗ WHITE_SPACE_ADDED at SignedDelivery, line 1: " in shown
+    assert str(tmp_path / "again" / "sender-document-as-the-signer-hashed-it.xml") in shown
+    (tmp_path / "file").touch()
+    refused(mm_soap("verify", formatted, "--canonical", tmp_path / "file"), 2, "cannot be written")
+
+
+def test_verify_writes_what_is_hashed_where_all_is_right(tmp_path: Path) -> None:
+    ended, report = verified(VECTOR, "--trust", VECTORS_CERTIFICATE, "--canonical", tmp_path)
+    assert (ended, report["problems"]) == (0, [])
+    assert {each["part"] for each in report["canonical"] if each["holds"]} == {"document", "SignedInfo"}
+
+
+def test_verify_a_file_in_another_encoding(tmp_path: Path) -> None:
+    file = tmp_path / "latin.xml"
+    file.write_bytes(VECTOR.read_bytes().decode().encode("latin-1"))
+    ended, report = verified(file)
+    assert (ended, [each["rule"] for each in report["problems"]]) == (1, ["MALFORMED_XML", "NOT_UTF8"])
 
 
 def signed_with_sha1(demonstration: Demonstration) -> bytes:

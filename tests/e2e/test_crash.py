@@ -98,14 +98,14 @@ QUICK = {"retry_first": 0.1, "retry_longest": 1.0}
 
 
 def test_the_whole_process_is_killed(fresh: Demonstration) -> None:
-    fresh.change("dispatcher", **QUICK)
+    fresh.change("dispatcher.policy", **QUICK)
     server = fresh.serve(MM_SOAP_THREADS="64")
     run(fresh, server.url, server)
 
 
 @pytest.mark.parametrize("victim", ["operator", "dispatcher"])
 def test_one_party_is_killed(fresh: Demonstration, victim: str) -> None:
-    fresh.change("dispatcher", **QUICK)
+    fresh.change("dispatcher.policy", **QUICK)
     servers = fresh.serve_apart()
     run(fresh, servers["dispatcher"].url, servers[victim])
 

@@ -161,7 +161,7 @@ def test_an_answer_repeats_no_header(served: Server, header: str) -> None:
 
 
 def test_no_word_of_what_was_sent_is_written(fresh: Demonstration) -> None:
-    fresh.change("dispatcher", retry_first=0.05, retry_longest=0.1)
+    fresh.change("dispatcher.policy", retry_first=0.05, retry_longest=0.1)
     server: Server = fresh.serve()
     send_good_messages(fresh, server.url)
     send_to_operators_who_tell(fresh, server.url)

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import pytest
 
 from mm_soap.demonstration import RECIPIENT, UNKNOWN
+from mm_soap.far import Operator
 from tests.e2e.fake_operator import Answer, FakeOperator, Numbers, fault, messages_in, replies, result, serving, soap
 from tests.e2e.suite import (
     Demonstration,
     Fault,
     Server,
     a_message,
+    company,
     distribute,
     final_status,
     free_port,
     letter,
+    mm_soap,
     send_all,
     status,
     until,
 )
 
 DELIVERED, FAILED = ("Digital", "Delivered"), ("Digital", "DeliveryFailed")
-IMPATIENT = {"call_timeout": 1.0, "retry_first": 0.1, "retry_longest": 0.5}
+IMPATIENT = {"answer_timeout": 1.0, "retry_first": 0.1, "retry_longest": 0.5}
 NUMBERS = Numbers()
 
 Make = Callable[..., FakeOperator]
@@ -34,7 +41,7 @@ Make = Callable[..., FakeOperator]
 @pytest.fixture(scope="module")
 def chain(fresh_for_module: Demonstration) -> Demonstration:
     """A dispatcher that soon tries again."""
-    fresh_for_module.change("dispatcher", **IMPATIENT)
+    fresh_for_module.change("dispatcher.policy", **IMPATIENT)
     fresh_for_module.serve()
     return fresh_for_module
 
@@ -198,7 +205,7 @@ def status_or_none(url: str, distribution: str) -> str | None:
 def short_of_time(template: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
     """A dispatcher that gives up after two seconds."""
     own = Demonstration.copy_of(template, tmp_path_factory.mktemp("short") / "demo")  # type: ignore[arg-type]
-    own.change("dispatcher", **IMPATIENT, give_up_after=2.0)
+    own.change("dispatcher.policy", **IMPATIENT, give_up_after=2.0)
     try:
         own.serve()
         yield own
@@ -228,7 +235,7 @@ def test_all_that_waits_for_a_dead_operator_is_given_up_in_time(short_of_time: D
 
 @pytest.mark.slow
 def test_the_register_is_away_for_a_while(fresh: Demonstration) -> None:
-    fresh.change("dispatcher", **IMPATIENT)
+    fresh.change("dispatcher.policy", **IMPATIENT)
     servers = fresh.serve_apart()
     url = servers["dispatcher"].url
     assert final_status(url, distribute(url, fresh.signed(letter()))) == DELIVERED
@@ -247,10 +254,146 @@ def test_the_register_is_away_for_a_while(fresh: Demonstration) -> None:
 
 @pytest.mark.slow
 def test_a_register_that_was_never_there_is_a_technical_fault(fresh: Demonstration) -> None:
-    fresh.change("dispatcher", **IMPATIENT, register_url=f"http://127.0.0.1:{free_port()}")
+    fresh.change("dispatcher", register_url=f"http://127.0.0.1:{free_port()}")
     server: Server = fresh.serve("dispatcher")
     document = fresh.signed(letter())
     for _ in range(2):
         with pytest.raises(Fault) as away:
             distribute(server.url, document)
         assert away.value.code == 4000
+
+
+# The circuit breaker
+
+
+@pytest.fixture(scope="module")
+def with_breakers(template: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
+    """A dispatcher that soon leaves an operator alone, and for which two calls try whether it is well again."""
+    own = Demonstration.copy_of(template, tmp_path_factory.mktemp("breakers") / "demo")  # type: ignore[arg-type]
+    breaker = {"break_after": 3, "pause_first": 3.0, "pause_longest": 3.0, "probes": 2}
+    own.change("dispatcher.policy", **IMPATIENT, **breaker)
+    try:
+        own.serve()
+        yield own
+    finally:
+        own.stop()
+
+
+@dataclass
+class Counting:
+    """Fails until it is well, holds each call for a moment, and notes how many came at once."""
+
+    well: threading.Event = field(default_factory=threading.Event)
+    let_go: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    under_way: int = 0
+    most: int = 0
+    most_before_an_answer: int = 0
+
+    def __call__(self, body: bytes) -> Answer:
+        with self.lock:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+        if self.well.is_set():
+            self.let_go.wait(10)
+        with self.lock:
+            self.under_way -= 1
+            if self.well.is_set() and not self.most_before_an_answer:
+                self.most_before_an_answer = self.most
+        return result(body) if self.well.is_set() else Answer(503)
+
+
+def test_an_operator_in_trouble_is_left_alone_and_then_probed(with_breakers: Demonstration) -> None:
+    url = with_breakers.servers[0].url
+    one, counting = FakeOperator(), Counting()
+    one.replies = [counting]
+    with serving(one) as address:
+        recipients = NUMBERS.register(with_breakers, address, 12)
+        accepted = send_all(url, [with_breakers.signed(letter(each)) for each in recipients])
+        until(lambda: "is left alone for 3 seconds" in with_breakers.servers[0].output(), 20, "the pause")
+        until(lambda: {status_or_none(url, each) for each in accepted} == {"Pending"}, 10, "all to be sealed")
+        before = len(one.bodies)
+        assert before <= 6  # three that failed, and those that were under way with them
+
+        # Who asks is told why nothing happens, and when it goes on.
+        waiting = with_breakers.trace(accepted[-1])[-1]
+        assert (waiting["party"], waiting["kind"], waiting["outcome"]) == ("dispatcher", "now", "waiting")
+        assert "did not answer as it should" in waiting["detail"]["reason"]
+        assert "HTTP 503" in waiting["detail"]["reason"]
+        assert datetime.fromisoformat(waiting["detail"]["next_attempt"]).tzinfo is not None
+        told = mm_soap("status", accepted[-1], "--config", with_breakers.config, "--json", MM_SOAP_PORT=port_of(url))
+        assert "did not answer as it should" in json.loads(told.stdout)["waits"]
+
+        counting.most = 0
+        counting.well.set()
+        until(lambda: counting.under_way == 2, 20, "two probes")
+        counting.let_go.set()
+        for each in accepted:
+            assert final_status(url, each) == DELIVERED
+        assert counting.most_before_an_answer == 2
+    assert sorted(messages_in(one.bodies[-12:])) == sorted(set(messages_in(one.bodies)))
+    by_message: dict[str, set[bytes]] = {}
+    for body in one.bodies:
+        by_message.setdefault(*messages_in([body]), set()).add(body)
+    assert {len(bodies) for bodies in by_message.values()} == {1}  # the same bytes at every attempt
+    assert "answers again" in with_breakers.servers[0].output()
+    assert with_breakers.trace(accepted[-1])[-1]["outcome"] != "waiting"
+
+
+def port_of(url: str) -> str:
+    return url.rpartition(":")[2]
+
+
+# A policy for one operator
+
+
+def test_codes_limits_and_patience_of_one_operator(fresh: Demonstration) -> None:
+    one, other = FakeOperator([*replies(fault(5003), fault(5003)), result]), FakeOperator(replies(fault(5003)))
+    with serving(one) as address, serving(other) as other_address:
+        (recipient,) = NUMBERS.register(fresh, address, 1)
+        number = company(NUMBERS.operators)
+        (recipient_of_other,) = NUMBERS.register(fresh, other_address, 1)
+        own = {"operator": number, "technical_codes": ["0-4999", "5003"], "retry_first": 0.1}
+        with fresh.config.open("a") as file:
+            file.write("[[dispatcher.operator_policy]]\n")
+            file.writelines(f"{key} = {json.dumps(value)}\n" for key, value in own.items())
+        url = fresh.serve().url
+        assert final_status(url, distribute(url, fresh.signed(letter(recipient)))) == DELIVERED
+        assert final_status(url, distribute(url, fresh.signed(letter(recipient_of_other)))) == FAILED
+    assert (len(one.bodies), len(set(one.bodies)), len(other.bodies)) == (3, 1, 1)
+
+
+# An operator that moves
+
+
+def test_an_operator_that_moves_while_a_delivery_waits(fresh: Demonstration) -> None:
+    fresh.change("dispatcher", address_age=1.0)
+    fresh.change("dispatcher.policy", **IMPATIENT)
+    url = fresh.serve().url
+    old, new = FakeOperator(replies(Answer(None))), FakeOperator()
+    with serving(old) as address, serving(new) as new_address:
+        (recipient,) = NUMBERS.register(fresh, address, 1)
+        distribution = distribute(url, fresh.signed(letter(recipient)))
+        until(lambda: len(old.bodies) > 1, 20, "an attempt")
+        with fresh.register() as register:
+            number = company(NUMBERS.operators)
+            register.add_operator(Operator(number, f"Brevlåda {number}", new_address, new_address))
+        assert final_status(url, distribution) == DELIVERED
+    assert set(new.bodies) == set(old.bodies)
+    assert len(new.bodies) == 1
+    assert "new-address" in [step["outcome"] for step in fresh.trace(distribution)]
+
+
+# An answer that drips
+
+
+def test_the_time_limit_is_that_of_the_whole_answer(chain: Demonstration, url: str) -> None:
+    """Each byte comes in time, the last of them would not."""
+    one = FakeOperator(replies(Answer(200, b" " * 40, drips=0.25)))
+    one.replies.append(result)
+    with serving(one) as address:
+        (recipient,) = NUMBERS.register(chain, address, 1)
+        began = time.monotonic()
+        assert final_status(url, distribute(url, chain.signed(letter(recipient)))) == DELIVERED
+        assert time.monotonic() - began < 8
+    assert len(one.bodies) == 2

@@ -225,6 +225,10 @@ dispatcher_url = "https://dispatcher.example.se"
 """
 
 
+EMAIL = '[dispatcher.email]\nhost = "smtp.example.org"\n'
+SMS = '[dispatcher.sms]\nuser = "u"\npassword_file = "none"\n'
+
+
 class TestProduction:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
@@ -263,6 +267,10 @@ class TestProduction:
             ('client_anchors = ["real.pem"]', 'client_anchors = ["issuing-ca.pem"]', "tls.client_anchors names"),
             ('\nanchors = ["real.pem"]', '\nanchors = ["none.pem"]', "none.pem cannot be read"),
             ('key = "d.key"', 'key = "none.key"', "dispatcher.key names .*none.key, which cannot be read"),
+            ("[[sender]]", f'{EMAIL}security = "none"\n[[sender]]', "Set dispatcher.email.security"),
+            ("[[sender]]", f'{EMAIL}password_file = "no"\n[[sender]]', "dispatcher.email.password_file names"),
+            ("[[sender]]", f'{SMS}url = "http://sms.example"\n[[sender]]', "dispatcher.sms.url must begin with https"),
+            ("[[sender]]", f"{SMS}[[sender]]", "dispatcher.sms.password_file names"),
         ],
     )
     def test_refuses_what_only_a_demonstration_may_have(self, folder: Path, old: str, new: str, expected: str) -> None:
@@ -297,3 +305,50 @@ class TestReference:
         numbers = [row for row in reference() if row.type in ("integer", "number")]
         assert len(numbers) > 10
         assert [row.key for row in numbers if not any(unit in row.meaning.lower() for unit in units)] == []
+
+
+class TestPolicy:
+    def test_what_an_operator_does_not_say_is_as_for_all(self, file: Path) -> None:
+        settings = read(
+            file,
+            DISPATCHER
+            + "[dispatcher.policy]\ngive_up_after = 60\nprobes = 3\n"
+            + "[[dispatcher.operator_policy]]\noperator = '165599999918'\nprobes = 1\n"
+            + "technical_codes = ['0-4999', '5003']\n",
+        )
+        assert settings.dispatcher
+        usual, (own,) = settings.dispatcher.policy, settings.dispatcher.operator_policy
+        assert (usual.give_up_after, usual.probes, usual.technical_ranges) == (60, 3, ((0, 4999),))
+        assert (own.give_up_after, own.probes, own.calls_at_once) == (60, 1, 4)
+        assert own.technical_ranges == ((0, 4999), (5003, 5003))
+
+    def test_what_a_sender_does_not_say_is_as_for_all(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MM_SOAP_DISPATCHER__LIMITS__BYTES_PER_DAY", "1000")
+        settings = read(file, DISPATCHER + "[[dispatcher.sender_limits]]\nsender = '162021004748'\nburst = 7\n")
+        assert settings.dispatcher
+        (own,) = settings.dispatcher.sender_limits
+        assert (own.bytes_per_day, own.burst, own.messages_per_second) == (1000, 7, 0)
+
+    @pytest.mark.parametrize(
+        ("content", "expected"),
+        [
+            ("[dispatcher.policy]\nprobe = 1", "dispatcher.policy.probe is not a setting; write probes if"),
+            ("[dispatcher.policy]\nprobes = 0", "dispatcher.policy.probes must be greater than 0."),
+            ("[dispatcher.policy]\nretry_jitter = 1.1", "dispatcher.policy.retry_jitter must be less than or equal to"),
+            ("[dispatcher.policy]\ntechnical_codes = ['x']", "dispatcher.policy.technical_codes (number 1) must be an"),
+            (
+                "[dispatcher.policy]\ntechnical_codes = ['9-1']",
+                "dispatcher.policy.technical_codes (number 1) must be an",
+            ),
+            (
+                "[[dispatcher.operator_policy]]\nprobes = 1",
+                "dispatcher.operator_policy.operator (number 1) is missing;",
+            ),
+            (
+                "[[dispatcher.sender_limits]]\nsender = '162021004748'\n" * 2,
+                "dispatcher the sender of each [[dispatcher.sender_limits]] must be its own.",
+            ),
+        ],
+    )
+    def test_says_what_is_wrong(self, file: Path, content: str, expected: str) -> None:
+        assert sentence(file, DISPATCHER + content).startswith(expected)

@@ -106,12 +106,15 @@ def test_every_command_in_running_text_exists(page: str, words: list[str]) -> No
 def test_every_make_target_exists() -> None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", text, re.MULTILINE))
-    used = {(page, words[0]) for page, words in lines_of("make")}
+    # With -C it is another Makefile, of a client that a guide copies; the guides are run, in interop/.
+    used = {(page, words[0]) for page, words in lines_of("make") if words[0] != "-C"}
     assert {one for one in used if one[1] not in targets} == set()
 
 
 def test_every_script_that_a_block_runs_is_there() -> None:
-    scripts = [(page, words[0]) for page, words in [*lines_of("python"), *lines_of("python3")] if "/" in words[0]]
+    every = [*lines_of("python"), *lines_of("python3")]
+    # A guide copies a client into a folder of that name; the guides are run, in interop/.
+    scripts = [(page, words[0]) for page, words in every if "/" in words[0] and not words[0].startswith("client")]
     assert scripts
     assert [one for one in scripts if not (ROOT / one[1]).is_file()] == []
 

@@ -22,11 +22,16 @@ PARTIES = ("dispatcher", "far", "recipient", "service_supplier")
 
 MAY_IMPORT = {
     "model": set(),
-    "lanes": {"model"},
+    # Values and rules of the engine that know nothing of threads and databases.
+    "policy": set(),
+    "breaker": {"policy"},
+    "lanes": {"model", "policy", "breaker"},
     # Tables and their statements: all of them are the store.
     "account_tables": set(),
     "audit": set(),
-    "store": {"model", "account_tables", "audit"},
+    "store": {"model", "account_tables", "audit", "tables"},
+    "waiting": {"model", "store"},
+    "sender_limits": {"policy", "store"},
     "parties": {"model", "store", "account_tables"},
     "staging": set(),
     # Files that go in and come out, as rows: what wire is for XML.
@@ -37,20 +42,43 @@ MAY_IMPORT = {
     "account_wire": {"model", "wire"},
     # What is called so often that it is written close to the bytes: service, store and wire of one operation.
     "hot": {"wire"},
+    "notices": {"model"},
+    "outgoing": {"model", "notices", "tables"},
+    "many": {"model", "tables"},
+    "outbox": {"model", "notices", "outgoing"},
     # Use cases.
-    "service": {"model", "store"},
+    "service": {"model", "store", "sender_limits", "parts"},
     "callers": {"model", "store"},
     "administration": {"model", "parties", "audit"},
     "bulk": {"model", "store", "account_tables", "audit", "staging", "checking", "files"},
     "register_files": {"audit", "bulk", "files", "files_out"},
     "export": {"model", "store", "audit"},
-    "addressing": {"model", "store"},
-    "handover": {"model", "store", "wire"},
+    "tables": {"model"},
+    "parts": {"model", "store", "tables"},
+    "splitting": {"model", "wire"},
+    "addressing": {"model", "policy", "store", "parts", "splitting"},
+    "readdressing": {"model", "addressing"},
+    "handover": {"model", "policy", "store", "wire"},
     "holding": set(),
-    "outcomes": {"model", "store"},
-    "carrier": {"model", "store", "handover", "lanes", "outcomes"},
-    "engine": {"model", "store", "addressing", "handover", "holding", "carrier", "outcomes"},
-    "endpoint": {"model", "service", "callers", "wire", "account_wire", "hot"},
+    "outcomes": {"model", "store", "parts"},
+    "carrier": {"model", "store", "waiting", "handover", "lanes", "outcomes"},
+    # The channel switch: other ways where no mailbox takes a delivery.
+    "channel_plan": {"model"},
+    "channel_store": {"model", "store"},
+    "channel_books": {"model", "store", "channel_store"},
+    "channel_letters": {"store", "channel_plan"},
+    "channel_sending": {"model", "policy", "store", "channel_store", "channel_letters"},
+    "channel_switch": {
+        *("model", "policy", "store"),
+        *("channel_store", "channel_plan", "channel_letters", "channel_sending"),
+    },
+    "engine": {
+        *("model", "store", "waiting", "addressing", "readdressing", "handover", "holding", "carrier", "outcomes"),
+        "channel_switch",
+    },
+    "notifying": {"model", "store", "many", "outgoing", "outbox"},
+    "forwarding": {"model", "store", "many", "service"},
+    "endpoint": {"model", "service", "notifying", "forwarding", "callers", "wire", "account_wire", "hot"},
 }
 """What each room of a party may import of the same party. A new room gets its place here."""
 
@@ -196,14 +224,27 @@ def test_spyne_is_imported_in_the_shell_alone() -> None:
 def test_each_outer_library_has_its_place() -> None:
     places = {
         r"gunicorn\b": {"mm_soap/soap/server.py"},
-        # The SOAP client, the client of a company register that is asked over HTTP, and the conformance kit, which
-        # sends what the SOAP client never would.
-        r"urllib3\b": {"mm_soap/soap/client.py", "mm_soap/companies/http.py", "mm_soap/conformance/carrying.py"},
+        # The SOAP client, the clients of a company register and of an SMS gateway, the conformance kit, which sends
+        # what the SOAP client never would, and the command that asks a test bed for a certificate.
+        r"urllib3\b": {
+            "mm_soap/soap/client.py",
+            "mm_soap/companies/http.py",
+            "mm_soap/conformance/carrying.py",
+            "mm_soap/channels/elks.py",
+            "mm_soap/testbed/client.py",
+        },
+        r"smtplib\b": {"mm_soap/channels/smtp.py"},
+        r"typst\b": {"mm_soap/channels/typeset.py"},
         r"pyhanko\b": {"mm_soap/user_signatures/cms_signature.py"},
         r"pyhanko_certvalidator\b": {"mm_soap/pki/paths.py"},
         r"jinja2\b": {"mm_soap/conformance/reports.py"},
+        r"(flask|flask_wtf|werkzeug)\b": {"mm_soap/web/application.py", "mm_soap/web/testbed.py"},
         r"xmlschema\b": {"mm_soap/contract/explanation.py"},
-        r"selectolax\b": {"mm_soap/message/html.py", "mm_soap/message/html_tree.py"},
+        r"selectolax\b": {
+            "mm_soap/message/html.py",
+            "mm_soap/message/html_tree.py",
+            "mm_soap/message/html_blocks.py",
+        },
     }
     assert {library: importers(library) for library in places} == places
 
@@ -211,6 +252,12 @@ def test_each_outer_library_has_its_place() -> None:
 def test_what_goes_past_the_schema_is_made_in_one_place() -> None:
     pattern = r"mm_soap\.soap\.model\.(ProvenAnswer|Shortened)$"
     assert importers(pattern) == {"mm_soap/recipient/hot.py", "mm_soap/soap/shell.py"}
+
+
+def test_nothing_that_serves_or_verifies_asks_for_a_diagnosis() -> None:
+    # It guesses, and a guess must never decide.
+    allowed = ("mm_soap/cli/", "mm_soap/conformance/", "mm_soap/dsig/diagnosis/")
+    assert [name for name in importers(r"mm_soap\.dsig\.diagnosis\b") if not name.startswith(allowed)] == []
 
 
 def test_foreign_xml_is_parsed_in_one_place() -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 
 import pytest
 from lxml import etree
 
 from mm_soap.errors import Refusal, Refused, TransportError
 from mm_soap.register_client import RegisterClient
-from mm_soap.testing.clock import FrozenClock
 from mm_soap.xml import AUTHORITY, DISPATCHER, RECIPIENT_V1, RECIPIENT_V3, SENDER, parse_untrusted
 
 KOMMUN_A, KOMMUN_B, OTHER = "162021004748", "162021003898", "165599999900"
@@ -31,8 +29,17 @@ class FakeAuthority:
 
     def __init__(self) -> None:
         self.away = False
+        self.dispatchers = DISPATCHERS
         self.calls = 0
         self.hold: threading.Event | None = None
+        self.senders = SENDERS
+
+    def connect(self, sender: str) -> None:
+        """Add a sender, for which the other one dispatches."""
+        more = f"<return><s:Id>{sender}</s:Id></return></a:getSendersResponse>"
+        listed = f"<d:Senders>{sender}</d:Senders></return>"
+        self.senders = SENDERS.replace("</a:getSendersResponse>", more)
+        self.dispatchers = DISPATCHERS.replace("</return>", listed)
 
     def call(self, body: bytes, *, expected: str) -> etree._Element:
         self.calls += 1
@@ -40,7 +47,7 @@ class FakeAuthority:
             self.hold.wait(10)
         if self.away:
             raise TransportError("no answer")
-        return parse_untrusted((SENDERS if b"getSenders" in body else DISPATCHERS).encode())
+        return parse_untrusted((self.senders if b"getSenders" in body else self.dispatchers).encode())
 
 
 @pytest.fixture
@@ -48,14 +55,24 @@ def authority() -> FakeAuthority:
     return FakeAuthority()
 
 
-@pytest.fixture
-def clock() -> FrozenClock:
-    return FrozenClock()
+class Elapsed:
+    """Time that goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
 @pytest.fixture
-def client(authority: FakeAuthority, clock: FrozenClock) -> RegisterClient:
-    return RegisterClient(authority, authority, max_age=timedelta(seconds=60), clock=clock)
+def elapsed() -> Elapsed:
+    return Elapsed()
+
+
+@pytest.fixture
+def client(authority: FakeAuthority, elapsed: Elapsed) -> RegisterClient:
+    return RegisterClient(authority, authority, max_age=60, grace=600, elapsed=elapsed)
 
 
 def test_who_is_connected_and_who_may_dispatch(client: RegisterClient) -> None:
@@ -66,18 +83,56 @@ def test_who_is_connected_and_who_may_dispatch(client: RegisterClient) -> None:
     assert not client.may_dispatch(KOMMUN_B, KOMMUN_A)
 
 
-def test_an_answer_is_used_for_its_age_and_no_longer(
-    client: RegisterClient, authority: FakeAuthority, clock: FrozenClock
+def test_lists_are_asked_for_again_at_their_age(
+    client: RegisterClient, authority: FakeAuthority, elapsed: Elapsed
+) -> None:
+    assert client.may_dispatch(OTHER, KOMMUN_A)
+    authority.dispatchers = DISPATCHERS.replace(f"<d:Senders>{KOMMUN_A}</d:Senders>", "")
+    elapsed.seconds += 59
+    assert client.may_dispatch(OTHER, KOMMUN_A)
+    assert authority.calls == 2
+    elapsed.seconds += 1
+    assert not client.may_dispatch(OTHER, KOMMUN_A)
+    assert authority.calls == 4
+
+
+def test_while_the_register_is_away_old_lists_serve_for_the_grace_and_no_longer(
+    client: RegisterClient, authority: FakeAuthority, elapsed: Elapsed
 ) -> None:
     client.sender_connected(KOMMUN_A)
     authority.away = True
-    clock.advance(timedelta(seconds=59))
+    elapsed.seconds += 659
+    assert client.sender_connected(KOMMUN_A)
+    elapsed.seconds += 1
+    for _ in range(3):
+        with pytest.raises(Refused) as caught:
+            client.sender_connected(KOMMUN_A)
+        assert caught.value.refusal is Refusal.UNAVAILABLE
+    authority.away = False
+    assert client.sender_connected(KOMMUN_A)
+
+
+def test_a_register_that_is_away_is_not_asked_at_each_call(
+    client: RegisterClient, authority: FakeAuthority, elapsed: Elapsed
+) -> None:
+    client.sender_connected(KOMMUN_A)
+    authority.away, authority.calls = True, 0
+    elapsed.seconds += 100
+    for _ in range(20):
+        assert client.sender_connected(KOMMUN_A)
+    assert authority.calls == 1
+    elapsed.seconds += 1
     assert client.sender_connected(KOMMUN_A)
     assert authority.calls == 2
-    clock.advance(timedelta(seconds=2))
-    with pytest.raises(Refused) as caught:
+
+
+def test_without_a_grace_old_lists_do_not_serve(authority: FakeAuthority, elapsed: Elapsed) -> None:
+    client = RegisterClient(authority, authority, max_age=60, elapsed=elapsed)
+    client.sender_connected(KOMMUN_A)
+    authority.away = True
+    elapsed.seconds += 60
+    with pytest.raises(Refused):
         client.sender_connected(KOMMUN_A)
-    assert caught.value.refusal is Refusal.UNAVAILABLE
 
 
 def test_many_threads_ask_once(client: RegisterClient, authority: FakeAuthority) -> None:
@@ -107,6 +162,31 @@ def test_in_the_background_the_lists_are_there_before_anybody_asks(
             break
         except Refused:
             assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("ask_again", [False, True])
+def test_who_was_connected_a_moment_ago_is_known_where_the_register_is_asked_again(
+    authority: FakeAuthority, ask_again: bool
+) -> None:
+    client = RegisterClient(authority, authority, max_age=60, ask_again=ask_again)
+    assert not client.sender_connected(KOMMUN_B)
+    authority.connect(KOMMUN_B)
+    assert client.sender_connected(KOMMUN_B) == ask_again
+    assert client.may_dispatch(OTHER, KOMMUN_B) == ask_again
+    calls = authority.calls
+    assert client.sender_connected(KOMMUN_A)
+    assert client.may_dispatch(OTHER, KOMMUN_A)
+    assert authority.calls == calls  # who is on the list that is kept costs no question
+
+
+def test_where_the_register_is_away_nobody_is_refused_for_good(authority: FakeAuthority) -> None:
+    client = RegisterClient(authority, authority, max_age=60, ask_again=True)
+    assert client.sender_connected(KOMMUN_A)
+    authority.away = True
+    with pytest.raises(Refused) as caught:
+        client.sender_connected(KOMMUN_B)
+    assert caught.value.refusal is Refusal.UNAVAILABLE
+    assert client.sender_connected(KOMMUN_A)
 
 
 class FakeRecipient:
@@ -139,8 +219,8 @@ class FakeRecipient:
     ],
 )
 def test_answers_that_name_the_recipients_in_another_order(
-    asked: str, answered: str, understood: str, authority: FakeAuthority, clock: FrozenClock
+    asked: str, answered: str, understood: str, authority: FakeAuthority
 ) -> None:
     port = FakeRecipient(answered)
-    client = RegisterClient(port, authority, max_age=timedelta(seconds=60), clock=clock)
+    client = RegisterClient(port, authority, max_age=60)
     assert "".join(each.recipient for each in client.reachable(KOMMUN_A, asked)) == understood

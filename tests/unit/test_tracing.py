@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from mm_soap.cli.tracing import find_steps
 from mm_soap.storage import Event, migrate, record_event, writing
 from mm_soap.testing.databases import fresh_database
+from mm_soap.trace import find_steps
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 A, B = "162021004748", "162021003898"

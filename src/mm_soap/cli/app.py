@@ -6,6 +6,7 @@ Each command loads its module when it runs: all of them together take a second t
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,9 @@ import typer
 
 from mm_soap.cli.conform import conform_app
 from mm_soap.cli.far import far_app
+from mm_soap.cli.mailbox import mailbox_app
 from mm_soap.cli.output import WRONG_USE, fail
+from mm_soap.cli.testbed import testbed_app
 from mm_soap.errors import ConfigurationError, MmSoapError, Refused, RemoteFault, TransportError
 from mm_soap.version import __version__
 
@@ -23,12 +26,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Secure digital post over SOAP: address register, dispatcher and mailbox operator.",
 )
-mailbox_app = typer.Typer(no_args_is_help=True, help="Look into the mailboxes of the operators in the settings.")
 app.add_typer(mailbox_app, name="mailbox")
 app.add_typer(far_app, name="far")
 app.add_typer(conform_app, name="conform")
+app.add_typer(testbed_app, name="testbed")
 
 Config = Annotated[Path, typer.Option("--config", help="The settings file, mm-soap.toml.")]
+_DATES = ["%Y-%m-%d"]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -56,16 +60,22 @@ def init(
 
 @app.command()
 def serve(
-    config: Config,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The settings file, mm-soap.toml. A test bed makes its own in mm-soap-testbed without it."),
+    ] = None,
     party: Annotated[
         list[str] | None,
         typer.Option(help="far, dispatcher, operator or operator:NUMBER; may stand several times. All without it."),
     ] = None,
+    testbed: Annotated[
+        bool, typer.Option("--testbed", help="As a test bed: anybody may send, and /testbed shows what arrived.")
+    ] = False,
 ) -> None:
     """Serve until stopped. Prints "ready URL" once calls are accepted."""
     from mm_soap.cli import serving
 
-    serving.serve(config, party or [])
+    serving.serve(config, party or [], testbed)
 
 
 @app.command()
@@ -82,6 +92,9 @@ def send(
     attach: Annotated[list[Path] | None, typer.Option(help="A file to attach; may stand several times.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is delivered or has failed.")] = False,
     timeout: Annotated[float, typer.Option(help="How long to wait, in seconds.")] = 60.0,
+    not_sensitive: Annotated[
+        bool, typer.Option("--not-sensitive", help="Mark it as fit for e-mail and SMS, if it cannot go to a mailbox.")
+    ] = False,
     batch: Annotated[
         Path | None, typer.Option(help="Send each row of a .csv or .jsonl file, or of a folder with an index.")
     ] = None,
@@ -114,13 +127,38 @@ def send(
         fail("Give --recipient, --subject and --body, or --batch FILE.", WRONG_USE)
     from mm_soap.cli import sending
 
-    letter = sending.Letter(sender, recipient, subject, body, tuple(attach or ()))
+    letter = sending.Letter(sender, recipient, subject, body, tuple(attach or ()), not not_sensitive)
     sending.send(config, letter, timeout if wait else None, json)
 
 
 @app.command()
+def notify(
+    config: Config,
+    sender: Annotated[str, typer.Option(help="The sender's organisation number, 12 digits.")],
+    recipient: Annotated[list[str], typer.Option(help="A recipient's identifier; 1 to 1000 times.")],
+    subject: Annotated[str, typer.Option(help="At most 255 characters; 254 with an e-mail.")],
+    body: Annotated[Path, typer.Option(help="A file with the text for the mailbox: .txt, or .html.")],
+    email_from: Annotated[str | None, typer.Option(help="The address that the e-mail comes from.")] = None,
+    email: Annotated[str | None, typer.Option(help="The text of the e-mail; nothing sensitive.")] = None,
+    sms: Annotated[
+        str | None, typer.Option(help="The text message: at most 160 characters, nothing sensitive.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it has come to its end for everybody.")] = False,
+    timeout: Annotated[float, typer.Option(help="How long to wait, in seconds.")] = 60.0,
+    json: Json = False,
+) -> None:
+    """Hand a notification, of class 1, to the dispatcher. It is not signed, and has no attachments."""
+    from mm_soap.cli import notifying
+
+    if (email_from is None) != (email is None):
+        fail("Give --email-from and --email together.", WRONG_USE)
+    notice = notifying.Notice(sender, tuple(recipient), subject, body, email_from, email, sms)
+    notifying.notify(config, notice, timeout if wait else None, json)
+
+
+@app.command()
 def status(
-    distribution_id: Annotated[str, typer.Argument(help="What send printed.", metavar="ID")],
+    distribution_id: Annotated[str, typer.Argument(help="What send or notify printed.", metavar="ID")],
     config: Config,
     sender: Annotated[str | None, typer.Option(help="Whose it is; each sender in the settings without it.")] = None,
     json: Json = False,
@@ -143,16 +181,27 @@ def trace(
     tracing.trace(config, any_id, json)
 
 
-@mailbox_app.command("list")
-def mailbox_list(
-    recipient: Annotated[str, typer.Argument(help="The recipient's identifier, 12 digits.")],
+@app.command()
+def report(
     config: Config,
+    since: Annotated[
+        datetime | None, typer.Option(formats=_DATES, help="The first day, as in 2026-11-01; all without it.")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(formats=_DATES, help="The last day; today without it.")] = None,
     json: Json = False,
 ) -> None:
-    """List the messages in a recipient's mailbox, newest first."""
-    from mm_soap.cli import mailboxes
+    """Count, for each sender of the dispatcher in the settings, which way messages went and how they ended."""
+    from mm_soap.cli import reporting
 
-    mailboxes.list_messages(config, recipient, json)
+    reporting.report(config, since, until, json)
+
+
+@app.command()
+def certificates(config: Config, json: Json = False) -> None:
+    """Show when the certificates in the settings expire. Status 1 if one has expired, or soon will."""
+    from mm_soap.cli import certificates as certificates_command
+
+    certificates_command.certificates(config, json)
 
 
 @app.command()
@@ -160,12 +209,18 @@ def verify(
     file: Annotated[Path, typer.Argument(help="A signed or sealed delivery, alone or in its SOAP envelope.")],
     trust: Annotated[list[Path] | None, typer.Option(help="PEM file: a CA, or the signer's own certificate.")] = None,
     allow_sha1: Annotated[bool, typer.Option("--allow-sha1", help="Accept SHA-1 in the sender's signature.")] = False,
+    canonical: Annotated[
+        Path | None,
+        typer.Option(
+            "--canonical", metavar="DIR", help="Write the bytes that are hashed into this folder, to compare."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Check the signatures of a file, and say what is wrong with it."""
+    """Check the signatures of a file, and say what is wrong with it, and why."""
     from mm_soap.cli import verifying
 
-    verifying.verify(file, tuple(trust or ()), allow_sha1, json)
+    verifying.verify(file, tuple(trust or ()), allow_sha1, canonical, json)
 
 
 @app.command()

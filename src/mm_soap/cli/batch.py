@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -24,7 +23,6 @@ from mm_soap.batch.sending import Progress as Told
 from mm_soap.bootstrap_transport import register_client
 from mm_soap.cli.output import REFUSED, fail, print_json, print_table, progress_console
 from mm_soap.cli.sending import client_of, sender_of
-from mm_soap.clock import system_clock
 from mm_soap.config import load
 from mm_soap.errors import ConfigurationError, MmSoapError
 from mm_soap.message import Limits, Party
@@ -77,7 +75,7 @@ def send_batch(config: Path, sender_id: str, path: Path, defaults: Defaults, how
             journal,
             identity,
             client_of(settings, sender),
-            register_client(settings, sender, system_clock, timeout=_TIMEOUT, max_age=timedelta(minutes=1)),
+            register_client(settings, sender, timeout=_TIMEOUT, max_age=60.0),
             Pace(how.connections, everyone=how.everyone),
             stopping,
             progress,

@@ -19,6 +19,7 @@ from mm_soap.conformance.masking import masked_text
 from mm_soap.conformance.plan import read_plan
 from mm_soap.conformance.reports import Files, as_document, write_reports
 from mm_soap.conformance.roles import ROLES, role_of
+from mm_soap.conformance.sender.plan import demonstration as sender_demonstration
 from mm_soap.errors import ConfigurationError
 
 
@@ -26,6 +27,7 @@ def print_plan(config: Path) -> None:
     """Print a plan with a table for each role, for the parties that these settings serve."""
     settings = load(config.resolve())
     tables = {name: role_of(name).demonstration(settings) for name in ROLES}
+    tables["sender"] = sender_demonstration(settings)
     lines = ["# What mm-soap conform is told about the parties of a demonstration.", ""]
     for name, table in tables.items():
         lines += [f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items()), ""]
@@ -47,11 +49,7 @@ def conform(name: str, plan_file: Path, folder: Path, only: tuple[str, ...], *, 
     plan = read_plan(plan_file, role.name, role.plan)
     cases = _chosen(list(role.cases), only)
     target, lines = role.target(plan)
-    try:
-        # Before the calls: whoever waits for them wants their reports.
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"The folder {folder} cannot be made: {error.strerror}.") from None
+    made_folder(folder)
     with _progress() as progress:
         task = progress.add_task(f"Judging the {name}", total=len(cases), failed="")
         failed: list[str] = []
@@ -65,9 +63,21 @@ def conform(name: str, plan_file: Path, folder: Path, only: tuple[str, ...], *, 
     if as_json:
         print_json(as_document(report, unmasked=unmasked))
     else:
-        _print(report, files, unmasked=unmasked)
+        print_report(report, files, unmasked=unmasked)
     if not report.conforms:
         raise SystemExit(REFUSED)
+
+
+def made_folder(folder: Path) -> None:
+    """Make the folder for reports before the calls: whoever waits for them wants their reports.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"The folder {folder} cannot be made: {error.strerror}.") from None
 
 
 def _chosen(cases: Sequence[Case[Any]], only: tuple[str, ...]) -> list[Case[Any]]:
@@ -97,13 +107,14 @@ def _progress() -> Progress:
     )
 
 
-def _print(report: Report, files: Files, *, unmasked: bool) -> None:
+def print_report(report: Report, files: Files, *, unmasked: bool) -> None:
+    """Print a report for people."""
     groups: dict[str, list[Finding]] = {}
     for finding in report.findings:
         groups.setdefault(finding.case.group, []).append(finding)
     print_table(
         f"The {report.role} at {', '.join(report.endpoints)}",
-        ("about", *(verdict.value for verdict in Verdict)),
+        ("about", *(_word(report, verdict) for verdict in Verdict)),
         ((group, *(_count(findings, verdict) for verdict in Verdict)) for group, findings in groups.items()),
     )
     out = console()
@@ -112,11 +123,19 @@ def _print(report: Report, files: Files, *, unmasked: bool) -> None:
             _print_failure(finding, unmasked=unmasked)
     for reason in dict.fromkeys(each.what for each in report.findings if each.verdict is Verdict.NOT_TRIED):
         number = sum(each.what == reason and each.verdict is Verdict.NOT_TRIED for each in report.findings)
-        out.print(Text.assemble(("· ", "yellow"), plain(f"{number} not tried: {reason}")))
-    counts = ", ".join(f"{report.count(verdict)} {verdict.value}" for verdict in Verdict)
+        out.print(
+            Text.assemble(("· ", "yellow"), plain(f"{number} {report.untried}: {reason.removeprefix('Not seen. ')}"))
+        )
+    counts = ", ".join(f"{report.count(verdict)} {_word(report, verdict)}" for verdict in Verdict)
     sign, said = (("✓ ", "green"), "It conforms") if report.conforms else (("✗ ", "red"), "It does not conform")
+    if report.arrivals == []:
+        said = "Nothing came"
     out.print(Text.assemble(sign, plain(f"{said}: {counts}.")))
     out.print(plain(f"Report: {files.html}"), soft_wrap=True)
+
+
+def _word(report: Report, verdict: Verdict) -> str:
+    return report.untried if verdict is Verdict.NOT_TRIED else verdict.value
 
 
 def _count(findings: Sequence[Finding], verdict: Verdict) -> str:
@@ -127,10 +146,12 @@ def _print_failure(finding: Finding, *, unmasked: bool) -> None:
     out = console()
     what, place = (text if unmasked else masked_text(text) for text in (finding.what, finding.place))
     out.print(Text.assemble(("✗ ", "red"), (finding.case.id, "bold")))
+    also = ((f"{text} ({where})" if where else text) for text, where in finding.also)
     for name, text in (
         ("expected", finding.case.title),
         ("found", what),
         ("place", place),
+        *(("also", text if unmasked else masked_text(text)) for text in also),
         ("rule", finding.case.rule),
         ("remedy", finding.case.remedy),
     ):

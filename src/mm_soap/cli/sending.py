@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mm_soap.bootstrap import databases
 from mm_soap.bootstrap_transport import tls_of
 from mm_soap.cli.output import REFUSED, fail, print_json, print_table, progress_console
+from mm_soap.clock import system_clock
 from mm_soap.config import SenderSettings, Settings, load
+from mm_soap.dispatcher import WayTaken, standing_of, ways_taken
 from mm_soap.dsig import sign_delivery
 from mm_soap.errors import ConfigurationError, Refusal, RemoteFault
 from mm_soap.message import (
+    NOT_SENSITIVE,
     Limits,
     Message,
     Party,
@@ -24,6 +29,7 @@ from mm_soap.message import (
 )
 from mm_soap.pki import Identity
 from mm_soap.sender import DistributionStatus, SenderClient
+from mm_soap.storage import reading
 
 
 @dataclass(frozen=True)
@@ -35,13 +41,14 @@ class Letter:
     subject: str
     body: Path
     attachments: tuple[Path, ...]
+    sensitive: bool = True
 
 
 def send(config: Path, letter: Letter, wait: float | None, as_json: bool) -> None:
     """Sign and send one message; with ``wait``, follow it for that many seconds."""
     settings = load(config)
     sender = sender_of(settings, letter.sender)
-    message = _message(letter)
+    message = text_message(letter.subject, letter.body, letter.attachments, sensitive=letter.sensitive)
     delivery = SecureDelivery(Party(sender.organisation, sender.name), letter.recipient, (message,))
     check_delivery(delivery, Limits(settings.rules.max_message_bytes, settings.rules.check_digits))
     document = sign_delivery(build_delivery(delivery), Identity.load(sender.certificate, sender.key))
@@ -67,16 +74,76 @@ def status(config: Path, distribution_id: str, sender: str | None, as_json: bool
         try:
             found = client_of(settings, one).status(one.organisation, distribution_id)
         except RemoteFault as fault:
-            if fault.code == Refusal.NOT_FOUND.code:
-                continue
-            raise
-        _print("Status", {"distribution_id": distribution_id, "sender": one.organisation, **_told(found)}, as_json)
+            if fault.code != Refusal.NOT_FOUND.code:
+                raise
+            if _notification_status(settings, one, distribution_id, as_json):
+                return
+            continue
+        told = {"distribution_id": distribution_id, "sender": one.organisation, **_told(found)}
+        if not found.ended and not one.dispatcher_url:
+            told |= _waits(settings, distribution_id)
+        _print_ways(told, _ways(settings, one, distribution_id), as_json)
         return
     fail("No sender in the settings has a message with this id: check the id, or give --sender.")
 
 
+def _notification_status(settings: Settings, sender: SenderSettings, distribution_id: str, as_json: bool) -> bool:
+    from mm_soap.cli import notifying
+
+    try:
+        found = notifying.client_of(settings, sender).status(sender.organisation, distribution_id)
+    except RemoteFault as fault:
+        if fault.code != Refusal.NOT_FOUND.code:
+            raise
+        return False
+    result: dict[str, object] = {"distribution_id": distribution_id, "sender": sender.organisation}
+    shown = result if as_json or found is not None else {**result, "type": "not processed yet"}
+    notifying.show("Status", shown, found, as_json)
+    return True
+
+
+def _ways(settings: Settings, sender: SenderSettings, distribution_id: str) -> Sequence[WayTaken]:
+    """Return the channels that a message took besides the mailbox, where its dispatcher is in the settings."""
+    if settings.dispatcher is None or sender.dispatcher_url not in ("", settings.base_url):
+        return ()
+    with reading(databases(settings)["dispatcher"]) as connection:
+        return ways_taken(connection, sender.organisation, distribution_id)
+
+
+def _print_ways(result: dict[str, object], ways: Sequence[WayTaken], as_json: bool) -> None:
+    rows = [
+        {
+            "channel": way.channel.value,
+            "step": way.step.value,
+            "since": way.begun.isoformat(),
+            "attempts": way.tries,
+            "reason": way.reason,
+        }
+        for way in ways
+    ]
+    if as_json:
+        print_json({**result, "channels": rows} if rows else result)
+        return
+    _print("Status", result, as_json)
+    if rows:
+        heads = ("channel", "step", "since", "attempts", "reason")
+        print_table("Channels", heads, [tuple(row[head] for head in heads) for row in rows])
+
+
 def _told(status: DistributionStatus) -> dict[str, object]:
     return {"type": status.type, "delivery_status": status.delivery_status}
+
+
+def _waits(settings: Settings, distribution_id: str) -> dict[str, object]:
+    """Return why a delivery waits, and until when, where the dispatcher is of this installation."""
+    if settings.dispatcher is None:
+        return {}
+    with reading(databases(settings)["dispatcher"]) as connection:
+        standing = standing_of(connection, distribution_id)
+    if standing is None or not standing.waits:
+        return {}
+    reason, again = standing.told(system_clock())
+    return {"waits": reason, "next_attempt": again.isoformat() if again else None}
 
 
 def _print(title: str, result: dict[str, object], as_json: bool) -> None:
@@ -104,7 +171,7 @@ def sender_of(settings: Settings, organisation: str) -> SenderSettings:
 def client_of(settings: Settings, sender: SenderSettings) -> SenderClient:
     """Return what calls a sender's dispatcher."""
     url = sender.dispatcher_url or settings.base_url
-    return SenderClient(f"{url}/Message/v3", tls=tls_of(settings, sender) if url.startswith("https:") else None)
+    return SenderClient(f"{url}/Message/v3", tls=tls_of(settings, sender, url))
 
 
 def _follow(client: SenderClient, sender: str, distribution_id: str, seconds: float) -> DistributionStatus:
@@ -119,18 +186,30 @@ def _follow(client: SenderClient, sender: str, distribution_id: str, seconds: fl
             pause = min(1.0, pause * 1.5)
 
 
-def _message(letter: Letter) -> Message:
+def text_message(subject: str, file: Path, attachments: Sequence[Path], *, sensitive: bool = True) -> Message:
+    """Return a message from files.
+
+    Args:
+        subject: its subject.
+        file: the text, in UTF-8; HTML by its extension.
+        attachments: the files to attach.
+        sensitive: whether it may go no other way than to the mailbox and on paper.
+
+    Raises:
+        ConfigurationError: a file cannot be read, is no text, or cannot be attached.
+    """
     try:
-        body = _read(letter.body).decode("utf-8")
+        body = _read(file).decode("utf-8")
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{letter.body} must be text in UTF-8: convert it.") from None
-    html = letter.body.suffix.lower() in (".html", ".htm")
+        raise ConfigurationError(f"{file} must be text in UTF-8: convert it.") from None
+    html = file.suffix.lower() in (".html", ".htm")
     return new_message(
-        letter.subject,
+        subject,
         text=None if html else body,
         html=body if html else None,
-        attachments=[(path.name, _content_type(path), _read(path)) for path in letter.attachments],
+        attachments=[(path.name, _content_type(path), _read(path)) for path in attachments],
         support=SupportInfo(text="Kontakta avsändaren vid frågor."),
+        metadata=() if sensitive else (NOT_SENSITIVE,),
     )
 
 

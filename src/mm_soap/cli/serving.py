@@ -6,25 +6,46 @@ import logging
 import socket
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
+from itertools import chain
 from pathlib import Path
+from typing import Final
 
 from mm_soap.bootstrap import Party, Work, answers, build_parties
 from mm_soap.bootstrap_transport import tls_files
+from mm_soap.cli.output import WRONG_USE, fail, progress_console
+from mm_soap.clock import system_clock
 from mm_soap.config import Settings, load
 from mm_soap.contract import published
+from mm_soap.demonstration import SETTINGS_FILE, init_demo
 from mm_soap.errors import ConfigurationError
+from mm_soap.expiry import METRIC, ExpiryWatch, of_settings
 from mm_soap.far import Register
-from mm_soap.seeding import register_operators
+from mm_soap.seeding import register_operators, seed
 from mm_soap.soap import Metrics, ServerSettings, Wsgi, compose, from_proxies
 from mm_soap.soap import serve as serve_application
 from mm_soap.soap.callers import LONGEST_HEADER
 
+TESTBED_FOLDER: Final = "mm-soap-testbed"
+"""Where a test bed without settings is made, in the folder where the command is run."""
 
-def serve(config: Path, only: Sequence[str]) -> None:
-    """Serve the parties of the settings until a signal stops it."""
-    settings = load(config)
+
+def serve(config: Path | None, only: Sequence[str], testbed: bool) -> None:
+    """Serve the parties of the settings until a signal stops it; with ``testbed``, as a test bed."""
+    if testbed and only:
+        fail("A test bed runs all parties: leave --party away.", WRONG_USE)
+    if config is None:
+        if not testbed:
+            fail("Name the settings: --config FILE. `mm-soap init DIR --demo` makes some.", WRONG_USE)
+        config = _testbed_folder()
+    settings = load(config, demonstration_for="A test bed" if testbed else None)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    secret = None
+    if testbed:
+        from mm_soap.bootstrap_testbed import new_secret, settings_of_testbed
+
+        settings, secret = settings_of_testbed(settings), new_secret()
     # Built once before the workers start, so that what is wrong with the settings is said in one sentence.
     parties = {party.name: party for party in build_parties(settings, only, Metrics())}
     if settings.profile == "demonstration" and not only and "far" in parties:
@@ -32,7 +53,7 @@ def serve(config: Path, only: Sequence[str]) -> None:
     for party in parties.values():
         party.database.dispose()  # a connection must not be shared with the workers that are forked
     _check_port(settings)
-    worker = _Worker(settings, list(parties))
+    worker = _Worker(settings, list(parties), secret)
     server = ServerSettings(
         settings.host,
         settings.port,
@@ -46,6 +67,16 @@ def serve(config: Path, only: Sequence[str]) -> None:
     if server.tls is not None:
         server.tls.context()  # what is wrong with its files is said here, in one sentence
     serve_application(worker.application, server, start=worker.start, settle=worker.settle, stop=worker.stop)
+
+
+def _testbed_folder() -> Path:
+    """Return the settings of the test bed in this folder, made where it is not there yet."""
+    folder = Path(TESTBED_FOLDER)
+    if not (folder / SETTINGS_FILE).exists():
+        with progress_console().status("Making keys, certificates and databases …"):
+            init_demo(folder, system_clock, seed)
+        progress_console().print(f"Made {folder}: the test bed lives there from now on.")
+    return folder / SETTINGS_FILE
 
 
 def _check_port(settings: Settings) -> None:
@@ -64,23 +95,41 @@ def _check_port(settings: Settings) -> None:
 class _Worker:
     """The parties of one worker process, built in it."""
 
-    def __init__(self, settings: Settings, names: Sequence[str]) -> None:
+    def __init__(self, settings: Settings, names: Sequence[str], testbed_secret: bytes | None) -> None:
         self._settings = settings
         self._names = names
-        self._parties: list[Party] = []
+        self._testbed_secret = testbed_secret
+        self._parties: Sequence[Party] = []
 
     def application(self) -> Wsgi:
         """Build the parties and return what serves them."""
         metrics = Metrics()
         self._parties = build_parties(self._settings, self._names, metrics)
+        testbed = None
+        if self._testbed_secret is not None:
+            from mm_soap.bootstrap_testbed import open_testbed
+
+            testbed = open_testbed(self._settings, self._parties, self._testbed_secret)
+            self._parties = testbed.parties
         applications: dict[str, Wsgi] = {}
         files: dict[str, bytes] = {}
         for party in self._parties:
             applications |= party.applications
             files |= published(self._settings.base_url, party.prefix)
-        application = compose(applications, files, self._ready, metrics)
+        parties, warning = self._parties, timedelta(days=self._settings.trust.expiry_warning_days)
+        self._watch = ExpiryWatch(
+            of_settings(self._settings),
+            lambda: chain.from_iterable(party.accepted() for party in parties),
+            warning,
+            system_clock,
+        )
+        metrics.add_gauge(METRIC, "Seconds until a certificate expires.", self._watch.seconds_left)
+        pages = testbed.pages if testbed else None
+        whole = compose(applications, files, self._ready, metrics, self._watch.warnings, pages)
         tls = self._settings.tls
-        return from_proxies(application, tls.proxies) if tls and tls.proxies else application
+        if tls and tls.proxies:
+            whole = from_proxies(whole, tls.proxies)
+        return testbed.around(whole) if testbed else whole
 
     def start(self) -> None:
         """Start the work in the background."""
@@ -98,7 +147,8 @@ class _Worker:
             work.stop()
 
     def _ready(self) -> bool:
-        return all(answers(party.database) for party in self._parties)
+        names = [party.name for party in self._parties]
+        return all(answers(party.database) for party in self._parties) and not self._watch.has_expired(names)
 
     def _work(self) -> list[Work]:
-        return [work for party in self._parties for work in party.work]
+        return [*(work for party in self._parties for work in party.work), self._watch]

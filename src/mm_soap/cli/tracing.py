@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 from rich.padding import Padding
 from rich.text import Text
-from sqlalchemy import Engine
 
 from mm_soap.bootstrap import databases
 from mm_soap.cli.output import console, fail, plain, print_json
+from mm_soap.clock import system_clock
 from mm_soap.config import load
-from mm_soap.storage import Event, events_of, reading
-
-_IDS = ("distribution_id", "message_id", "trans_id", "call_id")
-
-
-@dataclass(frozen=True)
-class Step:
-    """One event and the party that wrote it."""
-
-    party: str
-    event: Event
+from mm_soap.trace import IDS, Step, find_steps, told, what_waits
 
 
 def trace(config: Path, any_id: str, as_json: bool) -> None:
     """Print every step that belongs to an id of any kind."""
-    steps = find_steps(databases(load(config)), any_id)
+    parties = databases(load(config))
+    steps = find_steps(parties, any_id)
+    steps += what_waits(parties, steps, system_clock())
     if not steps:
         fail("No party in the settings knows this id: check it, or ask the party that gave it.")
     if as_json:
@@ -42,90 +32,15 @@ def trace(config: Path, any_id: str, as_json: bool) -> None:
         outcome = "" if event.outcome == event.kind else f": {event.outcome}"
         head = (f"\n{_time(step)}  ", "dim"), (step.party, "bold"), plain(f"  {event.kind}{outcome}")
         out.print(Text.assemble(*head))
-        out.print(Padding(plain(_why(event)), (0, 0, 0, 4)))
-
-
-def find_steps(parties: dict[str, Engine], any_id: str) -> list[Step]:
-    """Return the steps of a message, oldest first.
-
-    One id leads to others: a distribution id to its message ids and to the operator's TransId, and those to what the
-    operator wrote. A TransId is an operator's own, so it is looked up at that operator alone; a message id is a
-    sender's, so what another sender calls the same is left out.
-    """
-    found: dict[tuple[str, str], Step] = {}
-    asked: set[_Question] = set()
-    to_ask = {_Question(kind, any_id) for kind in _IDS}
-    while to_ask:
-        question = to_ask.pop()
-        asked.add(question)
-        for party, database in parties.items():
-            if question.party not in (None, party):
-                continue
-            with reading(database) as connection:
-                events = events_of(connection, **{question.kind: question.wanted})
-            for event in events:
-                if question.sender in (None, event.sender):
-                    found.setdefault((party, repr(event)), Step(party, event))
-                    to_ask |= _leads(party, event) - asked
-    return sorted(found.values(), key=lambda step: step.event.at)
-
-
-class _Question(NamedTuple):
-    """Which events are sought: by an id, perhaps of one party alone or of one sender alone."""
-
-    kind: str
-    wanted: str
-    party: str | None = None
-    sender: str | None = None
-
-
-def _leads(party: str, event: Event) -> set[_Question]:
-    # A CallId is followed no further: a call of many messages would lead to all of them.
-    leads = set()
-    if event.distribution_id:
-        leads.add(_Question("distribution_id", event.distribution_id))
-    if event.message_id:
-        leads.add(_Question("message_id", event.message_id, None, event.sender))
-    if event.trans_id:
-        operator = event.detail.get("operator")
-        leads.add(_Question("trans_id", event.trans_id, f"operator:{operator}" if operator else party))
-    return leads
+        out.print(Padding(plain(told(event)), (0, 0, 0, 4)))
 
 
 def _document(step: Step) -> dict[str, Any]:
     event = step.event
-    ids = {name: getattr(event, name) for name in _IDS if getattr(event, name)}
+    ids = {name: getattr(event, name) for name in IDS if getattr(event, name)}
     head = {"at": event.at.isoformat(), "party": step.party, "kind": event.kind, "outcome": event.outcome}
     return {**head, **ids, "sender": event.sender, "detail": dict(event.detail)}
 
 
 def _time(step: Step) -> str:
     return step.event.at.astimezone().strftime("%H:%M:%S.%f")[:-3]
-
-
-# What a step says, by its kind and outcome, from the facts that the party wrote down.
-_SENTENCES: Final = {
-    ("accepted", "accepted"): (
-        "The request follows the schema. The signature of {signer} holds for what came, {form}, and its certificate is"
-        " trusted. The sender is connected, and the signer and this dispatcher are listed for it. The message follows"
-        " the rules."
-    ),
-    ("look-up", "sealed"): (
-        "The register says that the recipient has a mailbox at {operator} and takes post from the sender. Sealed by"
-        " {sealed_by}."
-    ),
-    ("delivery", "stored"): (
-        "The seal of {sealer} and the signature of {signer} hold. The sender is connected, and both are listed for it."
-        " The recipient has a mailbox here and takes post from the sender. The message follows the rules."
-    ),
-}
-
-
-def _why(event: Event) -> str:
-    detail = dict(event.detail)
-    sentence = _SENTENCES.get((event.kind, event.outcome))
-    if sentence is not None:
-        return sentence.format_map(defaultdict(lambda: "unknown", detail))
-    reason = str(detail.pop("reason", ""))
-    rest = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in detail.items() if value is not None)
-    return f"{reason} ({rest})" if reason and rest else reason or rest

@@ -24,6 +24,7 @@ from mm_soap.dsig import (
     verify_delivery,
     verify_sealed,
 )
+from mm_soap.dsig.diagnosis import Canonical, Finding, diagnose, not_utf8
 from mm_soap.errors import ConfigurationError, Refusal, Refused
 from mm_soap.message import Limits, check_delivery, read_delivery
 from mm_soap.pki import OrganisationCertificate, TrustStore, organisation_number, subject_name
@@ -44,6 +45,9 @@ class _Report:
     """Whether the signers' certificates are trusted; None if --trust was not given."""
     signatures: list[dict[str, Any]] = field(default_factory=list)
     problems: list[dict[str, str]] = field(default_factory=list)
+    """What was refused, and after it what a diagnosis found: rule, place and remedy of each."""
+    canonical: list[dict[str, Any]] = field(default_factory=list)
+    """The bytes that are hashed, as files, if --canonical was given."""
 
 
 class _AnyIssuer:
@@ -60,19 +64,31 @@ class _AnyIssuer:
         return OrganisationCertificate(organisation_number(certificate), certificate)
 
 
-def verify(file: Path, anchors: tuple[Path, ...], allow_sha1: bool, as_json: bool) -> None:
-    """Print what holds and what does not; exit status 1 unless all of it holds."""
+def verify(file: Path, anchors: tuple[Path, ...], allow_sha1: bool, canonical: Path | None, as_json: bool) -> None:
+    """Print what holds and what does not, and why; exit status 1 unless all of it holds."""
     try:
         raw = file.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read: {error.strerror}.") from None
     report = _Report(str(file))
+    trust = _trust(anchors, allow_sha1)
+    signed = None
     try:
-        _check(raw, report, anchors, allow_sha1)
+        signed = _read(raw)
+        if signed is None:
+            remedy = "Give a SignedDelivery or a SealedDelivery of Message/v3."
+            report.problems.append({"rule": "ROOT", "place": str(parse_untrusted(raw).tag), "remedy": remedy})
+        else:
+            _check(*signed, report, trust)
+            report.trusted = True if anchors else None
     except Refused as refused:
         report.problems.append({"rule": refused.refusal.name, "place": refused.where, "remedy": refused.description})
         report.valid = False
         report.trusted = False if anchors and refused.refusal.name.startswith("CERTIFICATE") else report.trusted
+    if signed is None:
+        report.problems.extend(_found(each) for each in [not_utf8(raw)] if each is not None)
+    elif not report.signatures or canonical is not None:
+        _explain(*signed, report, trust, canonical)
     if as_json:
         print_json(vars(report))
     else:
@@ -81,21 +97,17 @@ def verify(file: Path, anchors: tuple[Path, ...], allow_sha1: bool, as_json: boo
         raise SystemExit(REFUSED)
 
 
-def _check(raw: bytes, report: _Report, anchors: tuple[Path, ...], allow_sha1: bool) -> None:
+def _read(raw: bytes) -> tuple[bytes, etree._Element] | None:
+    """Return the bytes in UTF-8 and the signed element in them, None if there is none."""
     root = parse_untrusted(raw)
-    raw = etree.tostring(root, encoding="UTF-8") if not _is_utf8(raw, root) else raw
-    root = parse_untrusted(raw)
+    if not _is_utf8(root):
+        raw = etree.tostring(root, encoding="UTF-8")
+        root = parse_untrusted(raw)
     element = _payload(root)
-    if element is None:
-        report.problems.append(
-            {
-                "rule": "ROOT",
-                "place": str(root.tag),
-                "remedy": "Give a SignedDelivery or a SealedDelivery of Message/v3.",
-            }
-        )
-        return
-    trust = _trust(anchors, allow_sha1)
+    return (raw, element) if element is not None else None
+
+
+def _check(raw: bytes, element: etree._Element, report: _Report, trust: Trust) -> None:
     verified: VerifiedDocument
     if element.tag in _SIGNED:
         verified = delivery = verify_delivery(raw, element, trust)
@@ -103,7 +115,6 @@ def _check(raw: bytes, report: _Report, anchors: tuple[Path, ...], allow_sha1: b
         sealed = verify_sealed(raw, element, trust)
         verified, delivery = sealed, sealed.delivery
     report.valid = True
-    report.trusted = True if anchors else None
     if isinstance(verified, VerifiedSeal):
         report.signatures.append(_row("seal", verified) | {"received": verified.received.isoformat()})
     report.signatures.append(_row("sender", delivery))
@@ -115,7 +126,7 @@ def _check_rules(delivery: VerifiedDelivery, report: _Report) -> None:
     name = qname(MESSAGE_V3, "signedDelivery")
     problems = explain(parse_untrusted(distribute_secure_request(delivery.document)))
     report.problems.extend(
-        {"rule": "SCHEMA", "place": place or name, "remedy": remedy} for place, _, remedy in problems
+        {"rule": "SCHEMA", "place": place or name, "remedy": remedy} for place, _, remedy, _ in problems
     )
     if not problems:
         check_delivery(read_delivery(delivery.root), Limits(check_digits=False))
@@ -123,15 +134,47 @@ def _check_rules(delivery: VerifiedDelivery, report: _Report) -> None:
         report.valid = False
 
 
+def _explain(raw: bytes, element: etree._Element, report: _Report, trust: Trust, folder: Path | None) -> None:
+    """Add why the signatures do not hold, and write what is hashed."""
+    for diagnosis in diagnose(raw, element, trust, sealed=element.tag in _SEALED):
+        report.problems.extend(_found(each) | {"signature": diagnosis.kind} for each in diagnosis.findings)
+        if folder is not None:
+            report.canonical.extend(_written(folder, diagnosis.kind, each) for each in diagnosis.canonical)
+
+
+def _found(finding: Finding) -> dict[str, str]:
+    return {"rule": finding.rule, "place": finding.place, "remedy": finding.remedy}
+
+
+def _written(folder: Path, kind: str, canonical: Canonical) -> dict[str, Any]:
+    file = folder / f"{kind}-{canonical.part}-{canonical.form}.xml".replace(" ", "-").lower()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(canonical.text)
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be written: {error.strerror}.") from None
+    return {
+        "file": str(file),
+        "signature": kind,
+        "part": canonical.part,
+        "form": canonical.form,
+        "algorithm": canonical.algorithm,
+        "computed": canonical.computed,
+        "expected": canonical.expected,
+        "holds": canonical.holds,
+    }
+
+
 def _payload(root: etree._Element) -> etree._Element | None:
     if root.tag in (*_SIGNED, *_SEALED) and root.find("{*}Signature") is not None:
         return root
     # In an envelope the operation is called as its payload is: the innermost is meant.
-    found = [each for each in root.iter(*_SEALED, *_SIGNED) if each.find("{*}Signature") is not None]
-    return found[0] if found else None
+    every = list(root.iter(*_SEALED, *_SIGNED))
+    found = [each for each in every if each.find("{*}Signature") is not None]
+    return next(iter(found or every), None)
 
 
-def _is_utf8(raw: bytes, root: etree._Element) -> bool:
+def _is_utf8(root: etree._Element) -> bool:
     return (root.getroottree().docinfo.encoding or "UTF-8").upper() in ("UTF-8", "ASCII", "US-ASCII")
 
 
@@ -161,6 +204,13 @@ def _print(report: _Report) -> None:
         out.print(plain(f"  {row['subject']}, valid until {row['certificate_valid_until']}"))
     for problem in report.problems:
         place = f" at {problem['place']}" if problem["place"] else ""
-        out.print(Text.assemble(("✗ ", "red"), plain(f"{problem['rule']}{place}: {problem['remedy']}")))
+        out.print(Text.assemble(("✗ ", "red"), plain(f"{problem['rule']}{place}: {problem['remedy']}")), soft_wrap=True)
+    for one in report.canonical:
+        mark = ("✓ ", "green") if one["holds"] else ("✗ ", "red")
+        signed = f"; the signer hashed {one['expected']}" if one["expected"] else "; what was signed cannot be read"
+        expected = "" if one["holds"] else signed
+        of = f"{one['part']} of the {one['signature']}, {one['form']}: {one['algorithm']} {one['computed']}{expected}"
+        out.print(Text.assemble(mark, plain(of)), soft_wrap=True)
+        out.print(plain(f"  {one['file']}"), soft_wrap=True)
     if report.valid and report.trusted is None:
         out.print("[yellow]![/] Who issued the certificates was not checked: give --trust CERT.")

@@ -1,4 +1,4 @@
-"""Requests of class 1 and forwarded deliveries, of which the form of the answer is judged."""
+"""Notifications and forwarded deliveries as the kit sends them, and how the answers for many recipients are read."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Final
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from mm_soap.conformance.carrying import Answer
-from mm_soap.conformance.signed import FAULT
-from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, SCHEMA, SENDER, SOAP_ENVELOPE, qname
+from lxml import etree
 
-NOTIFICATION: Final = f"{SCHEMA}/Notification/v3"
-_SOAP_FAULT: Final = qname(SOAP_ENVELOPE, "Fault")
+from mm_soap.conformance.model import Broken
+from mm_soap.conformance.signed import within
+from mm_soap.message import MOST_RECIPIENTS
+from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, NOTIFICATION_V3, SENDER
+
 _TEXT: Final = (
     f'<ContentType xmlns="{MESSAGE_V1}">text/plain</ContentType>'
     f'<Body xmlns="{MESSAGE_V1}">RGV0dGEgw6RyIGV0dCBwcm92Lg==</Body>'
@@ -30,28 +31,58 @@ def header(sender: str, name: str, *recipients: str) -> str:
 def notification(sender: str, name: str, *recipients: str) -> str:
     """Return the children of a NotificationDelivery."""
     return (
-        f'<Header xmlns="{NOTIFICATION}">{header(sender, name, *recipients)}</Header>'
-        f'<Message xmlns="{NOTIFICATION}"><header><Id xmlns="{MESSAGE_V3}">{uuid4()}</Id>'
+        f'<Header xmlns="{NOTIFICATION_V3}">{header(sender, name, *recipients)}</Header>'
+        f'<Message xmlns="{NOTIFICATION_V3}"><header><Id xmlns="{MESSAGE_V3}">{uuid4()}</Id>'
         f'<Subject xmlns="{MESSAGE_V3}">Prov</Subject><Supportinfo xmlns="{MESSAGE_V3}"><Text>Prov</Text></Supportinfo>'
         f'<Language xmlns="{MESSAGE_V3}">svSE</Language></header><body>{_TEXT}</body></Message>'
     )
 
 
-def forwarded(person: str, name: str, recipient: str) -> str:
+def forwarded(person: str, name: str, *recipients: str) -> str:
     """Return the header and the message of a ForwardDelivery, in a namespace that is declared around them."""
     return (
-        f"<Header>{header(person, name, recipient)}</Header>"
+        f"<Header>{header(person, name, *recipients)}</Header>"
         f'<Message><Subject xmlns="{MESSAGE_V1}">Prov</Subject><Body xmlns="{MESSAGE_V1}">{_TEXT}</Body></Message>'
     )
 
 
-def answer_or_fault(answer: Answer, expected: str) -> None:
-    """Check the form of an answer, or of a fault that is the caller's to mend: some parties lack the operation.
+def too_many(recipient: str) -> tuple[str, ...]:
+    """Return one recipient more than a delivery may have."""
+    return (recipient,) * (MOST_RECIPIENTS + 1)
+
+
+def rows(payload: etree._Element, row: str, flag: str) -> dict[str, bool]:
+    """Return what an answer says of each recipient.
+
+    Args:
+        payload: what stands in its Body.
+        row: the local name of the element for one recipient.
+        flag: the local name of the element that says whether it was delivered.
 
     Raises:
-        Broken: it has neither form.
+        Broken: a row says nothing, or a channel was used for one to whom nothing was delivered.
     """
-    if answer.payload().tag == _SOAP_FAULT:
-        answer.refusal(FAULT)
-    else:
-        answer.result(expected)
+    found: dict[str, bool] = {}
+    for each in payload.iter(f"{{*}}{row}"):
+        recipient = within(each, "RecipientId")
+        told = {"true": True, "1": True, "false": False, "0": False}.get(within(each, flag))
+        if not recipient or told is None:
+            raise Broken(f"Each recipient needs RecipientId and {flag}.", row)
+        if not told and within(each, "NotifiedByChannel"):
+            raise Broken("NotifiedByChannel may stand only where DeliveredFlag is true.", f"{row}/NotifiedByChannel")
+        found[recipient] = told
+    return found
+
+
+def must_tell(found: dict[str, bool], wanted: dict[str, bool], where: str) -> None:
+    """Demand what an answer says of each recipient.
+
+    Raises:
+        Broken: it names other recipients, or says something else of one.
+    """
+    if found.keys() != wanted.keys():
+        raise Broken("The answer must have one row for each recipient, and no other.", where)
+    for recipient, delivered in wanted.items():
+        if found[recipient] is not delivered:
+            what = "has a mailbox and takes post from the sender" if delivered else "cannot get it"
+            raise Broken(f"It must be {str(delivered).lower()} for the recipient who {what}.", where)

@@ -18,6 +18,9 @@ _HIDDEN: Final = frozenset(
         "text",
         "Text",
         "Filename",
+        "MatterSubject",
+        "Attention",
+        "Value",
         # Of accounts: what was signed, and by whom. A user's signature and certificate hold the personal number.
         "AgreementText",
         "Signature",

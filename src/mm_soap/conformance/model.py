@@ -132,6 +132,8 @@ class Exchange:
     received_headers: tuple[tuple[str, str], ...] = ()
     begun: float = 0.0
     """When, by a clock without a date: it puts the calls of several lines in order."""
+    number: int = 0
+    """Of a request that came while the kit listened, which several cases may name; 0 for the kit's own calls."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,24 @@ class Finding:
     place: str = ""
     exchanges: tuple[Exchange, ...] = ()
     seconds: float = 0.0
+    also: tuple[tuple[str, str], ...] = ()
+    """The same rule broken elsewhere: each time what and place."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One request that came while the kit listened, and what it was answered."""
+
+    number: int
+    at: datetime
+    operation: str
+    """Its name; empty where it is none."""
+    exchange: Exchange
+    broken: tuple[str, ...] = ()
+    """Ids of the cases that it broke."""
+    judged: int = 0
+    """How many rules it was judged by."""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -155,6 +175,13 @@ class Report:
     endpoints: tuple[str, ...]
     started: datetime
     findings: list[Finding] = field(default_factory=list)
+    arrivals: list[Arrival] | None = None
+    """What came, where the kit listened; None where it called."""
+
+    @property
+    def untried(self) -> str:
+        """What people call a case that was not tried: while the kit listens, it is not seen."""
+        return "not seen" if self.arrivals is not None else Verdict.NOT_TRIED.value
 
     def count(self, verdict: Verdict) -> int:
         """Return how many cases ended so."""

@@ -38,10 +38,11 @@ class Plan(BaseModel):
 
 
 P = TypeVar("P", bound=Plan)
+M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 
 
-def read_plan(path: Path, role: str, kind: type[P]) -> P:
+def read_plan(path: Path, role: str, kind: type[M]) -> M:
     """Return the plan of a role: the table of that name in a TOML file. Paths in it are relative to the file.
 
     Raises:

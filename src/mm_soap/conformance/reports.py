@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lxml import etree
 
 from mm_soap.conformance.masking import Masking, masked_text, readable
-from mm_soap.conformance.model import Exchange, Finding, Report, Verdict
+from mm_soap.conformance.model import Arrival, Exchange, Finding, Report, Verdict
 from mm_soap.errors import ConfigurationError
 from mm_soap.version import __version__
 
@@ -23,7 +24,23 @@ FORMAT: Final = 1
 _SHOWN_CHARACTERS: Final = 6000
 _MOST_SHOWN: Final = 3
 _NO_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_GROUPS: Final = {"soap": "SOAP and HTTP", "wsdl": "WSDL", "fault": "Faults"}
+_GROUPS: Final = {
+    "soap": "SOAP and HTTP",
+    "wsdl": "WSDL",
+    "fault": "Faults",
+    "http": "HTTP",
+    "envelope": "Envelope",
+    "operation": "Operation",
+    "schema": "Schema",
+    "signature": "The sender's signature",
+    "certificate": "The sender's certificate",
+    "seal": "The dispatcher's seal",
+    "message": "Messages",
+    "attachment": "Attachments",
+    "class-one": "Notifications and forwarded deliveries",
+    "calls": "Between calls",
+    "retry": "Lost answers and faults",
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +69,8 @@ def write_reports(report: Report, folder: Path, *, unmasked: bool = False) -> Fi
         files.messages.mkdir(parents=True, exist_ok=True)
         for old in files.messages.glob("*-[0-9][0-9][0-9]-*.txt"):
             old.unlink()
+        for one in report.arrivals or ():
+            _write_exchange(one.exchange, "request", one.number, files.messages, unmasked=unmasked)
         written = {
             finding.case.id: _write_messages(finding, files.messages, unmasked=unmasked) for finding in report.findings
         }
@@ -85,6 +104,21 @@ def as_document(
         "masked": not unmasked,
         "counts": {_word(verdict): report.count(verdict) for verdict in Verdict},
         "cases": [_case(finding, tuple(kept.get(finding.case.id, ())), unmasked) for finding in report.findings],
+        **({} if report.arrivals is None else {"requests": [_arrival(one) for one in report.arrivals]}),
+    }
+
+
+def _arrival(arrival: Arrival) -> dict[str, Any]:
+    return {
+        "number": arrival.number,
+        "at": arrival.at.isoformat(),
+        "url": arrival.exchange.url,
+        "method": arrival.exchange.method,
+        "operation": arrival.operation,
+        "status": arrival.exchange.status,
+        "broken": list(arrival.broken),
+        "judged": arrival.judged,
+        "notes": list(arrival.notes),
     }
 
 
@@ -98,6 +132,7 @@ def _case(finding: Finding, names: tuple[tuple[str, str], ...], unmasked: bool) 
         "verdict": _word(finding.verdict),
         "what": _said(finding.what, unmasked),
         "place": _said(finding.place, unmasked),
+        "also": [{"what": _said(what, unmasked), "place": _said(place, unmasked)} for what, place in finding.also],
         "remedy": case.remedy if finding.verdict is Verdict.FAILED else "",
         "seconds": round(finding.seconds, 3),
         "exchanges": [
@@ -139,8 +174,10 @@ def as_junit(report: Report, *, unmasked: bool = False) -> bytes:
         if finding.verdict is Verdict.FAILED:
             failure = etree.SubElement(node, "failure", message=what, type=_xml(case.rule))
             place = _xml(_said(finding.place, unmasked))
-            rows = {"Expected": case.title, "Found": what, "Place": place, "Rule": case.rule, "Remedy": case.remedy}
-            failure.text = "\n".join(f"{name}: {content}" for name, content in rows.items())
+            rows = [("Expected", case.title), ("Found", what), ("Place", place)]
+            rows += [("Also", _xml(_said(f"{text} {where}".strip(), unmasked))) for text, where in finding.also]
+            rows += [("Rule", case.rule), ("Remedy", case.remedy)]
+            failure.text = "\n".join(f"{name}: {content}" for name, content in rows)
         elif finding.verdict is Verdict.NOT_TRIED:
             etree.SubElement(node, "skipped", message=what)
     root = etree.Element("testsuites")
@@ -163,6 +200,7 @@ def as_html(report: Report, *, unmasked: bool = False) -> str:
         word=_word,
         heading=lambda group: _GROUPS.get(group, group),
         limit=_MOST_SHOWN,
+        tried=lambda verdict: report.untried if verdict is Verdict.NOT_TRIED else verdict.value,
     )
     groups: dict[str, list[Finding]] = {}
     for finding in report.findings:
@@ -173,23 +211,26 @@ def as_html(report: Report, *, unmasked: bool = False) -> str:
         failed=[finding for finding in report.findings if finding.verdict is Verdict.FAILED],
         counts={_word(verdict): report.count(verdict) for verdict in Verdict},
         version=__version__,
+        unseen=Counter(finding.what for finding in report.findings if finding.verdict is Verdict.NOT_TRIED),
         unmasked=unmasked,
     )
 
 
 def _write_messages(finding: Finding, folder: Path, *, unmasked: bool) -> tuple[tuple[str, str], ...]:
     return tuple(
-        (
-            _write(folder, f"{finding.case.id}-{number:03}-sent.txt", sent),
-            _write(folder, f"{finding.case.id}-{number:03}-received.txt", received),
-        )
-        for number, (sent, received) in enumerate((_messages(each, unmasked) for each in finding.exchanges), 1)
+        _write_exchange(each, finding.case.id, number, folder, unmasked=unmasked)
+        for number, each in enumerate(finding.exchanges, 1)
     )
 
 
-def _write(folder: Path, name: str, content: str) -> str:
-    (folder / name).write_text(content, encoding="utf-8", newline="")
-    return f"{folder.name}/{name}"
+def _write_exchange(exchange: Exchange, name: str, number: int, folder: Path, *, unmasked: bool) -> tuple[str, str]:
+    if exchange.number:  # of a request that several cases may name
+        name, number = "request", exchange.number
+    files = f"{name}-{number:03}-sent.txt", f"{name}-{number:03}-received.txt"
+    if not exchange.number or not (folder / files[0]).exists():
+        for file, message in zip(files, _messages(exchange, unmasked), strict=True):
+            (folder / file).write_text(message, encoding="utf-8", newline="")
+    return f"{folder.name}/{files[0]}", f"{folder.name}/{files[1]}"
 
 
 def _messages(exchange: Exchange, unmasked: bool) -> tuple[str, str]:

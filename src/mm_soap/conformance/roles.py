@@ -12,7 +12,7 @@ from mm_soap.conformance.plan import Role
 ROLES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "register": "an address register: Recipient and Authority",
-        "dispatcher": "a dispatcher: Message, and of Notification the form alone",
+        "dispatcher": "a dispatcher: Message and Notification",
         "operator": "a mailbox operator: Service",
     }
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from functools import cache
 from typing import NamedTuple
 
@@ -13,12 +14,21 @@ from mm_soap.contract.files import unpacked_schemas
 _MOST = 50
 
 
+class Kind(Enum):
+    """What a violation is about."""
+
+    NAMESPACE = "an element of the right name in another namespace"
+    STRUCTURE = "an element or attribute that is missing, unknown or out of its place"
+    VALUE = "a value"
+
+
 class Violation(NamedTuple):
-    """One broken rule: the place in the document, the rule as the schema has it, and what to do."""
+    """One broken rule: the place in the document, the rule as the schema has it, what to do, and what it is about."""
 
     path: str
     rule: str
     remedy: str
+    kind: Kind
 
 
 def explain(element: etree._Element) -> list[Violation]:
@@ -31,12 +41,15 @@ def explain(element: etree._Element) -> list[Violation]:
     namespaces = {prefix or "": uri for prefix, uri in element.nsmap.items()}
     try:
         for error in _schema().iter_errors(element, namespaces=namespaces):
-            found.append(Violation(str(error.path or ""), str(error.reason or error.message), _remedy(error)))
+            found.append(
+                Violation(str(error.path or ""), str(error.reason or error.message), _remedy(error), _kind(error))
+            )
             if len(found) == _MOST:
                 break
     except (xmlschema.XMLSchemaException, KeyError, ValueError):
         # Such as an xsi:type that names no type: the explainer stops there instead of reporting it.
-        found.append(Violation("", "A name in the document refers to nothing in the schema.", "Check every xsi:type."))
+        text = "A name in the document refers to nothing in the schema."
+        found.append(Violation("", text, "Check every xsi:type.", Kind.STRUCTURE))
     return found
 
 
@@ -48,6 +61,14 @@ def _remedy(error: xmlschema.XMLSchemaValidationError) -> str:
     if type(error.obj).__name__ == "str" or isinstance(error.obj, (str, bytes)):
         return "Change the value so that it follows the rule."
     return "Compare the element with the schema and correct it."
+
+
+def _kind(error: xmlschema.XMLSchemaValidationError) -> Kind:
+    if isinstance(error, xmlschema.XMLSchemaChildrenValidationError):
+        here = etree.QName(error.invalid_tag).localname if error.invalid_tag else None
+        wanted = {str(getattr(item, "local_name", "")) for item in error.expected or ()} if error.expected else set()
+        return Kind.NAMESPACE if here in wanted else Kind.STRUCTURE
+    return Kind.VALUE if isinstance(error.obj, (str, bytes)) else Kind.STRUCTURE
 
 
 @cache

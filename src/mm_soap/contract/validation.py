@@ -156,10 +156,16 @@ def _steps(element: etree._Element, path: str) -> Iterator[str]:
         if number:
             node = _child(node, match[1], match[2], int(match[3] or 1))
         name = etree.QName(node).localname if node is not None else ""
-        if name not in _names():
+        if node is None or name not in _names():
             yield "(unknown)"
             return
-        yield f"{name}[{match[3]}]" if match[3] and match[2] != "*" else name
+        yield name + (_index(node) if number else "")
+
+
+def _index(node: etree._Element) -> str:
+    # libxml2 counts all children where a name has no prefix, and those of the name where it has one.
+    before, after = (sum(1 for _ in node.itersiblings(node.tag, preceding=way)) for way in (True, False))
+    return f"[{before + 1}]" if before + after else ""
 
 
 def _child(node: etree._Element, prefix: str | None, name: str, position: int) -> etree._Element | None:

@@ -1,23 +1,52 @@
-"""The dispatcher: takes signed deliveries from senders and hands them, sealed, to the recipients' operators."""
+"""The dispatcher: takes deliveries from senders and hands them to the recipients' operators, secure ones sealed."""
 
 from mm_soap.dispatcher.addressing import Addressing
-from mm_soap.dispatcher.endpoint import PRECHECKS, message_handlers
+from mm_soap.dispatcher.channel_books import Entry, WayTaken, books, ways_taken
+from mm_soap.dispatcher.channel_plan import ChannelPlan
+from mm_soap.dispatcher.channel_store import Step
+from mm_soap.dispatcher.channel_switch import ChannelSwitch
+from mm_soap.dispatcher.endpoint import NOTIFICATION_PRECHECKS, PRECHECKS, message_handlers, notification_handlers
 from mm_soap.dispatcher.engine import EmbeddedEngine
 from mm_soap.dispatcher.handover import Handover
-from mm_soap.dispatcher.model import RetryPolicy, State, Status
-from mm_soap.dispatcher.service import MessageService, Origin
-from mm_soap.dispatcher.store import forget_documents
+from mm_soap.dispatcher.model import Cause, Notified, State, Status, status_of
+from mm_soap.dispatcher.policy import Backoff, BreakerPolicy, DeliveryPolicy, Limit, Policies, TimeLimits
+from mm_soap.dispatcher.sender_limits import SenderLimits
+from mm_soap.dispatcher.service import MessageService, NotificationService, Origin
+from mm_soap.dispatcher.store import forget_deliveries, forget_documents
+from mm_soap.dispatcher.waiting import Standing, standing_of
 
 __all__ = [
+    "NOTIFICATION_PRECHECKS",
     "PRECHECKS",
     "Addressing",
+    "Backoff",
+    "BreakerPolicy",
+    "Cause",
+    "ChannelPlan",
+    "ChannelSwitch",
+    "DeliveryPolicy",
     "EmbeddedEngine",
+    "Entry",
     "Handover",
+    "Limit",
     "MessageService",
+    "NotificationService",
+    "Notified",
     "Origin",
-    "RetryPolicy",
+    "Policies",
+    "SenderLimits",
+    "Standing",
     "State",
     "Status",
+    "Step",
+    "TimeLimits",
+    "WayTaken",
+    "books",
+    "forget_deliveries",
     "forget_documents",
     "message_handlers",
+    "notification_handlers",
+    "standing_of",
+    "status_of",
+    "ways_taken",
 ]

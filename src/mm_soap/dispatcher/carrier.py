@@ -13,7 +13,7 @@ import time
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -22,10 +22,11 @@ from sqlalchemy import Engine
 from mm_soap.clock import Clock
 from mm_soap.dispatcher import store
 from mm_soap.dispatcher.handover import Handover
-from mm_soap.dispatcher.lanes import Lanes
+from mm_soap.dispatcher.lanes import Lane, Lanes
 from mm_soap.dispatcher.model import Outcome, Sealed, State, seconds_until
-from mm_soap.dispatcher.outcomes import write_down
-from mm_soap.storage import reading
+from mm_soap.dispatcher.outcomes import Divert, write_down
+from mm_soap.dispatcher.waiting import Pause, set_aside, take_over, with_old_addresses, write_pauses
+from mm_soap.storage import reading, writing
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +37,9 @@ _AHEAD: Final = 16
 _DOCUMENTS_AHEAD: Final = 16
 """Documents that are read before their calls begin: each may be of some megabytes."""
 _WRITTEN_TOGETHER: Final = 32
+_SET_ASIDE_TOGETHER: Final = 1000
+_SHARE_OF_AGE: Final = 0.1
+"""How often old addresses are sought, as a part of the age that makes them old."""
 _LONGEST_UNWRITTEN: Final = 0.1
 """Seconds that a result waits for others to be written down with."""
 
@@ -54,23 +58,36 @@ class Carrier:
         database: the dispatcher's own.
         handover: makes an attempt.
         clock: the time.
-        calls_per_operator: calls to one operator at once.
+        address_age: how old an address may be when a delivery is tried, in seconds.
         threads: calls to all operators at once.
+        divert: sends what no mailbox took on to another channel.
     """
 
     def __init__(
-        self, database: Engine, handover: Handover, clock: Clock, calls_per_operator: int, threads: int
+        self,
+        database: Engine,
+        handover: Handover,
+        clock: Clock,
+        *,
+        address_age: float = 900.0,
+        threads: int = 16,
+        divert: Divert | None = None,
     ) -> None:
         self._database = database
         self._handover = handover
         self._clock = clock
-        self._lanes = Lanes(calls_per_operator)
+        self._divert = divert
+        self._address_age = timedelta(seconds=address_age)
+        self._lanes = Lanes(handover.policies)
+        self._began = False
         self._taken: dict[int, Sealed] = {}
         self._parts: dict[int, tuple[bytes, bytes]] = {}
         self._under_way = 0
         self._unwritten: list[_Result] = []
         self._write_at = 0.0
         self._look_at = 0.0
+        self._ages_at = 0.0
+        self._pauses: dict[str, Pause | None] = {}
         self._more = True
         self._left_out: set[str] = set()
         self._inbox: SimpleQueue[_Result | None] = SimpleQueue()
@@ -101,6 +118,10 @@ class Carrier:
         Raises:
             Refused: the database is away. Nothing is lost; the next turn goes on where this one broke off.
         """
+        if not self._began:
+            with writing(self._database) as connection:
+                take_over(connection, self._clock())
+            self._began = True
         self._take_due()
         self._begin()
         self._collect(self._seconds_to_wait())
@@ -117,6 +138,7 @@ class Carrier:
         now = self._clock()
         if due:
             self._give_up(now)
+            self._set_old_aside(now)
         full = self._lanes.full(now, _AHEAD)
         with reading(self._database) as connection:
             found = store.due_for_delivery(connection, now, _TAKEN_TOGETHER, self._taken, full)
@@ -130,22 +152,34 @@ class Carrier:
 
     def _give_up(self, now: datetime) -> None:
         """Write down what could not begin before its time was over: it waits behind a full lane, or a paused one."""
-        before = self._handover.overdue(now)
-        over: list[Sealed] = []
-        for lane in self._lanes.each():
+        for operator, lane in self._lanes.each():
+            before = self._handover.overdue(operator, now)
             late = [delivery for delivery in lane.waiting if delivery.received <= before]
-            over += late
             for delivery in late:
                 lane.waiting.remove(delivery)
                 self._parts.pop(delivery.id, None)
                 self._take(_Result(delivery, self._handover.give_up(delivery), False))
-        if not self._left_out:
-            return
-        with reading(self._database) as connection:
-            missed = store.overdue(connection, now, before, _WRITTEN_TOGETHER, self._taken)
+        missed: list[Sealed] = []
+        for operator in self._left_out:
+            before = self._handover.overdue(operator, now)
+            with reading(self._database) as connection:
+                missed += store.overdue(connection, operator, now, before, _WRITTEN_TOGETHER, self._taken)
         for delivery in missed:
             self._taken[delivery.id] = delivery
             self._take(_Result(delivery, self._handover.give_up(delivery), False))
+
+    def _set_old_aside(self, now: datetime) -> None:
+        """Let the register be asked again for what is due, was looked up long ago, and is not under way."""
+        if time.monotonic() < self._ages_at:
+            return
+        with reading(self._database) as connection:
+            before = now - self._address_age
+            old = with_old_addresses(connection, now, before, _SET_ASIDE_TOGETHER, self._taken)
+        if old:
+            with writing(self._database, durable=False) as connection:
+                set_aside(connection, old)
+        if len(old) < _SET_ASIDE_TOGETHER:
+            self._ages_at = time.monotonic() + self._address_age.total_seconds() * _SHARE_OF_AGE
 
     # Carrying
 
@@ -164,7 +198,7 @@ class Carrier:
                 self._more = True
 
     def _read_documents(self, chosen: list[Sealed]) -> None:
-        ahead = [delivery for lane in self._lanes.each() for delivery in lane.waiting]
+        ahead = [delivery for _, lane in self._lanes.each() for delivery in lane.waiting]
         wanted = [each.id for each in (*chosen, *ahead[: len(chosen) + _DOCUMENTS_AHEAD])]
         with reading(self._database) as connection:
             self._parts |= store.sealed_parts(connection, [each for each in wanted if each not in self._parts])
@@ -196,7 +230,8 @@ class Carrier:
             return
         now = self._clock()
         lane = self._lanes.of(result.delivery.operator)
-        lane.end(result.technical_error, now)
+        if lane.end(result.technical_error, now):
+            self._note_pause(result, lane, now)
         self._under_way -= 1
         self._take(result)
         if lane.paused(now):
@@ -207,15 +242,33 @@ class Carrier:
                 del self._taken[delivery.id]
             self._left_out.add(result.delivery.operator)
 
+    def _note_pause(self, result: _Result, lane: Lane, now: datetime) -> None:
+        """Remember that a pause began or ended; it is written down with the results."""
+        operator, breaker = result.delivery.operator, lane.breaker
+        if breaker.until is None:
+            self._pauses[operator] = None
+            _log.info("The operator %s answers again.", operator)
+            return
+        cause = result.outcome.trouble or "unknown"
+        self._pauses[operator] = Pause(operator, now, breaker.until, breaker.failures, cause)
+        seconds = (breaker.until - now).total_seconds()
+        told = "The operator %s is left alone for %.0f seconds after %d technical errors in a row: %s"
+        _log.warning(told, operator, seconds, breaker.failures, cause)
+
     def _take(self, result: _Result) -> None:
         if not self._unwritten:
             self._write_at = time.monotonic() + _LONGEST_UNWRITTEN
         self._unwritten.append(result)
 
     def _write_results(self) -> None:
+        if self._pauses:
+            with writing(self._database, durable=False) as connection:
+                write_pauses(connection, self._pauses)
+            self._pauses.clear()
         if not self._unwritten:
             return
-        write_down(self._database, self._clock, "hand-over", [result.outcome for result in self._unwritten])
+        outcomes = [result.outcome for result in self._unwritten]
+        write_down(self._database, self._clock, "hand-over", outcomes, self._divert)
         for result in self._unwritten:
             del self._taken[result.delivery.id]
         self._unwritten.clear()

@@ -1,7 +1,6 @@
 """One lane for each operator, so that a slow or dead one holds nobody else up.
 
-A lane bounds how many calls are under way at once, and stops for a while after several technical errors in a row: a
-circuit breaker that lets one call through when the pause is over.
+A lane bounds how many calls are under way at once, and has the operator's circuit breaker.
 """
 
 from __future__ import annotations
@@ -9,71 +8,57 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
+from mm_soap.dispatcher.breaker import Breaker
 from mm_soap.dispatcher.model import Sealed
-
-_FAILURES_TO_OPEN: Final = 5
-_FIRST_PAUSE: Final = 2.0
-_LONGEST_PAUSE: Final = 60.0
+from mm_soap.dispatcher.policy import DeliveryPolicy, Policies
 
 
 @dataclass
 class Lane:
     """The calls to one operator. Used by one thread alone."""
 
-    limit: int
-    """Calls at once."""
+    policy: DeliveryPolicy
     under_way: int = 0
-    failures: int = 0
-    """Technical errors in a row."""
-    closed_until: datetime | None = None
-    """No calls before this time."""
     waiting: deque[Sealed] = field(default_factory=deque)
     """What goes next, in order."""
+    breaker: Breaker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.breaker = Breaker(self.policy.breaker)
 
     def paused(self, now: datetime) -> bool:
         """Tell whether no call may begin now, however few are under way."""
-        return self.closed_until is not None and now < self.closed_until
+        return self.breaker.paused(now)
 
     def room(self, now: datetime) -> int:
         """Return how many calls may begin now."""
-        if self.paused(now):
-            return 0
-        if self.closed_until is not None:
-            return max(0, 1 - self.under_way)
-        return max(0, self.limit - self.under_way)
+        return self.breaker.room(now, self.policy.calls_at_once, self.under_way)
 
     def begin(self) -> None:
         """Count a call that begins."""
         self.under_way += 1
 
-    def end(self, technical_error: bool, now: datetime) -> None:
-        """Count a call that ended."""
+    def end(self, technical_error: bool, now: datetime) -> bool:
+        """Count a call that ended. Returns whether a pause began or ended with it."""
         self.under_way -= 1
-        if not technical_error:
-            self.failures = 0
-            self.closed_until = None
-            return
-        if self.paused(now):
-            return  # it began before the pause, and says nothing new
-        self.failures += 1
-        if self.failures >= _FAILURES_TO_OPEN:
-            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self.failures - _FAILURES_TO_OPEN, 16))
-            self.closed_until = now + timedelta(seconds=pause)
+        return self.breaker.failed(now) if technical_error else self.breaker.succeeded()
 
 
 @dataclass
 class Lanes:
     """The lanes by the operator's organisation number."""
 
-    limit: int
+    policies: Policies
     _lanes: dict[str, Lane] = field(default_factory=dict)
 
     def of(self, operator: str) -> Lane:
         """Return the lane of an operator."""
-        return self._lanes.setdefault(operator, Lane(self.limit))
+        lane = self._lanes.get(operator)
+        if lane is None:
+            lane = self._lanes[operator] = Lane(self.policies.of(operator))
+        return lane
 
     def full(self, now: datetime, most: int) -> set[str]:
         """Return the operators for which nothing more is to be fetched: a pause, or ``most`` wait already."""
@@ -83,9 +68,9 @@ class Lanes:
         """Return how many deliveries wait, in all lanes."""
         return sum(len(lane.waiting) for lane in self._lanes.values())
 
-    def each(self) -> Iterator[Lane]:
-        """Yield every lane."""
-        yield from self._lanes.values()
+    def each(self) -> Iterator[tuple[str, Lane]]:
+        """Yield every operator and its lane."""
+        yield from self._lanes.items()
 
     def next_up(self, now: datetime, most: int) -> list[Sealed]:
         """Return at most ``most`` deliveries whose calls may begin now, one of each lane in turn; they stay waiting."""

@@ -1,23 +1,16 @@
-"""The dispatcher's tables and queries."""
+"""The dispatcher's queries."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
-    Column,
+    Boolean,
     Connection,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
     Select,
-    String,
-    Table,
     bindparam,
     delete,
     func,
@@ -27,47 +20,23 @@ from sqlalchemy import (
     update,
 )
 
-from mm_soap.dispatcher.model import TRANS_ID_LENGTH, Accepted, NewDelivery, Outcome, Sealed, State
-from mm_soap.storage import NAMING, PreparedInsert, UtcDateTime, add_ledger, among, big_key, id_list
-
-metadata: Final = MetaData(naming_convention=NAMING)
-add_ledger(metadata)
-
-_delivery: Final = Table(
-    "delivery",
-    metadata,
-    Column("id", big_key(), primary_key=True),
-    Column("distribution_id", String(50), nullable=False, unique=True),
-    Column("sender", String(12), nullable=False),
-    Column("recipient", String(12), nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("received", UtcDateTime, nullable=False),
-    Column("state", String(20), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("next_attempt", UtcDateTime),
-    Column("operator", String(12)),
-    Column("address", String),
-    Column("trans_id", String(TRANS_ID_LENGTH)),
-    Column("reason", String),
-    Index("uq_delivery_sender_digest", "sender", "digest", unique=True),
-    # NULL in next_attempt: nothing is left to do. What is due is found without looking at what is done.
-    Index("ix_delivery_due", "state", "next_attempt"),
+from mm_soap.dispatcher.model import (
+    TRANS_ID_LENGTH,
+    Accepted,
+    Kind,
+    NewDelivery,
+    Outcome,
+    Sealed,
+    State,
+    whole_id,
 )
+from mm_soap.dispatcher.tables import delivery as _delivery
+from mm_soap.dispatcher.tables import document as _document
+from mm_soap.dispatcher.tables import metadata
+from mm_soap.dispatcher.tables import seal as _seal
+from mm_soap.storage import PreparedInsert, UtcDateTime, among, id_list
 
-_document: Final = Table(
-    "document",
-    metadata,
-    Column("delivery", ForeignKey("delivery.id"), primary_key=True),
-    Column("signed", LargeBinary, nullable=False),
-)
-"""The large bytes, apart from the row that changes: SQLite writes a changed row anew, with all of it."""
-
-_seal: Final = Table(
-    "seal",
-    metadata,
-    Column("delivery", ForeignKey("delivery.id"), primary_key=True),
-    Column("content", LargeBinary, nullable=False),
-)
+__all__ = ["metadata"]  # with the migrations, what the tests compare
 
 _add_delivery: Final = insert(_delivery)
 _add_document: Final = PreparedInsert(_document)
@@ -76,7 +45,9 @@ _known: Final = select(_delivery.c.distribution_id).where(
     _delivery.c.sender == bindparam("wanted_sender"), _delivery.c.digest == bindparam("wanted_digest")
 )
 _state: Final = select(_delivery.c.recipient, _delivery.c.state, _delivery.c.reason).where(
-    _delivery.c.distribution_id == bindparam("wanted"), _delivery.c.sender == bindparam("wanted_sender")
+    _delivery.c.distribution_id == bindparam("wanted"),
+    _delivery.c.sender == bindparam("wanted_sender"),
+    _delivery.c.kind == Kind.SECURE.value,
 )
 _due: Final = (
     select(
@@ -88,6 +59,9 @@ _due: Final = (
         _delivery.c.attempts,
         _delivery.c.operator,
         _delivery.c.address,
+        _delivery.c.perhaps_taken,
+        _delivery.c.kind,
+        _delivery.c.size,
     )
     .where(_delivery.c.state == bindparam("wanted"), _delivery.c.next_attempt <= bindparam("now"))
     .order_by(_delivery.c.next_attempt)
@@ -96,13 +70,15 @@ _due: Final = (
 
 
 @cache
-def _due_but(dialect: str) -> Select[int, str, str, str, datetime, int, str | None, str | None]:
+def _due_but(dialect: str) -> Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int]:
     return _due.where(not_(among(_delivery.c.id, "busy", dialect)))
 
 
 @cache
-def _overdue(dialect: str) -> Select[int, str, str, str, datetime, int, str | None, str | None]:
-    return _due_but(dialect).where(_delivery.c.received <= bindparam("accepted_before"))
+def _overdue(dialect: str) -> Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int]:
+    return _due_but(dialect).where(
+        _delivery.c.received <= bindparam("accepted_before"), _delivery.c.operator == bindparam("one_operator")
+    )
 
 
 _next_due: Final = select(func.min(_delivery.c.next_attempt)).where(
@@ -118,8 +94,8 @@ def _documents(dialect: str) -> Select[int, bytes]:
 @cache
 def _sealed_parts(dialect: str) -> Select[int, bytes, bytes]:
     return (
-        select(_document.c.delivery, _document.c.signed, _seal.c.content)
-        .join(_seal, _seal.c.delivery == _document.c.delivery)
+        select(_document.c.delivery, _document.c.signed, func.coalesce(_seal.c.content, b""))
+        .outerjoin(_seal, _seal.c.delivery == _document.c.delivery)
         .where(among(_document.c.delivery, "wanted", dialect))
     )
 
@@ -135,6 +111,8 @@ _advance: Final = (
         address=func.coalesce(bindparam("new_address"), _delivery.c.address),
         trans_id=func.coalesce(bindparam("new_trans_id"), _delivery.c.trans_id),
         reason=bindparam("new_reason"),
+        looked_up=func.coalesce(bindparam("new_looked_up", type_=UtcDateTime), _delivery.c.looked_up),
+        perhaps_taken=func.coalesce(bindparam("new_perhaps_taken", type_=Boolean), _delivery.c.perhaps_taken),
     )
 )
 _over: Final = (
@@ -145,6 +123,12 @@ _over: Final = (
 )
 _forget_seals: Final = delete(_seal).where(_seal.c.delivery.in_(bindparam("wanted", expanding=True)))
 _forget_documents: Final = delete(_document).where(_document.c.delivery.in_(bindparam("wanted", expanding=True)))
+_ended: Final = (
+    select(_delivery.c.id)
+    .where(_delivery.c.next_attempt.is_(None), _delivery.c.received < bindparam("before"))
+    .limit(500)
+)
+_forget_deliveries: Final = delete(_delivery).where(_delivery.c.id.in_(bindparam("wanted", expanding=True)))
 _count: Final = select(_delivery.c.state, func.count()).group_by(_delivery.c.state)
 
 
@@ -153,8 +137,8 @@ def distribution_of(connection: Connection, sender: str, digest: str) -> str | N
     return connection.execute(_known, {"wanted_sender": sender, "wanted_digest": digest}).scalar()
 
 
-def add_delivery(connection: Connection, new: NewDelivery) -> None:
-    """Store an accepted delivery, due for its look-up at once.
+def add_delivery(connection: Connection, new: NewDelivery) -> int:
+    """Store an accepted delivery, due for its look-up at once, and return its key.
 
     Raises:
         Conflict: the same signed bytes are there already (from :func:`mm_soap.storage.writing`).
@@ -170,10 +154,19 @@ def add_delivery(connection: Connection, new: NewDelivery) -> None:
             "state": State.ACCEPTED.value,
             "attempts": 0,
             "next_attempt": new.received,
+            "kind": new.kind.value,
+            "size": max(1, len(new.recipients)),
         },
     )
     assert row.inserted_primary_key is not None
-    _add_document.execute(connection, [{"delivery": row.inserted_primary_key[0], "signed": new.document}])
+    key: int = row.inserted_primary_key[0]
+    add_documents(connection, {key: new.document})
+    return key
+
+
+def add_documents(connection: Connection, documents: Mapping[int, bytes]) -> None:
+    """Store what is to be handed over, by the key of its delivery."""
+    _add_document.execute(connection, [{"delivery": key, "signed": each} for key, each in documents.items()])
 
 
 def state_of(connection: Connection, sender: str, distribution_id: str) -> tuple[str, State, str | None] | None:
@@ -185,7 +178,10 @@ def state_of(connection: Connection, sender: str, distribution_id: str) -> tuple
 def due_for_look_up(connection: Connection, now: datetime, most: int) -> Sequence[Accepted]:
     """Return deliveries whose recipient is to be looked up now, the longest waiting first."""
     rows = connection.execute(_due, {"wanted": State.ACCEPTED.value, "now": now, "most": most})
-    return [Accepted(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts) for r in rows]
+    return [
+        Accepted(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, Kind(r.kind), r.size)
+        for r in rows
+    ]
 
 
 def due_for_delivery(
@@ -201,22 +197,27 @@ def due_for_delivery(
 
 
 def overdue(
-    connection: Connection, now: datetime, accepted_before: datetime, most: int, busy: Collection[int]
+    connection: Connection, operator: str, now: datetime, accepted_before: datetime, most: int, busy: Collection[int]
 ) -> Sequence[Sealed]:
-    """Return sealed deliveries that are due and were accepted long ago, without the ``busy``."""
+    """Return sealed deliveries to an operator that are due and were accepted long ago, without the ``busy``."""
     dialect = connection.dialect.name
-    parameters = {
-        "wanted": State.SEALED.value,
-        "now": now,
-        "most": most,
-        "busy": id_list(busy, dialect),
-        "accepted_before": accepted_before,
-    }
+    parameters = {"wanted": State.SEALED.value, "now": now, "most": most, "busy": id_list(busy, dialect)}
+    parameters |= {"accepted_before": accepted_before, "one_operator": operator}
     return [_sealed(row) for row in connection.execute(_overdue(dialect), parameters)]
 
 
 def _sealed(r: Any) -> Sealed:
-    return Sealed(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, r.operator, r.address)
+    return Sealed(
+        *(r.id, whole_id(r.distribution_id), r.sender, r.recipient, r.received, r.attempts, r.operator, r.address),
+        perhaps_taken=r.perhaps_taken,
+        kind=Kind(r.kind),
+    )
+
+
+def due_for_another_look_up(connection: Connection, now: datetime, most: int) -> Sequence[Sealed]:
+    """Return deliveries whose address is old, the longest waiting first."""
+    rows = connection.execute(_due, {"wanted": State.LOOK_UP_AGAIN.value, "now": now, "most": most})
+    return [_sealed(row) for row in rows]
 
 
 def next_due(connection: Connection, state: State, now: datetime) -> datetime | None:
@@ -225,14 +226,17 @@ def next_due(connection: Connection, state: State, now: datetime) -> datetime | 
 
 
 def documents_of(connection: Connection, deliveries: Collection[int]) -> dict[int, bytes]:
-    """Return the verified SignedDelivery of each delivery."""
+    """Return the document of each delivery."""
     dialect = connection.dialect.name
     rows = connection.execute(_documents(dialect), {"wanted": id_list(deliveries, dialect)})
     return {row[0]: row[1] for row in rows}
 
 
 def sealed_parts(connection: Connection, deliveries: Collection[int]) -> dict[int, tuple[bytes, bytes]]:
-    """Return the SignedDelivery and the seal of each delivery, which make the same sealed bytes at every attempt."""
+    """Return the document and the seal of each delivery, which make the same bytes at every attempt.
+
+    A part of a notification has no seal: the contract knows none for class 1.
+    """
     dialect = connection.dialect.name
     rows = connection.execute(_sealed_parts(dialect), {"wanted": id_list(deliveries, dialect)})
     return {row[0]: (row[1], row[2]) for row in rows}
@@ -257,6 +261,8 @@ def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:
                 "new_address": one.address,
                 "new_trans_id": one.trans_id[:TRANS_ID_LENGTH] if one.trans_id else None,
                 "new_reason": one.reason,
+                "new_looked_up": one.looked_up,
+                "new_perhaps_taken": one.perhaps_taken or None,
             }
             for one in outcomes
         ],
@@ -272,6 +278,18 @@ def forget_documents(connection: Connection, before: datetime) -> int:
     if wanted["wanted"]:
         connection.execute(_forget_seals, wanted)
         connection.execute(_forget_documents, wanted)
+    return len(wanted["wanted"])
+
+
+def forget_deliveries(connection: Connection, before: datetime) -> int:
+    """Delete all that is known of some deliveries that ended and were accepted before a time.
+
+    For a test bed: elsewhere what became of a delivery stays. Returns how many there were; 0 when none is left.
+    """
+    wanted = {"wanted": list(connection.execute(_ended, {"before": before}).scalars())}
+    if wanted["wanted"]:
+        for statement in (_forget_seals, _forget_documents, _forget_deliveries):
+            connection.execute(statement, wanted)
     return len(wanted["wanted"])
 
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from mm_soap.dispatcher.model import Status
+from mm_soap.dispatcher.model import Notified, Status
 from mm_soap.errors import Refusal, Refused
-from mm_soap.xml import DSIG, MESSAGE_V1, MESSAGE_V3, SERVICE_V1, SERVICE_V3, qname, text_of
+from mm_soap.xml import (
+    DSIG,
+    MESSAGE_V1,
+    MESSAGE_V3,
+    NOTIFICATION_V3,
+    SERVICE_V1,
+    SERVICE_V3,
+    parse_untrusted,
+    qname,
+    text_of,
+)
 
+NOTIFY_RESPONSE: Final = qname(SERVICE_V3, "notifyResponse")
+NOTIFICATION_DELIVERY: Final = qname(NOTIFICATION_V3, "NotificationDelivery")
 DELIVER_SECURE_RESPONSE: Final = qname(SERVICE_V3, "deliverSecureResponse")
 
 # Some operators' software needs a prefix for the namespace of SealedDelivery in scope at the inner deliverSecure. The
@@ -20,6 +32,10 @@ _REQUEST_START: Final = (
     f'<s:deliverSecure xmlns:s="{SERVICE_V3}" xmlns:m="{MESSAGE_V3}"><s:deliverSecure xmlns="{MESSAGE_V3}">'
 ).encode()
 _REQUEST_END: Final = b"</s:deliverSecure></s:deliverSecure>"
+_NOTIFY_START: Final = f'<s:notify xmlns:s="{SERVICE_V3}"><s:notify'.encode()
+_NOTIFY_END: Final = b"</s:notify></s:notify>"
+_CHANNEL: Final = qname(NOTIFICATION_V3, "NotifiedByChannel")
+_RECIPIENT: Final = qname(MESSAGE_V1, "Recipient")
 
 
 def deliver_secure_request(document: bytes, seal: bytes) -> bytes:
@@ -44,6 +60,61 @@ def read_delivery_result(answer: etree._Element, recipient: str) -> tuple[str, b
         if status.findtext(qname(SERVICE_V1, "RecipientId"), "").strip() == recipient:
             return trans_id, status.findtext(qname(SERVICE_V1, "Delivered"), "").strip() in ("true", "1")
     return trans_id, None
+
+
+def part_for(document: bytes, recipients: Collection[str]) -> bytes:
+    """Return a NotificationDelivery for some of its recipients alone.
+
+    Args:
+        document: the notification as it was accepted, in canonical form.
+        recipients: who stays. A recipient that was named twice stays once.
+    """
+    root = parse_untrusted(document)
+    header = root[0]
+    wanted = set(recipients)
+    for element in list(header.iterchildren(_RECIPIENT)):
+        recipient = text_of(element).strip()
+        if recipient in wanted:
+            wanted.remove(recipient)
+        else:
+            header.remove(element)
+    return etree.tostring(root, method="c14n", exclusive=True)
+
+
+def notify_request(document: bytes) -> bytes:
+    """Return Service.notify with a NotificationDelivery, under the name that it has on the wire.
+
+    Args:
+        document: a NotificationDelivery without prefixes, in canonical form.
+    """
+    name = b"NotificationDelivery"
+    attributes_and_content = document.removeprefix(b"<" + name).removesuffix(b"</" + name + b">")
+    return b"".join((_NOTIFY_START, attributes_and_content, _NOTIFY_END))
+
+
+def recipients_in(document: bytes) -> list[str]:
+    """Return the recipients of a NotificationDelivery."""
+    return [text_of(each).strip() for each in parse_untrusted(document)[0].iterchildren(_RECIPIENT)]
+
+
+def read_notify_result(answer: etree._Element) -> tuple[str, dict[str, Notified]]:
+    """Read the answer of Service.notify, which was validated.
+
+    Returns:
+        TransId, and what it says of each recipient.
+    """
+    result = answer[0]
+    told: dict[str, Notified] = {}
+    for status in result.iterfind(qname(NOTIFICATION_V3, "Status")):
+        recipient, delivery_status = text_of(status[0]).strip(), status[1]
+        delivered = text_of(delivery_status[0]).strip() in ("true", "1")
+        channels = (
+            tuple(sorted({text_of(each).strip() for each in delivery_status.iterchildren(_CHANNEL)}))
+            if delivered
+            else ()
+        )
+        told[recipient] = Notified(recipient, delivered, channels)
+    return result.findtext(qname(NOTIFICATION_V3, "TransId"), "").strip(), told
 
 
 def require_signature(payload: etree._Element) -> None:
@@ -82,3 +153,24 @@ def _row(status: Status) -> str:
     told = status.delivery_status
     delivery_status = f'<DeliveryStatus xmlns="{MESSAGE_V1}">{told}</DeliveryStatus>' if told else ""
     return f"<return>{recipient}{kind}{delivery_status}</return>"
+
+
+def distribute_response(distribution_id: str) -> bytes:
+    """Return the answer of Notification.distribute."""
+    return (
+        f'<distributeResponse xmlns="{NOTIFICATION_V3}"><return>{escape(distribution_id)}</return></distributeResponse>'
+    ).encode()
+
+
+def notified_response(found: Sequence[Notified]) -> bytes:
+    """Return the answer of Notification.checkDistributionStatus."""
+    rows = "".join(
+        f"<return><RecipientId>{escape(one.recipient)}</RecipientId><DeliveryStatus>"
+        f"<DeliveredFlag>{'true' if one.delivered else 'false'}</DeliveredFlag>"
+        + "".join(f"<NotifiedByChannel>{escape(channel)}</NotifiedByChannel>" for channel in one.channels)
+        + "</DeliveryStatus></return>"
+        for one in found
+    )
+    return (
+        f'<checkDistributionStatusResponse xmlns="{NOTIFICATION_V3}">{rows}</checkDistributionStatusResponse>'
+    ).encode()

@@ -1,12 +1,13 @@
 """XML signatures: sign and seal what is sent, verify what comes.
 
-:class:`VerifiedDelivery` and :class:`VerifiedSeal` are what business code gets; nothing else that came from outside is
-ever read by it.
+:class:`VerifiedDelivery` and :class:`VerifiedSeal` are what business code gets of what is signed; of what nobody
+signs it gets an :class:`UnsignedDocument`. Nothing else that came from outside is ever read by it.
 """
 
 from mm_soap.dsig.forms import Form
 from mm_soap.dsig.policy import SignaturePolicy, seal_policy, sender_policy
 from mm_soap.dsig.sign import seal_for, sealed_document, sign_delivery
+from mm_soap.dsig.unsigned import UnsignedDocument, stand_alone
 from mm_soap.dsig.verify import (
     Trust,
     VerifiedDelivery,
@@ -20,6 +21,7 @@ __all__ = [
     "Form",
     "SignaturePolicy",
     "Trust",
+    "UnsignedDocument",
     "VerifiedDelivery",
     "VerifiedDocument",
     "VerifiedSeal",
@@ -28,6 +30,7 @@ __all__ = [
     "sealed_document",
     "sender_policy",
     "sign_delivery",
+    "stand_alone",
     "verify_delivery",
     "verify_sealed",
 ]

@@ -42,15 +42,22 @@ class Canonicalization:
     """InclusiveNamespaces PrefixList, for exclusive canonicalisation alone."""
 
     def text(self, root: etree._Element) -> bytes:
-        """Return the canonical bytes of a document. ``root`` must be the root of its tree."""
+        """Return the canonical bytes of a document. ``root`` must be the root of its tree.
+
+        Raises:
+            Refused: ``SIGNATURE_INVALID`` if a namespace is no absolute URI, which has no canonical form.
+        """
         exclusive = self.method is CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
-        return etree.tostring(
-            root,
-            method="c14n",
-            exclusive=exclusive,
-            with_comments=False,
-            inclusive_ns_prefixes=list(self.prefixes) if exclusive and self.prefixes else None,
-        )
+        try:
+            return etree.tostring(
+                root,
+                method="c14n",
+                exclusive=exclusive,
+                with_comments=False,
+                inclusive_ns_prefixes=list(self.prefixes) if exclusive and self.prefixes else None,
+            )
+        except etree.C14NError:
+            raise Refused(Refusal.SIGNATURE_INVALID) from None
 
 
 EXCLUSIVE: Final = Canonicalization(CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0)
@@ -184,6 +191,19 @@ class _Verifier(XMLVerifier):
         if wanted != self._get_digest(self._text, algorithm):
             raise SignXMLException("the digest differs")
         return VerifyResult(wanted, None, signature, b"")
+
+
+def take_out(element: etree._Element) -> None:
+    """Take ``element`` out of its tree and leave the text that follows it."""
+    parent = element.getparent()
+    assert parent is not None
+    before = element.getprevious()
+    if element.tail:
+        if before is not None:
+            before.tail = (before.tail or "") + element.tail
+        else:
+            parent.text = (parent.text or "") + element.tail
+    parent.remove(element)
 
 
 def signed_info_of(signature: etree._Element) -> etree._Element:

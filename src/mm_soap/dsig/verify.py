@@ -16,7 +16,14 @@ from lxml import etree
 from mm_soap.clock import Clock
 from mm_soap.dsig.forms import Form, candidates
 from mm_soap.dsig.policy import SIGNED_DELIVERY, SignaturePolicy
-from mm_soap.dsig.signature import certificates_of, check_structure, signature_of, signed_info_of, verified_digest
+from mm_soap.dsig.signature import (
+    certificates_of,
+    check_structure,
+    signature_of,
+    signed_info_of,
+    take_out,
+    verified_digest,
+)
 from mm_soap.errors import Refusal, Refused
 from mm_soap.pki import OrganisationCertificate, load_certificate
 from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, parse_untrusted, qname
@@ -91,7 +98,10 @@ def verify_delivery(raw: bytes, element: etree._Element, trust: Trust) -> Verifi
     Raises:
         Refused: ``SIGNATURE_*`` or ``CERTIFICATE_*``. Whether the signer may sign for the sender is not checked here.
     """
-    found = _verify(raw, element, trust.sender, trust)
+    found = verify_document(raw, element, trust.sender, trust)
+    if found.root.tag != SIGNED_DELIVERY:
+        # Within a SealedDelivery it has this name again: what was signed under another one verifies here alone.
+        raise Refused(Refusal.SIGNATURE_WIRE_NAME)
     return VerifiedDelivery(found.root, found.document, found.signer, found.form, found.digest)
 
 
@@ -106,7 +116,7 @@ def verify_sealed(raw: bytes, element: etree._Element, trust: Trust) -> Verified
     Raises:
         Refused: ``SIGNATURE_*`` or ``CERTIFICATE_*``, or ``SCHEMA_VIOLATION`` if a part is missing.
     """
-    outer = _verify(raw, element, trust.seal, trust)
+    outer = verify_document(raw, element, trust.seal, trust)
     signed = outer.root.findall(SIGNED_DELIVERY)
     received = outer.root.findtext(f"{_SEAL}/{_RECEIVED}")
     signatures_ok = outer.root.findtext(f"{_SEAL}/{_SIGNATURES_OK}")
@@ -133,7 +143,18 @@ def _date(text: str) -> date:
         raise Refused(Refusal.SCHEMA_VIOLATION, "Seal/ReceivedTime") from None
 
 
-def _verify(raw: bytes, element: etree._Element, policy: SignaturePolicy, trust: Trust) -> VerifiedDocument:
+def verify_document(raw: bytes, element: etree._Element, policy: SignaturePolicy, trust: Trust) -> VerifiedDocument:
+    """Verify one signature: what :func:`verify_delivery` and :func:`verify_sealed` are made of.
+
+    Args:
+        raw: the bytes that the tree of ``element`` was parsed from, UTF-8.
+        element: the signed element, by whatever name it travels.
+        policy: of the kind of signature.
+        trust: anchors and time.
+
+    Raises:
+        Refused: ``SIGNATURE_*`` or ``CERTIFICATE_*``.
+    """
     signature = signature_of(element)
     signer = _signer(signature, trust)
     policy = policy.for_signer(signer.organisation)
@@ -164,23 +185,10 @@ def _holds(
     canonicalization = check_structure(signature, root, policy)
     # Two documents from one parse would cost as much as the digest: take the signature out, keeping the text after it.
     signed_info = signed_info_of(signature)
-    _remove(signature)
+    take_out(signature)
     text = canonicalization.text(root)
     digest = verified_digest(signature, signed_info, text, signer.certificate, policy, clock)
     return (root, digest) if digest is not None else None
-
-
-def _remove(element: etree._Element) -> None:
-    """Take ``element`` out of its tree and leave the text that follows it."""
-    parent = element.getparent()
-    assert parent is not None
-    before = element.getprevious()
-    if element.tail:
-        if before is not None:
-            before.tail = (before.tail or "") + element.tail
-        else:
-            parent.text = (parent.text or "") + element.tail
-    parent.remove(element)
 
 
 def _without_comments(document: bytes) -> bytes:

@@ -19,12 +19,22 @@ from mm_soap.message.model import (
     Attachment,
     Message,
     Metadata,
+    Notification,
     OfficialMatter,
     Party,
     SecureDelivery,
     SupportInfo,
 )
-from mm_soap.xml import MESSAGE_V1, MESSAGE_V2, MESSAGE_V3, OFFICIAL_MATTER_V3, SENDER, qname
+from mm_soap.xml import (
+    MESSAGE_V1,
+    MESSAGE_V2,
+    MESSAGE_V3,
+    NOTIFICATION_V2,
+    NOTIFICATION_V3,
+    OFFICIAL_MATTER_V3,
+    SENDER,
+    qname,
+)
 
 PLAIN_TEXT: Final = "text/plain"
 HTML: Final = "text/html"
@@ -91,13 +101,45 @@ def build_delivery(delivery: SecureDelivery) -> etree._Element:
     root = etree.Element(qname(MESSAGE_V3, "SignedDelivery"), nsmap=_default(MESSAGE_V3))
     body = _add(root, MESSAGE_V3, "Delivery")
     header = _add(body, MESSAGE_V3, "Header")
-    _add_sender(header, delivery.sender)
+    _add_sender(header, MESSAGE_V2, delivery.sender)
     _add(header, MESSAGE_V2, "Recipient", delivery.recipient)
     _add_optional(header, MESSAGE_V2, "Reference", delivery.reference)
     _add_optional(header, MESSAGE_V2, "CorrelationId", delivery.correlation_id)
     _add_optional(header, MESSAGE_V2, "Attention", delivery.attention)
     for message in delivery.messages:
         _add_message(body, message)
+    return root
+
+
+def build_notification(notification: Notification) -> etree._Element:
+    """Write a notification as ``{S/Notification/v3}NotificationDelivery``. It is not signed.
+
+    No rule is checked; ``check_notification`` does that. The serialised element has no prefix.
+
+    Raises:
+        Refused: ``RULE_BROKEN``, if a text has a character that XML cannot hold. ``where`` names the element.
+    """
+    root = etree.Element(qname(NOTIFICATION_V3, "NotificationDelivery"), nsmap=_default(NOTIFICATION_V3))
+    header = _add(root, NOTIFICATION_V3, "Header")
+    _add_sender(header, MESSAGE_V1, notification.sender)
+    for recipient in notification.recipients:
+        _add(header, MESSAGE_V1, "Recipient", recipient)
+    _add_optional(header, MESSAGE_V1, "Reference", notification.reference)
+    _add_optional(header, MESSAGE_V1, "CorrelationId", notification.correlation_id)
+    _add_optional(header, MESSAGE_V1, "Attention", notification.attention)
+    message = _add(root, NOTIFICATION_V3, "Message")
+    _add_message_header(_add(message, NOTIFICATION_V3, "header"), notification.message)
+    _add_body(_add(message, NOTIFICATION_V3, "body"), notification.message)
+    if notification.email is not None:
+        element = _add(root, NOTIFICATION_V3, "EmailMessage")
+        inside = _add(element, NOTIFICATION_V2, "header")
+        _add(inside, NOTIFICATION_V2, "From", notification.email.sender)
+        _add(inside, NOTIFICATION_V2, "Subject", notification.email.subject)
+        _add(element, NOTIFICATION_V2, "text", notification.email.text)
+    if notification.sms is not None:
+        element = _add(root, NOTIFICATION_V3, "SmsMessage")
+        _add(_add(element, NOTIFICATION_V2, "header"), NOTIFICATION_V2, "From", notification.sms.sender)
+        _add(element, NOTIFICATION_V2, "text", notification.sms.text)
     return root
 
 
@@ -121,8 +163,8 @@ def _add_optional(parent: etree._Element, namespace: str, name: str, text: str |
         _add(parent, namespace, name, text)
 
 
-def _add_sender(header: etree._Element, sender: Party) -> None:
-    element = _add(header, MESSAGE_V2, "Sender")
+def _add_sender(header: etree._Element, namespace: str, sender: Party) -> None:
+    element = _add(header, namespace, "Sender")
     _add(element, SENDER, "Id", sender.id)
     _add(element, SENDER, "Name", sender.name)
     _add_optional(element, SENDER, "Attention", sender.attention)
@@ -130,7 +172,17 @@ def _add_sender(header: etree._Element, sender: Party) -> None:
 
 def _add_message(parent: etree._Element, message: Message) -> None:
     element = _add(parent, MESSAGE_V3, "Message")
-    header = _add(element, MESSAGE_V3, "Header")
+    _add_message_header(_add(element, MESSAGE_V3, "Header"), message)
+    _add_body(_add(element, MESSAGE_V3, "Body"), message)
+    for file in message.attachments:
+        attachment = _add(element, MESSAGE_V3, "Attachment")
+        _add(attachment, MESSAGE_V1, "ContentType", file.content_type)
+        _add(attachment, MESSAGE_V1, "Body", pybase64.b64encode_as_string(file.body))
+        _add(attachment, MESSAGE_V1, "Checksum", file.checksum)
+        _add(attachment, MESSAGE_V1, "Filename", file.filename)
+
+
+def _add_message_header(header: etree._Element, message: Message) -> None:
     _add(header, MESSAGE_V3, "Id", message.id)
     _add(header, MESSAGE_V3, "Subject", message.subject)
     _add_support(header, message.support)
@@ -143,15 +195,11 @@ def _add_message(parent: etree._Element, message: Message) -> None:
     _add(header, MESSAGE_V3, "Language", message.language)
     _add_optional(header, MESSAGE_V3, "Reply", message.reply)
     _add_optional(header, MESSAGE_V3, "ReceiptRequest", message.receipt_request)
-    body = _add(element, MESSAGE_V3, "Body")
-    _add(body, MESSAGE_V1, "ContentType", message.content_type)
-    _add(body, MESSAGE_V1, "Body", pybase64.b64encode_as_string(message.body))
-    for file in message.attachments:
-        attachment = _add(element, MESSAGE_V3, "Attachment")
-        _add(attachment, MESSAGE_V1, "ContentType", file.content_type)
-        _add(attachment, MESSAGE_V1, "Body", pybase64.b64encode_as_string(file.body))
-        _add(attachment, MESSAGE_V1, "Checksum", file.checksum)
-        _add(attachment, MESSAGE_V1, "Filename", file.filename)
+
+
+def _add_body(element: etree._Element, message: Message) -> None:
+    _add(element, MESSAGE_V1, "ContentType", message.content_type)
+    _add(element, MESSAGE_V1, "Body", pybase64.b64encode_as_string(message.body))
 
 
 def _add_support(header: etree._Element, support: SupportInfo) -> None:

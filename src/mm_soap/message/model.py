@@ -1,4 +1,4 @@
-"""A secure delivery as every party sees it. Plain data, no rules.
+"""Deliveries as every party sees them. Plain data, no rules.
 
 Texts and bytes that a person sent are left out of the ``repr``, so that a delivery may stand in a traceback or a log.
 Source of the structure: the contract's types ``SignedDelivery`` of ``Message/v3`` and what it refers to.
@@ -98,3 +98,53 @@ class SecureDelivery:
     reference: str | None = field(default=None, repr=False)
     correlation_id: str | None = None
     attention: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """The e-mail that a notification sends on. ``sender`` is the address in From, ``text`` is plain text."""
+
+    sender: str = field(repr=False)
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """The text message that a notification sends on. ``sender`` is the name or number in From."""
+
+    sender: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A delivery of class 1: one sender, 1 to 1000 recipients, one message without attachments.
+
+    Nobody signs it: the contract's NotificationDelivery has no place for a signature.
+    """
+
+    sender: Party
+    recipients: tuple[str, ...] = field(repr=False)
+    message: Message
+    email: Email | None = None
+    sms: Sms | None = None
+    reference: str | None = field(default=None, repr=False)
+    correlation_id: str | None = None
+    attention: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """What a recipient adds to a delivery that it forwards: to whom, and its words.
+
+    ``sender`` is who forwards. ``message_id`` names the one message to forward; None forwards all.
+    """
+
+    sender: Party
+    recipients: tuple[str, ...] = field(repr=False)
+    subject: str = field(repr=False)
+    content_type: str
+    body: bytes = field(repr=False)
+    message_id: str | None = None
+    reference: str | None = field(default=None, repr=False)

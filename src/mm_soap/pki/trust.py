@@ -132,6 +132,12 @@ class TrustStore:
             _log.warning("a certificate could not be validated: %s", type(error).__name__)
             raise Refused(Refusal.CERTIFICATE_UNREADABLE) from None
 
+    def accepted(self) -> list[OrganisationCertificate]:
+        """Return the organisations and certificates that were accepted and are remembered."""
+        with self._lock:
+            answers = [verdict.answer for verdict in self._accepted.values()]
+        return [answer for answer in answers if isinstance(answer, OrganisationCertificate)]
+
     def _judge(self, leaf: x509.Certificate, given: tuple[x509.Certificate, ...], now: datetime) -> _Verdict:
         try:
             if leaf in self._pinned:

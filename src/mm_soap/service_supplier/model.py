@@ -10,12 +10,24 @@ from datetime import date, datetime
 from enum import StrEnum
 
 
+class Kind(StrEnum):
+    """How a message came. The values are in the database."""
+
+    SECURE = "secure"
+    """In a secure delivery, of class 3."""
+    NOTIFICATION = "notification"
+    """In a notification, of class 1."""
+    FORWARDED = "forwarded"
+    """From another recipient, who forwarded it."""
+
+
 class Fate(StrEnum):
     """What became of a delivery; the outcome of its event."""
 
     STORED = "stored"
     NO_MAILBOX = "no mailbox here"
     DESELECTED = "the recipient deselected the sender"
+    NOT_HERE = "not for any recipient here"
     REPEATED = "answered as the first time"
 
 
@@ -33,8 +45,57 @@ class DeliveryOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What is answered of a delivery to many for one recipient.
+
+    Args:
+        recipient: its twelve digits.
+        delivered: whether it is in the recipient's mailbox.
+        channels: ``EMail`` and ``SMS``, by which it was sent on; empty unless it was delivered.
+    """
+
+    recipient: str = field(repr=False)
+    delivered: bool
+    channels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Where a recipient wants notifications sent on to.
+
+    Args:
+        email: the recipient's own e-mail address, None without one.
+        mobile: the number of its mobile phone, None without one.
+        language: ``sv`` or ``en``, for what the operator itself writes.
+        wanted: which kinds of notification are wanted: ``EMail``, ``SMS``.
+    """
+
+    email: str | None = field(default=None, repr=False)
+    mobile: str | None = field(default=None, repr=False)
+    language: str = "sv"
+    wanted: frozenset[str] = frozenset({"EMail", "SMS"})
+
+    def address(self, channel: str) -> str | None:
+        """Return where a channel reaches the recipient; None if it does not, or is not wanted."""
+        if channel not in self.wanted:
+            return None
+        return {"EMail": self.email, "SMS": self.mobile}.get(channel)
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """Who forwarded a delivery, and the words that came with it."""
+
+    forwarder: str = field(repr=False)
+    name: str = field(repr=False)
+    subject: str = field(repr=False)
+    content_type: str
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A delivery about to be stored.
+    """A delivery about to be stored. What nobody signed or sealed has an empty signer and sealer.
 
     Args:
         trans_id: the operator's id of it.
@@ -68,10 +129,12 @@ class Mailbox:
     Args:
         recipient: its twelve digits.
         opened: when it was opened.
+        contact: where its notifications are sent on to.
     """
 
     recipient: str = field(repr=False)
     opened: datetime
+    contact: Contact = Contact()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +148,7 @@ class MessageSummary:
         sender_name: the sender's name, as it wrote it.
         received: when it came.
         read: when it was first read, None while it is unread.
+        kind: how it came.
     """
 
     message_id: str
@@ -93,6 +157,7 @@ class MessageSummary:
     sender_name: str = field(repr=False)
     received: datetime
     read: datetime | None
+    kind: Kind = Kind.SECURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +181,7 @@ class StoredMessage:
         content_type: ``text/plain`` or ``text/html``.
         body: the decoded text.
         attachments: its files, in their order.
+        forwarded: who forwarded it, None if it came from its sender.
     """
 
     summary: MessageSummary
@@ -124,3 +190,4 @@ class StoredMessage:
     content_type: str
     body: bytes = field(repr=False)
     attachments: tuple[StoredAttachment, ...]
+    forwarded: Forwarded | None = None

@@ -16,6 +16,7 @@ from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits, SecureDelivery, check_delivery, read_delivery
 from mm_soap.service_supplier import store
 from mm_soap.service_supplier.model import (
+    Contact,
     DeliveryOutcome,
     Fate,
     MessageSummary,
@@ -112,16 +113,7 @@ class MailboxService:
             return self._store(arrival)
 
     def _check(self, arrival: _Arrival) -> None:
-        sender = arrival.content.sender.id
-        signer, sealer = arrival.verified.delivery.signer.organisation, arrival.verified.signer.organisation
-        if not arrival.verified.signatures_ok:
-            raise Refused(Refusal.RULE_BROKEN, "SealedDelivery/Seal/SignaturesOK must be true")
-        if not self.directory.sender_connected(sender):
-            raise Refused(Refusal.SENDER_UNKNOWN)
-        if signer != sender and not self.directory.may_dispatch(signer, sender):
-            raise Refused(Refusal.SIGNER_NOT_LISTED)
-        if not self.directory.may_dispatch(sealer, sender):
-            raise Refused(Refusal.SEALER_NOT_DISPATCHER)
+        check_signers(arrival.verified, arrival.content.sender.id, self.directory)
         check_delivery(arrival.content, self.limits)
 
     def _answered_before(self, arrival: _Arrival) -> DeliveryOutcome | None:
@@ -205,6 +197,28 @@ class MailboxService:
         """Open one mailbox; see `open_mailboxes`."""
         self.open_mailboxes([recipient])
 
+    def contact_of(self, recipient: str) -> Contact:
+        """Return where a recipient's notifications are sent on to.
+
+        Raises:
+            Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
+        """
+        with reading(self.database) as connection:
+            found = store.find_mailbox(connection, recipient)
+        if found is None:
+            raise Refused(Refusal.NOT_FOUND, "mailbox")
+        return found.contact
+
+    def set_contact(self, recipient: str, contact: Contact) -> None:
+        """Write where a recipient's notifications are sent on to, from now on.
+
+        Raises:
+            Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
+        """
+        with writing(self.database) as connection:
+            if not store.save_contact(connection, recipient, contact):
+                raise Refused(Refusal.NOT_FOUND, "mailbox")
+
     def deselect(self, recipient: str, sender: str) -> None:
         """Write that a recipient does not accept a sender."""
         with writing(self.database) as connection:
@@ -214,6 +228,25 @@ class MailboxService:
         """Write that a recipient accepts a sender again."""
         with writing(self.database) as connection:
             store.save_choice(connection, recipient, sender, accepted=True)
+
+
+def check_signers(verified: VerifiedSeal, sender: str, directory: Directory) -> None:
+    """Check that those who signed and sealed a delivery may do so for its sender.
+
+    Source: contract, signing, "Who signs what".
+
+    Raises:
+        Refused: ``RULE_BROKEN``, ``SENDER_UNKNOWN``, ``SIGNER_NOT_LISTED``, ``SEALER_NOT_DISPATCHER``, ``UNAVAILABLE``.
+    """
+    signer, sealer = verified.delivery.signer.organisation, verified.signer.organisation
+    if not verified.signatures_ok:
+        raise Refused(Refusal.RULE_BROKEN, "SealedDelivery/Seal/SignaturesOK must be true")
+    if not directory.sender_connected(sender):
+        raise Refused(Refusal.SENDER_UNKNOWN)
+    if signer != sender and not directory.may_dispatch(signer, sender):
+        raise Refused(Refusal.SIGNER_NOT_LISTED)
+    if not directory.may_dispatch(sealer, sender):
+        raise Refused(Refusal.SEALER_NOT_DISPATCHER)
 
 
 def _fate(known: store.Known) -> Fate:

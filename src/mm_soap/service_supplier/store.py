@@ -1,104 +1,38 @@
-"""The tables and queries of a mailbox operator."""
+"""The queries of a mailbox operator."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Connection,
-    Date,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    bindparam,
-    delete,
-    exists,
-    insert,
-    select,
-)
+from sqlalchemy import Connection, String, bindparam, delete, exists, func, insert, select, update
 
 from mm_soap.message import SecureDelivery
-from mm_soap.service_supplier.model import Mailbox, MessageSummary, NewDelivery, StoredAttachment, StoredMessage
-from mm_soap.storage import NAMING, PreparedInsert, UtcDateTime, add_ledger, big_key, insert_new
-
-# The contract sets no bound. What is longer has parameters that nobody reads; they are cut.
-_CONTENT_TYPE_LENGTH: Final = 255
-
-metadata = MetaData(naming_convention=NAMING)
-
-mailbox = Table(
-    "mailbox",
-    metadata,
-    Column("recipient", String(12), primary_key=True),
-    Column("opened", UtcDateTime, nullable=False),
+from mm_soap.service_supplier.model import (
+    Contact,
+    Forwarded,
+    Kind,
+    Mailbox,
+    MessageSummary,
+    NewDelivery,
+    StoredAttachment,
+    StoredMessage,
 )
-
-deselected = Table(
-    "deselected",
+from mm_soap.service_supplier.tables import (
+    CONTENT_TYPE_LENGTH,
+    attachment,
+    delivery,
+    deselected,
+    forwarding,
+    mailbox,
+    message,
     metadata,
-    Column("recipient", String(12), primary_key=True),
-    Column("sender", String(12), primary_key=True),
 )
+from mm_soap.storage import PreparedInsert, insert_new
 
-delivery = Table(
-    "delivery",
-    metadata,
-    Column("id", big_key(), primary_key=True),
-    Column("trans_id", String(50), nullable=False),
-    Column("document_digest", String(64), nullable=False, unique=True),
-    Column("sealed_digest", String(64), nullable=False),
-    Column("call_id", String(50), nullable=False),
-    Column("sender", String(12), nullable=False),
-    Column("signer", String(12), nullable=False),
-    Column("sealer", String(12), nullable=False),
-    Column("sealed_on", Date, nullable=False),
-    Column("received", UtcDateTime, nullable=False),
-    Column("delivered", Boolean, nullable=False),
-)
-
-# Bodies stand last: SQLite reads a row from its beginning, and a list of messages needs no body.
-message = Table(
-    "message",
-    metadata,
-    Column("delivery", ForeignKey(delivery.c.id, ondelete="CASCADE"), primary_key=True),
-    Column("position", Integer, primary_key=True),
-    Column("recipient", ForeignKey(mailbox.c.recipient), nullable=False),
-    Column("received", UtcDateTime, nullable=False),
-    Column("read", UtcDateTime),
-    Column("message_id", String, nullable=False),
-    Column("subject", String(255), nullable=False),
-    Column("sender", String(12), nullable=False),
-    Column("sender_name", String, nullable=False),
-    Column("language", String, nullable=False),
-    Column("content_type", String(_CONTENT_TYPE_LENGTH), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Index(None, "recipient", "received"),
-)
-
-attachment = Table(
-    "attachment",
-    metadata,
-    Column("delivery", big_key(), primary_key=True),
-    Column("message", Integer, primary_key=True),
-    Column("position", Integer, primary_key=True),
-    Column("filename", String, nullable=False),
-    Column("content_type", String(_CONTENT_TYPE_LENGTH), nullable=False),
-    Column("checksum", String(255), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    ForeignKeyConstraint(["delivery", "message"], [message.c.delivery, message.c.position], ondelete="CASCADE"),
-)
-
-add_ledger(metadata)
+__all__ = ["metadata"]  # with the migrations, what the tests compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +66,7 @@ _known = select(
     ),
 )
 _add_delivery = insert(delivery)
-_add_message = PreparedInsert(message, left_out=["read"])
+_add_message = PreparedInsert(message, left_out=["read", "content"])
 _add_attachment = PreparedInsert(attachment)
 _summary = (
     message.c.message_id,
@@ -141,20 +75,24 @@ _summary = (
     message.c.sender_name,
     message.c.received,
     message.c.read,
+    message.c.kind,
 )
 _newest_first = (message.c.received.desc(), message.c.delivery.desc(), message.c.position)
 _messages = select(*_summary).where(message.c.recipient == bindparam("recipient")).order_by(*_newest_first)
+_content = func.coalesce(message.c.content, message.c.position)
+_held = message.alias("held")
 _message = (
     select(
         message.c.delivery,
-        message.c.position,
+        _content,
         delivery.c.trans_id,
         message.c.language,
         message.c.content_type,
-        message.c.body,
+        _held.c.body,
         *_summary,
     )
     .join(delivery, delivery.c.id == message.c.delivery)
+    .join(_held, (_held.c.delivery == message.c.delivery) & (_held.c.position == _content))
     .where(message.c.recipient == bindparam("recipient"), message.c.message_id == bindparam("message_id"))
     .order_by(*_newest_first)
     .limit(1)
@@ -164,10 +102,31 @@ _attachments = (
     .where(attachment.c.delivery == bindparam("delivery"), attachment.c.message == bindparam("message"))
     .order_by(attachment.c.position)
 )
+_forwarded = select(
+    forwarding.c.forwarder,
+    forwarding.c.forwarder_name,
+    forwarding.c.subject,
+    forwarding.c.content_type,
+    forwarding.c.body,
+).where(forwarding.c.delivery == bindparam("delivery"))
 _mailbox = select(mailbox).where(mailbox.c.recipient == bindparam("recipient"))
+_save_contact = (
+    update(mailbox)
+    .where(mailbox.c.recipient == bindparam("row"))
+    .values(
+        email=bindparam("new_email"),
+        mobile=bindparam("new_mobile"),
+        language=bindparam("new_language"),
+        wanted=bindparam("new_wanted"),
+    )
+)
 _select_again = delete(deselected).where(
     deselected.c.recipient == bindparam("recipient"), deselected.c.sender == bindparam("sender")
 )
+_old = select(delivery.c.id).where(delivery.c.received < bindparam("before")).limit(500)
+_forget_deliveries = delete(delivery).where(delivery.c.id.in_(bindparam("wanted", expanding=True)))
+_forget_messages = delete(message).where(message.c.delivery.in_(bindparam("wanted", expanding=True)))
+_forget_attachments = delete(attachment).where(attachment.c.delivery.in_(bindparam("wanted", expanding=True)))
 
 
 def what_is_known(connection: Connection, digest: str, recipient: str, sender: str) -> Known:
@@ -195,12 +154,13 @@ def add_messages(connection: Connection, key: int, content: SecureDelivery, rece
             "position": position,
             "recipient": content.recipient,
             "received": received,
+            "kind": Kind.SECURE.value,
             "message_id": one.id,
             "subject": one.subject,
             "sender": content.sender.id,
             "sender_name": content.sender.name,
             "language": one.language,
-            "content_type": one.content_type[:_CONTENT_TYPE_LENGTH],
+            "content_type": one.content_type[:CONTENT_TYPE_LENGTH],
             "body": one.body,
         }
         for position, one in enumerate(content.messages)
@@ -211,7 +171,7 @@ def add_messages(connection: Connection, key: int, content: SecureDelivery, rece
             "message": number,
             "position": position,
             "filename": one.filename,
-            "content_type": one.content_type[:_CONTENT_TYPE_LENGTH],
+            "content_type": one.content_type[:CONTENT_TYPE_LENGTH],
             "checksum": one.checksum,
             "body": one.body,
         }
@@ -224,7 +184,7 @@ def add_messages(connection: Connection, key: int, content: SecureDelivery, rece
 
 def find_messages(connection: Connection, recipient: str) -> Sequence[MessageSummary]:
     """Return the messages in a mailbox, newest first."""
-    return [MessageSummary(*row) for row in connection.execute(_messages, {"recipient": recipient})]
+    return [_line(row) for row in connection.execute(_messages, {"recipient": recipient})]
 
 
 def find_message(connection: Connection, recipient: str, message_id: str) -> StoredMessage | None:
@@ -235,13 +195,38 @@ def find_message(connection: Connection, recipient: str, message_id: str) -> Sto
     key, position, trans_id, language, content_type, body, *summary = row
     files = connection.execute(_attachments, {"delivery": key, "message": position})
     attachments = tuple(StoredAttachment(*file) for file in files)
-    return StoredMessage(MessageSummary(*summary), trans_id, language, content_type, body, attachments)
+    said = connection.execute(_forwarded, {"delivery": key}).first()
+    forwarded = None if said is None else Forwarded(*said)
+    return StoredMessage(_line(summary), trans_id, language, content_type, body, attachments, forwarded)
+
+
+def _line(row: Sequence[Any]) -> MessageSummary:
+    message_id, subject, sender, sender_name, received, read, kind = row
+    return MessageSummary(message_id, subject, sender, sender_name, received, read, Kind(kind))
 
 
 def find_mailbox(connection: Connection, recipient: str) -> Mailbox | None:
     """Return a recipient's mailbox, if it is here."""
     row = connection.execute(_mailbox, {"recipient": recipient}).first()
-    return None if row is None else Mailbox(*row)
+    if row is None:
+        return None
+    wanted = frozenset(row.wanted.split(",")) - {""}
+    return Mailbox(row.recipient, row.opened, Contact(row.email, row.mobile, row.language, wanted))
+
+
+def save_contact(connection: Connection, recipient: str, contact: Contact) -> bool:
+    """Write a recipient's contact settings; False if the mailbox is not here."""
+    changed = connection.execute(
+        _save_contact,
+        {
+            "row": recipient,
+            "new_email": contact.email,
+            "new_mobile": contact.mobile,
+            "new_language": contact.language,
+            "new_wanted": ",".join(sorted(contact.wanted)),
+        },
+    )
+    return changed.rowcount > 0
 
 
 def save_mailboxes(connection: Connection, recipients: Iterable[str], opened: datetime) -> None:
@@ -255,3 +240,15 @@ def save_choice(connection: Connection, recipient: str, sender: str, accepted: b
     """Write whether a recipient accepts a sender."""
     row = {"recipient": recipient, "sender": sender}
     connection.execute(_select_again if accepted else insert_new(deselected, connection.dialect.name), row)
+
+
+def forget_deliveries(connection: Connection, before: datetime) -> int:
+    """Delete some of the deliveries that came before a time, with their messages and attachments.
+
+    For a test bed: elsewhere what is in a mailbox is its owner's. Returns how many there were; 0 when none is left.
+    """
+    wanted = {"wanted": list(connection.execute(_old, {"before": before}).scalars())}
+    if wanted["wanted"]:
+        for statement in (_forget_attachments, _forget_messages, _forget_deliveries):
+            connection.execute(statement, wanted)
+    return len(wanted["wanted"])

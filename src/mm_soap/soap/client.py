@@ -13,7 +13,8 @@ from mm_soap.errors import Refused, RemoteFault, TransportError
 from mm_soap.soap._spyne import silence_libraries
 from mm_soap.soap.envelope import payload_of, wrap
 from mm_soap.soap.request import check_markup
-from mm_soap.soap.tls import client_context, tls_reason
+from mm_soap.soap.tls import client_context, tls_error, tls_reason
+from mm_soap.soap.whole_answer import WholeAnswer
 from mm_soap.xml import SOAP_ENVELOPE, parse_untrusted
 
 _HEADERS: Final = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""', "Accept": "text/xml"}
@@ -22,6 +23,8 @@ _MOST_BYTES: Final = 10 * 1024 * 1024
 # A register with ten thousand senders answers with less.
 _MOST_MARKUP: Final = 100_000
 _MOST_DESCRIPTION: Final = 300
+_NOT_SENT: Final = urllib3.exceptions.ConnectTimeoutError
+"""No connection came, for whatever reason: nothing of the request went out. After no other error is that certain."""
 
 
 class SoapClient:
@@ -31,7 +34,7 @@ class SoapClient:
 
     Args:
         url: the service's address.
-        timeout: in seconds, for each wait for bytes of the answer.
+        timeout: in seconds, from the end of the request to the end of the answer; and as long for sending the request.
         connect_timeout: in seconds, for the connection; ``timeout`` if that is shorter.
         pool: how many connections are kept.
         tls: what an https address is spoken to by, from `client_context`; the system's authorities without it.
@@ -55,6 +58,8 @@ class SoapClient:
         # The pool of one host, not the manager of all: that would take the address apart again at every call.
         options = {"ssl_context": tls or client_context(None, None, ())} if address.scheme == "https" else {}
         self._pool = urllib3.connection_from_url(url, maxsize=pool, block=False, **options)
+        bounded = type("Connection", (WholeAnswer, self._pool.ConnectionCls), {"send_seconds": timeout})
+        self._pool.ConnectionCls = bounded
 
     def call(self, body: bytes | etree._Element, *, expected: str) -> etree._Element:
         """Send one request and return the element in the answer's Body, which follows the schema.
@@ -112,8 +117,10 @@ class SoapClient:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # The text of these may hold the address with what is in it; the class says what happened.
-            reason = tls_reason(error) or type(error).__name__
-            raise TransportError(f"no answer from {self._host}: {reason}") from None
+            tls = tls_error(error)
+            reason = tls_reason(tls) if tls else type(error).__name__
+            unsent = isinstance(error, _NOT_SENT) or isinstance(tls, ssl.SSLCertVerificationError)
+            raise TransportError(f"no answer from {self._host}: {reason}", perhaps_received=not unsent) from None
         kind = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if kind not in ("text/xml", "application/xml", "application/soap+xml"):
             raise TransportError(f"HTTP {response.status} without SOAP")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from mm_soap.soap.metrics import Metrics
@@ -20,6 +20,8 @@ def compose(
     published: Mapping[str, bytes],
     ready: Callable[[], bool],
     metrics: Metrics | None = None,
+    notes: Callable[[], Sequence[str]] = tuple,
+    pages: Mapping[str, Wsgi] | None = None,
 ) -> Wsgi:
     """Return one application that routes by the exact path.
 
@@ -28,10 +30,13 @@ def compose(
         published: files for reading by path, from `mm_soap.contract.published`.
         ready: whether calls can be answered, for ``/readyz``. ``/healthz`` says that the process lives.
         metrics: what ``/metrics`` shows.
+        notes: sentences that ``/readyz`` says after its answer, for whoever looks: nothing that decides it.
+        pages: applications by the first part of the path, such as ``testbed`` for all that is below ``/testbed``.
     """
 
     def answer_ready() -> tuple[str, bytes]:
-        return ("200 OK", b"ok\n") if ready() else ("503 Service Unavailable", b"not ready\n")
+        status, word = ("200 OK", "ok") if ready() else ("503 Service Unavailable", "not ready")
+        return status, "".join(f"{line}\n" for line in (word, *notes())).encode()
 
     probes: dict[str, Callable[[], tuple[str, bytes]]] = {
         "/healthz": lambda: ("200 OK", b"ok\n"),
@@ -40,13 +45,15 @@ def compose(
     }
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
-        path = environ.get("PATH_INFO") or "/"
+        path = str(environ.get("PATH_INFO") or "/")
         service = services.get(path)
         if service is not None:
             return service(environ, start_response)
         kind, found = _PLAIN, None
         if path in published:
             kind, found = _XML, ("200 OK", published[path])
+        elif (page := (pages or {}).get(path.split("/", 2)[1] if path.startswith("/") else "")) is not None:
+            return page(environ, start_response)
         elif path not in probes:
             return HttpError(404, "There is nothing at this path.").answer(start_response)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):

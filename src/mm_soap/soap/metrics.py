@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 BUCKETS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
 """Upper bounds of the durations that are counted, in seconds."""
+
+Gauge = Callable[[], Sequence[tuple[Mapping[str, str], float]]]
+"""Returns the values of a metric, each with its labels."""
 
 
 class Metrics:
@@ -17,6 +21,17 @@ class Metrics:
         self._lock = threading.Lock()
         self._calls: dict[tuple[str, str, str], int] = defaultdict(int)
         self._seconds: dict[tuple[str, str], list[float]] = {}
+        self._gauges: list[tuple[str, str, Gauge]] = []
+
+    def add_gauge(self, name: str, told: str, read: Gauge) -> None:
+        """Show a value that is read when it is asked for.
+
+        Args:
+            name: the metric's name.
+            told: what it says, as one sentence.
+            read: returns the values with their labels; neither may hold a quotation mark or personal data.
+        """
+        self._gauges.append((name, told, read))
 
     def count(self, port: str, operation: str, code: str, seconds: float) -> None:
         """Count one call. ``code`` is 0, the ErrorCode, or ``http`` and a status; ``seconds`` is how long it took."""
@@ -44,4 +59,9 @@ class Metrics:
             for bound, number in zip((*map(str, BUCKETS), "+Inf"), row[:-1], strict=True):
                 lines.append(f'{name}_bucket{{{labels},le="{bound}"}} {number:.0f}')
             lines += [f"{name}_sum{{{labels}}} {row[-1]:.6f}", f"{name}_count{{{labels}}} {row[-2]:.0f}"]
+        for name, told, read in self._gauges:
+            lines += [f"# HELP {name} {told}", f"# TYPE {name} gauge"]
+            for pairs, value in read():
+                labels = ",".join(f'{key}="{label}"' for key, label in pairs.items())
+                lines.append(f"{name}{{{labels}}} {value:.0f}")
         return ("\n".join(lines) + "\n").encode()

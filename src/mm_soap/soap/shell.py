@@ -197,6 +197,7 @@ class _Server(_spyne.WsgiApplication):  # type: ignore[misc]
     def handle_rpc(self, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
         charset = check_headers(environ)
         progress = Progress(self.settings.port.name, Caller(None, address_of(environ)))
+        environ["mm_soap.call_id"] = progress.call_id  # for what stands around this application
         progress.raw = read_body(environ, self.settings.body_limit)
         ctx = _Context(self, environ, _XML)
         ctx.udc = progress

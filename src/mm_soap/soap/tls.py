@@ -88,23 +88,22 @@ def client_context(certificate: Path | None, key: Path | None, server_anchors: S
     return context
 
 
-def tls_reason(error: BaseException) -> str | None:
-    """Return in words why TLS did not work, None for an error that has nothing to do with TLS.
-
-    Args:
-        error: what a library raised; the error of TLS may stand inside it. Nothing that was sent is repeated.
-    """
+def tls_error(error: BaseException) -> ssl.SSLError | None:
+    """Return the error of TLS that stands inside what a library raised; None if it has nothing to do with TLS."""
     inner: BaseException | None = error
     for _ in range(5):
         if isinstance(inner, ssl.SSLError) or inner is None:
             break
         given = inner.args[0] if inner.args else None
         inner = given if isinstance(given, BaseException) else inner.__cause__ or inner.__context__
-    if isinstance(inner, ssl.SSLCertVerificationError):
-        return _VERIFICATION.get(inner.verify_code, f"its certificate is not valid (OpenSSL {inner.verify_code})")
-    if not isinstance(inner, ssl.SSLError):
-        return None
-    name = str(inner.reason or "")
+    return inner if isinstance(inner, ssl.SSLError) else None
+
+
+def tls_reason(error: ssl.SSLError) -> str:
+    """Return in words why TLS did not work. Nothing that was sent is repeated."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _VERIFICATION.get(error.verify_code, f"its certificate is not valid (OpenSSL {error.verify_code})")
+    name = str(error.reason or "")
     return next((words for part, words in _ALERTS.items() if part in name), f"TLS failed ({name or 'no reason given'})")
 
 

@@ -140,6 +140,9 @@ _forget = delete(_evidence).where(
         select(_evidence.c.id).where(_evidence.c.keep_until < bindparam("now")).limit(_FORGOTTEN_TOGETHER)
     )
 )
+_forget_events = delete(_event).where(
+    _event.c.id.in_(select(_event.c.id).where(_event.c.at < bindparam("before")).limit(_FORGOTTEN_TOGETHER))
+)
 
 
 def add_ledger(metadata: MetaData) -> None:
@@ -264,3 +267,11 @@ def evidence_of(connection: Connection, call_id: str) -> Sequence[Evidence]:
 def forget_evidence(connection: Connection, now: datetime) -> int:
     """Delete some of the evidence whose time is over, and return how much; 0 when none is left."""
     return connection.execute(_forget, {"now": now}).rowcount
+
+
+def forget_events(connection: Connection, before: datetime) -> int:
+    """Delete some of the events from before a time, and return how many; 0 when none is left.
+
+    For a test bed: elsewhere events stay.
+    """
+    return connection.execute(_forget_events, {"before": before}).rowcount

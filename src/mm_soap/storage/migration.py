@@ -15,8 +15,8 @@ from mm_soap.storage.database import reading, writing
 if TYPE_CHECKING:
     from alembic.config import Config
 
-Party = Literal["far", "dispatcher", "service_supplier"]
-"""The parties that have a database: the names of their packages."""
+Party = Literal["far", "dispatcher", "service_supplier", "testbed"]
+"""Those that have a database: the names of their packages."""
 
 _ADVISORY_LOCK: Final = 0x6D6D736F6170
 """The number of the PostgreSQL lock that keeps two processes from migrating at once; any number of our own."""

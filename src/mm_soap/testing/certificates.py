@@ -1,4 +1,4 @@
-"""How the test PKI makes keys and certificates and writes them; private to `mm_soap.testing`."""
+"""How the test PKI makes keys and certificates and writes them."""
 
 from __future__ import annotations
 

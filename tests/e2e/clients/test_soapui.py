@@ -64,7 +64,7 @@ def test_each_service_has_its_suite_with_expected_faults() -> None:
     faults = {suite for suite, step in requests() if A_FAULT in [assertion.kind for assertion in step.assertions]}
     assert faults == suites
     codes = {a.settings["content"] for _, step in requests() for a in step.assertions if a.name == "ErrorCode"}
-    assert codes == {"5000", "5001", "5002", "5003", "5005", "5006", "5010"}
+    assert codes == {"5001", "5002", "5003", "5005", "5006", "5010"}
 
 
 def test_the_committed_project_holds_no_signature() -> None:

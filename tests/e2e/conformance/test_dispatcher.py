@@ -13,7 +13,7 @@ from mm_soap.conformance import Case, Report, Verdict, run
 from mm_soap.conformance.dispatcher import CASES, DispatcherBench, DispatcherPlan
 from mm_soap.demonstration import RECIPIENT, RECIPIENT_AT_TWO
 from mm_soap.errors import Refusal
-from mm_soap.xml import MESSAGE_V1, MESSAGE_V3
+from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, NOTIFICATION_V3
 from tests.e2e.conformance.conftest import dispatcher_plan, some_of
 from tests.e2e.conformance.wrong import (
     METHOD,
@@ -69,6 +69,7 @@ def told(kind: str = "Digital", status: str | None = "Delivered", recipient: str
 
 
 YES = accepted()
+NOTIFICATION_YES = soap(f'<distributeResponse xmlns="{NOTIFICATION_V3}"><return>d-1</return></distributeResponse>')
 
 
 def accepts(refusal: Refusal) -> Change:
@@ -102,6 +103,26 @@ def new_ids(known: dict[bytes, bytes]) -> Change:
     return change
 
 
+def new_notification_ids(known: dict[bytes, bytes]) -> Change:
+    """A new distribution id for a notification that comes again."""
+
+    def change(request: bytes, reply: Reply) -> Reply:
+        if b"<distribute " not in request or reply.is_fault:
+            return reply
+        again = request in known
+        known[request] = b""
+        other = re.sub(rb"(return>)[^<]+", rb"\g<1>d-%d" % next(COUNT), reply.body)
+        return Reply(reply.status, other, reply.kind) if again else reply
+
+    return change
+
+
+def one_id_for_all(_: bytes, reply: Reply) -> Reply:
+    if b"<distributeResponse" not in reply.body:
+        return reply
+    return Reply(reply.status, re.sub(rb"(return>)[^<]+", rb"\g<1>d-1", reply.body), reply.kind)
+
+
 def turns_after_a_repeat() -> Change:
     seen: set[bytes] = set()
     turned: list[bool] = []
@@ -130,7 +151,10 @@ PARTIES: dict[str, tuple[Change, set[str]]] = {
     "new distribution id for a repeat": (new_ids({}), {"repeat.same"}),
     "not registered told as Paper": (changes(b">Not<", b">Paper<"), {"status.not-registered"}),
     "deselected told as Not": (changes(b">Paper<", b">Not<"), {"status.deselected"}),
-    "another recipient in the status": (changes(RECIPIENT_AT_TWO.encode(), RECIPIENT.encode()), {"status.recipient"}),
+    "another recipient in the status": (
+        changes(RECIPIENT_AT_TWO.encode(), RECIPIENT.encode()),
+        {"status.recipient", "notification.delivered", "notification.each-recipient"},
+    ),
     "a final status changes after a repeat": (turns_after_a_repeat(), {"status.final"}),
     "every id is known": (
         where(holds(b"<checkDistributionStatus ", b"00000000-0000-4000-8000-000000000000", b"senderId"), told()),
@@ -152,7 +176,10 @@ PARTIES: dict[str, tuple[Change, set[str]]] = {
     "bytes of attachments not looked at": (accepts(Refusal.CONTENT_MISMATCH), {"refused.attachment-bytes"}),
     "refuses -template": (refuses(b"wordprocessingml-template"), {"content.word-template"}),
     "signed by anybody accepted": (accepts(Refusal.SIGNER_NOT_LISTED), {"signer.not-listed"}),
-    "unknown senders accepted": (accepts(Refusal.SENDER_UNKNOWN), {"signer.not-connected"}),
+    "unknown senders accepted": (
+        accepts(Refusal.SENDER_UNKNOWN),
+        {"signer.not-connected", "notification.not-connected"},
+    ),
     "expired certificates accepted": (accepts(Refusal.CERTIFICATE_EXPIRED), {"signer.expired"}),
     "every issuer trusted": (accepts(Refusal.CERTIFICATE_UNKNOWN_ISSUER), {"signer.unknown-issuer"}),
     "unsigned accepted": (
@@ -187,6 +214,61 @@ PARTIES: dict[str, tuple[Change, set[str]]] = {
         {"fault.form"},
     ),
     "faults that repeat": (repeats_the_subject, {"fault.silent"}),
+    "one distribution id for all notifications": (
+        one_id_for_all,
+        {
+            "notification.accepted",
+            "notification.delivered",
+            "notification.each-recipient",
+            "notification.deselected",
+            "notification.status-form",
+        },
+    ),
+    "notification in another namespace": (
+        changes(b"distributeResponse xmlns=", b'distributeResponse xmlns="urn:example" xmlns:o='),
+        {"notification.form"},
+    ),
+    "schema of notifications not looked at": (
+        where(holds(b"<distribute xmlns", b"/></"), NOTIFICATION_YES),
+        {"notification.schema"},
+    ),
+    "any number of recipients": (
+        where(lambda request: request.count(b"<Recipient ") > 1000, NOTIFICATION_YES),
+        {"notification.too-many"},
+    ),
+    "notifications from anybody": (
+        lambda request, reply: (
+            NOTIFICATION_YES if b"<distribute " in request and reply.says(Refusal.SENDER_UNKNOWN) else reply
+        ),
+        {"notification.not-connected"},
+    ),
+    "new distribution id for a notification that comes again": (new_notification_ids({}), {"notification.repeat"}),
+    "status of a notification in another namespace": (
+        changes(
+            b'StatusResponse xmlns="http://minameddelanden.gov.se/schema/Notification/v3', b'StatusResponse xmlns="o'
+        ),
+        {"notification.status-form"},
+    ),
+    "a notification reaches nobody": (
+        changes(b"DeliveredFlag>true<", b"DeliveredFlag>false<"),
+        {"notification.delivered", "notification.each-recipient"},
+    ),
+    "a notification reaches everybody": (
+        changes(b"DeliveredFlag>false<", b"DeliveredFlag>true<"),
+        {"notification.each-recipient", "notification.deselected"},
+    ),
+    "a channel for one who got nothing": (
+        changes(b"false</DeliveredFlag>", b"false</DeliveredFlag><NotifiedByChannel>SMS</NotifiedByChannel>"),
+        {"notification.each-recipient", "notification.deselected"},
+    ),
+    "every notification is known": (
+        where(holds(b"<checkDistributionStatus ", b"00000000-0000-4000-8000-000000000000", b"<sender>"), told()),
+        {"notification.unknown-id"},
+    ),
+    "another sender sees what became of a notification": (
+        where(holds(b"<checkDistributionStatus ", b"<sender>162021004748<"), told()),
+        {"notification.other-sender"},
+    ),
 }
 
 

@@ -106,28 +106,27 @@ def two(part: bytes, *, first: bool) -> Callable[[bytes], bool]:
 
 BODIES = b"</soap:Body><soap:Body>"
 FALSE = b"Delivered>false<"
+_LEFT_OUT = re.compile(rb"<n:Status>(?:(?!</n:Status>).)*DeliveredFlag>false<.*?</n:Status>")
 PARTIES: dict[str, tuple[Change, set[str]]] = {
     "Delivered as a fault": (
         lambda _, reply: fault(5003) if FALSE in reply.body and RECIPIENT.encode() in reply.body else reply,
-        {"deliverSecure.no-mailbox"},
+        {"deliverSecure.no-mailbox", "deliverForward.each-recipient"},
     ),
     "says delivered to everybody": (
         lambda _, reply: normal() if FALSE in reply.body and RECIPIENT.encode() in reply.body else reply,
-        {"deliverSecure.no-mailbox"},
+        {"deliverSecure.no-mailbox", "deliverForward.each-recipient"},
     ),
     "deselection as a fault": (
         lambda _, reply: fault(5002) if RECIPIENT_WITHOUT_B.encode() in reply.body else reply,
-        {"deliverSecure.deselected"},
+        {"deliverSecure.deselected", "notify.deselected"},
     ),
     "wrong namespace in the reply": (
         lambda _, reply: reply.with_text(SERVICE_V3.encode(), b"urn:example"),
-        {
-            "deliverSecure.form",
-        },
+        {"deliverSecure.form", "deliverForward.form", "notify.form"},
     ),
     "answers with HTTP 202": (
         lambda _, reply: Reply(202, reply.body) if reply.status == 200 else reply,
-        {"deliverSecure.form"},
+        {"deliverSecure.form", "deliverForward.form", "notify.form"},
     ),
     "one TransId for all": (
         lambda _, reply: Reply(reply.status, re.sub(rb"(TransId>)[^<]+", rb"\g<1>one", reply.body), reply.kind),
@@ -135,10 +134,18 @@ PARTIES: dict[str, tuple[Change, set[str]]] = {
     ),
     "another recipient in the answer": (
         lambda _, reply: reply.with_text(RECIPIENT_AT_TWO.encode() + b"<", RECIPIENT.encode() + b"<"),
-        {"deliverSecure.recipient", "wrapped.comment"},
+        {
+            "deliverSecure.recipient",
+            "wrapped.comment",
+            "deliverForward.delivered",
+            "deliverForward.each-recipient",
+            "deliverForward.one-message",
+            "notify.delivered",
+            "notify.each-recipient",
+        },
     ),
-    "another TransId for a repeat": (other_ids, {"repeat.same"}),
-    "not delivered the second time": (not_again(), {"repeat.reordered"}),
+    "another TransId for a repeat": (other_ids, {"repeat.same", "deliverForward.repeat", "notify.repeat"}),
+    "not delivered the second time": (not_again(), {"repeat.reordered", "deliverForward.repeat"}),
     "bad checksum accepted": (accepts(Refusal.BAD_CHECKSUM), {"refused.bad-checksum"}),
     "too large accepted": (accepts(Refusal.MESSAGE_TOO_LARGE), {"refused.over-limit"}),
     "any content type of attachments": (accepts(Refusal.CONTENT_MISMATCH), {"refused.attachment-bytes"}),
@@ -155,7 +162,7 @@ PARTIES: dict[str, tuple[Change, set[str]]] = {
     ),
     "sealed by an unlisted dispatcher accepted": (accepts(Refusal.SEALER_NOT_DISPATCHER), {"seal.not-listed"}),
     "signed by anybody accepted": (accepts(Refusal.SIGNER_NOT_LISTED), {"signer.not-listed"}),
-    "unknown senders accepted": (accepts(Refusal.SENDER_UNKNOWN), {"signer.not-connected"}),
+    "unknown senders accepted": (accepts(Refusal.SENDER_UNKNOWN), {"signer.not-connected", "notify.not-connected"}),
     "expired certificates accepted": (accepts(Refusal.CERTIFICATE_EXPIRED), {"signer.expired"}),
     "every issuer trusted": (
         accepts(Refusal.CERTIFICATE_UNKNOWN_ISSUER),
@@ -224,7 +231,86 @@ PARTIES: dict[str, tuple[Change, set[str]]] = {
     "mustUnderstand not heeded": (takes(b'mustUnderstand="1"'), {"soap.must-understand"}),
     "notify as an empty answer": (
         lambda request, reply: soap("<notifyResponse/>") if b"<notify " in request and len(request) > 500 else reply,
+        {
+            "notify.delivered",
+            "notify.form",
+            "notify.each-recipient",
+            "notify.deselected",
+            "notify.repeat",
+            "notify.not-connected",
+            "notify.too-many",
+        },
+    ),
+    "notify in another namespace": (
+        lambda _, reply: reply.with_text(b"notifyResponse xmlns=", b'notifyResponse xmlns="urn:example" xmlns:o='),
         {"notify.form"},
+    ),
+    "notify tells nobody false": (
+        lambda _, reply: reply.with_text(b"DeliveredFlag>false<", b"DeliveredFlag>true<"),
+        {"notify.each-recipient", "notify.deselected"},
+    ),
+    "notify leaves out who has no mailbox": (
+        lambda _, reply: Reply(reply.status, _LEFT_OUT.sub(b"", reply.body), reply.kind),
+        {"notify.each-recipient", "notify.deselected"},
+    ),
+    "a channel for one who got nothing": (
+        lambda _, reply: reply.with_text(
+            b"false</n:DeliveredFlag>", b"false</n:DeliveredFlag><n:NotifiedByChannel>SMS</n:NotifiedByChannel>"
+        ),
+        {"notify.each-recipient", "notify.deselected"},
+    ),
+    "nothing gets into the mailbox": (
+        lambda _, reply: reply.with_text(b"DeliveredFlag>true<", b"DeliveredFlag>false<"),
+        {"notify.delivered", "notify.each-recipient"},
+    ),
+    "another TransId for a notification that comes again": (
+        lambda request, reply: other_ids(request, reply) if b"<notify " in request else reply,
+        {"notify.repeat"},
+    ),
+    "any number of recipients": (
+        where(lambda request: request.count(b"<Recipient ") > 1000, soap("<n/>")),
+        {"notify.too-many"},
+    ),
+    "notifications from anybody": (
+        lambda request, reply: soap("<n/>") if b"<notify " in request and reply.says(Refusal.SENDER_UNKNOWN) else reply,
+        {"notify.not-connected"},
+    ),
+    "schema of notify not looked at": (where(holds(b"<notify ", b"/></"), soap("<n/>")), {"notify.schema"}),
+    "schema of deliverForward not looked at": (
+        where(lambda request: b"<deliverForward " in request and len(request) < 500, soap("<n/>")),
+        {"deliverForward.schema"},
+    ),
+    "deliverForward in another namespace": (
+        lambda _, reply: reply.with_text(
+            b"deliverForwardResponse xmlns=", b'deliverForwardResponse xmlns="urn:example" xmlns:o='
+        ),
+        {"deliverForward.form"},
+    ),
+    "forwards to nobody": (
+        lambda request, reply: (
+            reply.with_text(b"Delivered>true<", b"Delivered>false<") if b"deliverForward " in request else reply
+        ),
+        {"deliverForward.delivered", "deliverForward.each-recipient", "deliverForward.one-message"},
+    ),
+    "forwards to everybody": (
+        lambda request, reply: reply.with_text(FALSE, b"Delivered>true<") if b"deliverForward " in request else reply,
+        {"deliverForward.each-recipient"},
+    ),
+    "another TransId for what is forwarded again": (
+        lambda request, reply: other_ids(request, reply) if b"deliverForward " in request else reply,
+        {"deliverForward.repeat"},
+    ),
+    "a changed original forwarded": (
+        where(holds(b"deliverForward ", b"Nagot annat"), soap("<n/>")),
+        {"deliverForward.changed"},
+    ),
+    "an original without seal forwarded": (
+        where(lambda request: b"deliverForward " in request and request.count(b"<SignatureValue") == 1, soap("<n/>")),
+        {"deliverForward.unsealed"},
+    ),
+    "forwards one message, whatever it is called": (
+        where(holds(b"deliverForward ", b"nothing-like-it"), soap("<n/>")),
+        {"deliverForward.unknown-message"},
     ),
 }
 

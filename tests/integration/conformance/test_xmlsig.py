@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 
 from mm_soap.clock import system_clock
-from mm_soap.conformance.class_one import NOTIFICATION, notification
+from mm_soap.conformance.class_one import notification
 from mm_soap.conformance.dispatcher import CASES as DISPATCHER
 from mm_soap.conformance.model import Case
 from mm_soap.conformance.operator import CASES as OPERATOR
@@ -23,7 +23,7 @@ from mm_soap.conformance.xmlsig import Manner, signed
 from mm_soap.contract import validate
 from mm_soap.message import Party, SecureDelivery, build_delivery
 from mm_soap.testing import TestPki
-from mm_soap.xml import parse_untrusted
+from mm_soap.xml import NOTIFICATION_V3, parse_untrusted
 
 PKI = TestPki(system_clock)
 SENDER = PKI.organisation("162021004748", "Kommun A")
@@ -77,7 +77,7 @@ def test_a_plan_is_read_from_a_file(tmp_path: Path) -> None:
 
 def test_the_notification_follows_the_schema() -> None:
     inside = notification("162021004748", "Kommun A", "192705178354")
-    start = f'<distribute xmlns="{NOTIFICATION}"><notificationDelivery>'
+    start = f'<distribute xmlns="{NOTIFICATION_V3}"><notificationDelivery>'
     validate(parse_untrusted(f"{start}{inside}</notificationDelivery></distribute>".encode()))
 
 

@@ -8,18 +8,42 @@ import pytest
 from lxml import etree
 from sqlalchemy import Engine, func, select
 
-from mm_soap.contract import ports
-from mm_soap.dispatcher.wire import deliver_secure_request
-from mm_soap.dsig import Trust, VerifiedSeal, seal_for, seal_policy, sender_policy, sign_delivery, verify_sealed
-from mm_soap.message import Limits, Party, SecureDelivery, build_delivery, new_message
+from mm_soap.contract import ports, validate
+from mm_soap.dispatcher.wire import deliver_secure_request, notify_request
+from mm_soap.dsig import (
+    Trust,
+    VerifiedSeal,
+    seal_for,
+    seal_policy,
+    sealed_document,
+    sender_policy,
+    sign_delivery,
+    verify_sealed,
+)
+from mm_soap.message import (
+    Limits,
+    Notification,
+    Party,
+    SecureDelivery,
+    build_delivery,
+    build_notification,
+    new_message,
+)
 from mm_soap.pki import Identity
 from mm_soap.refusals import keep_refusals
-from mm_soap.service_supplier import PRECHECKS, MailboxService, service_handlers
+from mm_soap.service_supplier import (
+    PRECHECKS,
+    ForwardingService,
+    MailboxService,
+    NotifyingService,
+    Outbox,
+    service_handlers,
+)
 from mm_soap.service_supplier.store import metadata
 from mm_soap.soap import Call, soap_application
 from mm_soap.storage import migrate, reading
 from mm_soap.testing import FrozenClock, TestPki
-from mm_soap.xml import SERVICE_V1
+from mm_soap.xml import MESSAGE_V1, SENDER, SERVICE_V1, SERVICE_V3
 
 from .wsgi import Application, call, error_code
 
@@ -49,12 +73,16 @@ def mailboxes(engine: Engine) -> MailboxService:
 def operator(mailboxes: MailboxService) -> Application:
     trust = Trust(PKI.trust_store(), sender_policy(), seal_policy(), CLOCK)
 
-    def verify(one: Call) -> VerifiedSeal:
-        return verify_sealed(one.raw, one.payload[0], trust)
+    def verify(one: Call, element: etree._Element) -> VerifiedSeal:
+        return verify_sealed(one.raw, element, trust)
+
+    same = (mailboxes.database, mailboxes.directory, mailboxes.limits)
+    notifying = NotifyingService(*same, Outbox(mailboxes.database, clock=CLOCK), clock=CLOCK)
+    forwarding = ForwardingService(*same, clock=CLOCK)
 
     return soap_application(
         ports()["service"],
-        service_handlers(mailboxes, verify),
+        service_handlers(mailboxes, notifying, forwarding, verify),
         published=b"",
         body_limit=8_000_000,
         refused=keep_refusals(mailboxes.database),
@@ -123,3 +151,86 @@ def test_a_missing_seal_signature_is_told_as_such(operator: Application, engine:
     unsigned = body[:end] + body[body.rindex(b"</Signature>") + len(b"</Signature>") :]
     assert error_code(send(operator, unsigned)) == "5006"
     assert evidence(engine) == ["SIGNATURE_MISSING"]
+
+
+# deliverForward: the original as it was sealed, under the name that it has there
+
+FRIEND = "189001619809"
+
+
+def forwarded(sealed: bytes) -> bytes:
+    """A deliverForward with a SealedDelivery, its bytes spliced in under the name on the wire."""
+    inside = sealed.removeprefix(b"<SealedDelivery").removesuffix(b"</SealedDelivery>")
+    return (
+        f'<v:deliverForward xmlns:v="{SERVICE_V3}" xmlns:m="{MESSAGE_V1}" xmlns:p="{SENDER}">'
+        "<v:forwardMessage><v:Header>"
+        f"<m:Sender><p:Id>{RECIPIENT}</p:Id><p:Name>Tolvan</p:Name></m:Sender><m:Recipient>{FRIEND}</m:Recipient>"
+        "</v:Header><v:Message><m:Subject>Se här</m:Subject><m:Body><m:ContentType>text/plain</m:ContentType>"
+        "<m:Body>SGVq</m:Body></m:Body></v:Message><v:OrginalDelivery"
+    ).encode() + b"%s</v:OrginalDelivery></v:forwardMessage></v:deliverForward>" % inside
+
+
+def original() -> bytes:
+    signed = delivery()
+    return sealed_document(signed, seal_for(signed, identity(DISPATCHER), date(2026, 12, 1)))
+
+
+def test_a_forwarded_delivery_reaches_the_mailbox_once(operator: Application, mailboxes: MailboxService) -> None:
+    mailboxes.open_mailbox(FRIEND)
+    body = forwarded(original())
+    first, again = send(operator, body), send(operator, body)
+    validate(first)
+    assert first.findtext(".//s:Delivered", namespaces=NAMES) == "true"
+    assert etree.tostring(first) == etree.tostring(again)
+    (line,) = mailboxes.list_messages(FRIEND)
+    message = mailboxes.get_message(FRIEND, line.message_id)
+    assert (line.subject, line.sender, message.attachments[0].filename) == ("Beslut", KOMMUN_A, "a.pdf")
+    assert message.forwarded is not None
+    assert message.forwarded.name == "Tolvan"
+
+
+def test_somebody_without_a_mailbox_here_gets_nothing(operator: Application) -> None:
+    answer = send(operator, forwarded(original()))
+    validate(answer)
+    assert answer.findtext(".//s:Delivered", namespaces=NAMES) == "false"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "reason"),
+    [
+        (b"<Subject>Beslut", b"<Subject>Beslot", "5006", "SIGNATURE_INVALID"),
+        (b"2026-12-01", b"2026-12-02", "5006", "SIGNATURE_INVALID"),
+        (RECIPIENT.encode(), FRIEND.encode(), "5001", "REQUEST_CONTRADICTS"),
+    ],
+)
+def test_a_changed_original_is_refused(
+    operator: Application, engine: Engine, mailboxes: MailboxService, old: bytes, new: bytes, code: str, reason: str
+) -> None:
+    mailboxes.open_mailbox(FRIEND)
+    assert error_code(send(operator, forwarded(original()).replace(old, new, 1))) == code
+    assert evidence(engine) == [reason]
+    assert mailboxes.list_messages(FRIEND) == []
+
+
+def test_an_original_without_its_seal_signature_is_told_as_such(operator: Application, engine: Engine) -> None:
+    sealed = original()
+    cut = sealed[: sealed.rindex(b"<Signature xmlns")] + b"</SealedDelivery>"
+    assert error_code(send(operator, forwarded(cut))) == "5006"
+    assert evidence(engine) == ["SIGNATURE_MISSING"]
+
+
+def test_a_notification_is_answered_for_each_recipient(operator: Application, mailboxes: MailboxService) -> None:
+    one = Notification(Party(KOMMUN_A, "Kommun A"), (FRIEND, RECIPIENT), new_message("Ny post", text="Hej"))
+    answer = send(operator, notify_request(etree.tostring(build_notification(one), method="c14n")))
+    validate(answer)
+    rows = answer.findall(".//{*}Status")
+    assert [(row.findtext("{*}RecipientId"), row.findtext(".//{*}DeliveredFlag")) for row in rows] == [
+        (FRIEND, "false"),
+        (RECIPIENT, "true"),
+    ]
+    assert [line.subject for line in mailboxes.list_messages(RECIPIENT)] == ["Ny post"]
+
+
+def test_a_thousand_and_one_recipients_are_too_many(operator: Application) -> None:
+    one = Notification(Party(KOMMUN_A, "Kommun A"), (RECIPIENT,) * 1001, new_message("Ny post", text="Hej"))
+    assert error_code(send(operator, notify_request(etree.tostring(build_notification(one), method="c14n")))) == "5005"

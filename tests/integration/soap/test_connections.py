@@ -1,4 +1,4 @@
-"""What clients do with their connections, well or badly, over HTTP and over TLS; and that others are served meanwhile."""
+"""What clients do with their connections, well or badly, over HTTP and TLS; and that others are served meanwhile."""
 
 from __future__ import annotations
 

@@ -57,7 +57,19 @@ def test_the_json_document_has_its_shape() -> None:
     }
     assert document["counts"] == {"passed": 1, "failed": 1, "not_tried": 1}
     good, bad, missing = document["cases"]
-    assert set(bad) == {"id", "group", "title", "rule", "verdict", "what", "place", "remedy", "seconds", "exchanges"}
+    assert set(bad) == {
+        "id",
+        "group",
+        "title",
+        "rule",
+        "verdict",
+        "what",
+        "place",
+        "also",
+        "remedy",
+        "seconds",
+        "exchanges",
+    }
     assert (bad["id"], bad["group"], bad["verdict"]) == ("register.isReachable.bad", "isReachable", "failed")
     assert (bad["remedy"], good["remedy"]) == ("Sort the rows.", "")
     assert bad["exchanges"][1] == {

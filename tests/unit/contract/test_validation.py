@@ -71,7 +71,7 @@ def test_the_place_is_told_and_nothing_that_was_sent(rows, expected):
 
 def test_the_place_without_prefixes():
     element = inside(registered("<recipientId>191212121212</recipientId><recipientId/>", prefix=""))
-    assert where(element) == "isRegistered/recipientId: pattern"
+    assert where(element) == "isRegistered/recipientId[2]: pattern"
 
 
 def test_an_unknown_element():

@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count
+from typing import Any
 
 from lxml import etree
 from sqlalchemy import Connection, Engine
 
-from mm_soap.dispatcher import store
+from mm_soap.dispatcher import Backoff, DeliveryPolicy, Policies, TimeLimits, store
 from mm_soap.dispatcher.model import Accepted, NewDelivery, Outcome, Sealed, State
 from mm_soap.register_client import Reached
 from mm_soap.storage import reading, writing
@@ -58,7 +59,7 @@ class FakeOperators:
         self.calls: list[tuple[str, bytes]] = []
         self._lock = threading.Lock()
 
-    def call(self, address: str, body: bytes, *, expected: str) -> etree._Element:
+    def call(self, address: str, body: bytes, *, expected: str, limits: TimeLimits) -> etree._Element:
         with self._lock:
             before = sum(each == address for each, _ in self.calls)
             self.calls.append((address, body))
@@ -103,6 +104,7 @@ def sealed(database: Engine, operator: str = OPERATOR, due: datetime = NOON) -> 
             operator=operator,
             address=f"http://{operator}/",
             seal=b"<Seal/>",
+            looked_up=due,
         )
         store.write_outcomes(connection, [outcome])
     return Sealed(one.id, one.distribution_id, one.sender, one.recipient, due, 0, operator, f"http://{operator}/")
@@ -113,6 +115,11 @@ def state_of(database: Engine, one: Accepted | Sealed) -> State:
         found = store.state_of(connection, one.sender, one.distribution_id)
     assert found is not None
     return found[1]
+
+
+def retrying(first: float, longest: float, give_up_after: float, **more: Any) -> Policies:
+    """Policies that are the same for every operator."""
+    return Policies(DeliveryPolicy(backoff=Backoff(first, longest), give_up_after=give_up_after, **more))
 
 
 def noon() -> FrozenClock:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from mm_soap.dispatcher import Addressing, RetryPolicy, State
+from mm_soap.dispatcher import Addressing, DeliveryPolicy, State
 from mm_soap.dispatcher.model import Accepted, Outcome
 from mm_soap.errors import RemoteFault, TransportError
 from tests.unit.dispatcher.fakes import (
@@ -29,7 +29,7 @@ REFUSED, TECHNICAL = RemoteFault(5001, "", None), RemoteFault(4000, "", None)
 
 
 def step(database: Engine, register: FakeRegister, *batch: Accepted) -> list[Outcome]:
-    addressing = Addressing(database, register, DISPATCHER, RetryPolicy(give_up_after=60), noon())
+    addressing = Addressing(database, register, DISPATCHER, DeliveryPolicy(give_up_after=60), noon())
     outcomes = list(addressing.step(batch))
     assert sorted(each.id for each in outcomes) == sorted(each.id for each in batch)
     return outcomes

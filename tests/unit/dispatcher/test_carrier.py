@@ -10,20 +10,20 @@ from lxml import etree
 from sqlalchemy import Engine
 
 from mm_soap.clock import system_clock
-from mm_soap.dispatcher import Handover, RetryPolicy, State, carrier
+from mm_soap.dispatcher import Handover, Policies, State, carrier
 from mm_soap.dispatcher.carrier import Carrier
 from mm_soap.dispatcher.model import Sealed
 from mm_soap.errors import Refusal, Refused, TransportError
-from tests.unit.dispatcher.fakes import OPERATOR, OTHER, FakeOperators, delivered, sealed, state_of
+from tests.unit.dispatcher.fakes import OPERATOR, OTHER, FakeOperators, delivered, retrying, sealed, state_of
 from tests.unit.dispatcher.test_engine import until
 
 
 class Running:
     """A carrier in a thread of the test's own, as the engine runs it."""
 
-    def __init__(self, database: Engine, operators: FakeOperators, retry: RetryPolicy | None = None) -> None:
-        handover = Handover(operators, retry or RetryPolicy(0.02, 0.05, 60), system_clock)
-        self.carrier = Carrier(database, handover, system_clock, calls_per_operator=4, threads=6)
+    def __init__(self, database: Engine, operators: FakeOperators, policies: Policies | None = None) -> None:
+        handover = Handover(operators, policies or retrying(0.02, 0.05, 60), system_clock)
+        self.carrier = Carrier(database, handover, system_clock, threads=6)
         self.errors: list[Exception] = []
         self.stopping = threading.Event()
         self.thread = threading.Thread(target=self.run)
@@ -128,7 +128,7 @@ def test_what_waits_behind_a_slow_operator_is_given_up_in_time(database: Engine)
 
     operators = FakeOperators(answer)
     rows = many(database, 30)
-    with Running(database, operators, RetryPolicy(0.02, 0.05, 2)):
+    with Running(database, operators, retrying(0.02, 0.05, 2)):
         until(lambda: states(database, rows) == {State.FAILED: 26, State.SEALED: 4})
         release.set()
         until(lambda: states(database, rows) == {State.FAILED: 26, State.DELIVERED: 4})

@@ -13,7 +13,7 @@ from lxml import etree
 from sqlalchemy import Engine
 
 from mm_soap.clock import system_clock
-from mm_soap.dispatcher import Addressing, EmbeddedEngine, Handover, RetryPolicy, State
+from mm_soap.dispatcher import Addressing, EmbeddedEngine, Handover, State
 from mm_soap.errors import RemoteFault, TransportError
 from mm_soap.storage import events_of, reading
 from tests.unit.dispatcher.fakes import (
@@ -26,20 +26,25 @@ from tests.unit.dispatcher.fakes import (
     accepted,
     delivered,
     reached,
+    retrying,
     sealed,
     state_of,
 )
 
-QUICK = RetryPolicy(0.02, 0.05, 5)
+QUICK = retrying(0.02, 0.05, 5, calls_at_once=2)
 
 
 @contextmanager
 def running(
-    database: Engine, register: FakeRegister | None = None, operators: FakeOperators | None = None
+    database: Engine,
+    register: FakeRegister | None = None,
+    operators: FakeOperators | None = None,
+    address_age: float = 900,
 ) -> Iterator[EmbeddedEngine]:
-    addressing = Addressing(database, register or FakeRegister(), DISPATCHER, QUICK, system_clock)
+    register = register or FakeRegister()
+    addressing = Addressing(database, register, DISPATCHER, QUICK.default, system_clock)
     handover = Handover(operators or FakeOperators(), QUICK, system_clock)
-    engine = EmbeddedEngine(database, addressing, handover, system_clock, calls_per_operator=2)
+    engine = EmbeddedEngine(database, addressing, handover, system_clock, address_age=address_age)
     engine.start()
     try:
         yield engine

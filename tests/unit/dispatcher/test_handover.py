@@ -8,10 +8,20 @@ from datetime import timedelta
 import pytest
 from lxml import etree
 
-from mm_soap.dispatcher import Handover, RetryPolicy, State
+from mm_soap.dispatcher import Handover, Policies, State
 from mm_soap.dispatcher.model import Outcome, Sealed
 from mm_soap.errors import RemoteFault, TransportError
-from tests.unit.dispatcher.fakes import KOMMUN_A, NOON, OPERATOR, RECIPIENT, STRANGER, FakeOperators, delivered, noon
+from tests.unit.dispatcher.fakes import (
+    KOMMUN_A,
+    NOON,
+    OPERATOR,
+    RECIPIENT,
+    STRANGER,
+    FakeOperators,
+    delivered,
+    noon,
+    retrying,
+)
 
 SEALED = Sealed(1, "d-1", KOMMUN_A, RECIPIENT, NOON, 2, OPERATOR, "http://operator/")
 
@@ -23,7 +33,7 @@ def attempt(answer: etree._Element | Exception, one: Sealed = SEALED) -> tuple[O
         return answer
 
     operators = FakeOperators(told)
-    outcome, technical = Handover(operators, RetryPolicy(give_up_after=60), noon()).step(one, b"<D/>", b"<S/>")
+    outcome, technical = Handover(operators, retrying(1, 900, 60), noon()).step(one, b"<D/>", b"<S/>")
     ((address, body),) = operators.calls
     assert address == one.address
     assert b"<D/><S/>" in body
@@ -66,7 +76,7 @@ def test_given_up() -> None:
 
 
 def test_an_error_of_our_own_is_tried_again() -> None:
-    outcome = Handover(FakeOperators(), RetryPolicy(), noon()).unexpected(SEALED, ValueError(RECIPIENT))
+    outcome = Handover(FakeOperators(), Policies(), noon()).unexpected(SEALED, ValueError(RECIPIENT))
     assert outcome.state is State.SEALED
     assert "ValueError" in outcome.reason
     assert RECIPIENT not in outcome.reason

@@ -1,13 +1,13 @@
-"""Bounded calls to each operator, and a pause after several technical errors."""
+"""Bounded calls to each operator, and none while its breaker is open."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mm_soap.dispatcher import DeliveryPolicy, Policies
 from mm_soap.dispatcher.lanes import Lane, Lanes
 from mm_soap.dispatcher.model import Sealed
 from tests.unit.dispatcher.fakes import NOON
@@ -15,18 +15,16 @@ from tests.unit.dispatcher.fakes import NOON
 SECOND = timedelta(seconds=1)
 
 
-def failing(times: int) -> Lane:
-    """Return a lane after errors in a row, the last of them at noon and each other after the pause before it."""
-    lane, now = Lane(4), NOON - timedelta(days=1)
-    for number in range(times):
-        lane.begin()
-        now = NOON if number == times - 1 else now + 61 * SECOND
-        lane.end(True, now)
-    return lane
+def lane_of(limit: int) -> Lane:
+    return Lane(DeliveryPolicy(calls_at_once=limit))
+
+
+def lanes_of(limit: int) -> Lanes:
+    return Lanes(Policies(DeliveryPolicy(calls_at_once=limit)))
 
 
 def test_room_is_bounded() -> None:
-    lane = Lane(2)
+    lane = lane_of(2)
     assert lane.room(NOON) == 2
     lane.begin()
     lane.begin()
@@ -35,17 +33,8 @@ def test_room_is_bounded() -> None:
     assert lane.room(NOON) == 1
 
 
-@pytest.mark.parametrize(("failures", "pause"), [(4, 0), (5, 2), (6, 4), (7, 8), (9, 32), (10, 60), (500, 60)])
-def test_it_pauses_longer_after_each_error_in_a_row(failures: int, pause: int) -> None:
-    lane = failing(failures)
-    assert (lane.room(NOON) > 0) == (pause == 0)
-    if pause:
-        assert lane.room(NOON + pause * SECOND - SECOND / 1000) == 0
-        assert lane.room(NOON + pause * SECOND) == 1  # one call tries whether it is over
-
-
 def test_calls_that_began_before_the_pause_do_not_make_it_longer() -> None:
-    lane = Lane(8)
+    lane = lane_of(8)
     for _ in range(8):
         lane.begin()
     for _ in range(8):
@@ -53,15 +42,9 @@ def test_calls_that_began_before_the_pause_do_not_make_it_longer() -> None:
     assert lane.room(NOON + 2 * SECOND) == 1
 
 
-def test_one_good_answer_ends_the_pause() -> None:
-    lane = failing(7)
-    lane.begin()
-    assert lane.room(NOON + 60 * SECOND) == 0
-    lane.end(False, NOON + 60 * SECOND)
-    assert lane.room(NOON + 60 * SECOND) == 4
-    lane.begin()
-    lane.end(True, NOON)
-    assert lane.room(NOON) == 4  # it counts from the beginning
+def test_an_operator_has_the_room_of_its_own_policy() -> None:
+    lanes = Lanes(Policies(DeliveryPolicy(), {"one": DeliveryPolicy(calls_at_once=1)}))
+    assert (lanes.of("one").room(NOON), lanes.of("two").room(NOON)) == (1, 4)
 
 
 def waiting(lanes: Lanes, operator: str, number: int) -> list[Sealed]:
@@ -71,7 +54,7 @@ def waiting(lanes: Lanes, operator: str, number: int) -> list[Sealed]:
 
 
 def test_each_operator_has_its_own() -> None:
-    lanes = Lanes(1)
+    lanes = lanes_of(1)
     one, two = waiting(lanes, "one", 2), waiting(lanes, "two", 2)
     assert lanes.next_up(NOON, 9) == [one[0], two[0]]
     lanes.of("one").begin()
@@ -80,7 +63,7 @@ def test_each_operator_has_its_own() -> None:
 
 
 def test_nothing_more_is_fetched_for_a_long_queue_or_in_a_pause() -> None:
-    lanes = Lanes(1)
+    lanes = lanes_of(1)
     waiting(lanes, "one", 3)
     for _ in range(5):
         lanes.of("two").begin()
@@ -91,7 +74,7 @@ def test_nothing_more_is_fetched_for_a_long_queue_or_in_a_pause() -> None:
 
 
 def test_all_have_their_turn_where_there_is_never_room_for_all() -> None:
-    lanes, went = Lanes(4), []
+    lanes, went = lanes_of(4), []
     for name in ("one", "two", "three"):
         waiting(lanes, name, 20)
     for _ in range(12):
@@ -103,7 +86,7 @@ def test_all_have_their_turn_where_there_is_never_room_for_all() -> None:
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 120)), max_size=60), st.integers(1, 8))
 def test_never_more_at_once_than_allowed(steps: list[tuple[bool, bool, int]], limit: int) -> None:
-    lane, now = Lane(limit), NOON
+    lane, now = lane_of(limit), NOON
     for begin, error, seconds in steps:
         now += seconds * SECOND
         assert 0 <= lane.room(now) <= limit - lane.under_way

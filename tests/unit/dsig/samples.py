@@ -23,6 +23,8 @@ from mm_soap.xml import (
 )
 
 VECTORS = Path(__file__).parents[2] / "vectors"
+SIGNED = sorted(path for path in VECTORS.glob("*/*.xml") if path.parent.name != "broken")
+"""What other software signed."""
 BUSY = (
     " ".join(f'xmlns:p{n}="urn:example:{n}"' for n in range(12)) + f' xmlns:mm="{MESSAGE_V3}" xmlns:v1="{MESSAGE_V1}"'
 )

@@ -32,7 +32,7 @@ EXPECTED = SignatureConfiguration(
     verification_time=samples.CLOCK(),
 )
 OURS = sign_delivery(samples.delivery(), samples.KOMMUN_A)
-FILES = sorted(samples.VECTORS.glob("*/*.xml"))
+FILES = samples.SIGNED
 PIECES = [b"A", b"=", b" ", b"\n", b"&#65;", b"<!-- -->", b"<?p i?>", b"<x/>", b"<![CDATA[A]]>", b"", b'"', b"#", b"1"]
 
 

@@ -15,7 +15,7 @@ from mm_soap.xml import parse_untrusted
 from tests.unit.dsig import samples
 
 CERTIFICATE = x509.load_pem_x509_certificate((samples.VECTORS / "signer-cert.pem").read_bytes())
-FILES = sorted(samples.VECTORS.glob("*/*.xml"))
+FILES = samples.SIGNED
 
 
 @pytest.fixture(scope="module")

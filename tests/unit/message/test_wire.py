@@ -23,7 +23,7 @@ from mm_soap.message import (
     new_message,
     read_delivery,
 )
-from mm_soap.message.wire import decode_base64
+from mm_soap.message.elements import decode_base64
 from mm_soap.xml import DSIG, MESSAGE_V1, MESSAGE_V3, OFFICIAL_MATTER_V3, SENDER, parse_untrusted
 from tests.unit.message import samples
 from tests.unit.message.strategies import deliveries
@@ -94,7 +94,7 @@ def test_each_change_of_namespace_is_declared_once() -> None:
 
 @pytest.mark.skipif(not VECTORS.exists(), reason="the signed samples are not there")
 def test_foreign_samples_are_read() -> None:
-    paths = sorted(VECTORS.glob("*/*.xml"))
+    paths = sorted(path for path in VECTORS.glob("*/*.xml") if path.parent.name != "broken")
     assert paths
     for path in paths:
         delivery = read_delivery(parse_untrusted(path.read_bytes()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from gunicorn.config import Config
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import Unreader
@@ -92,7 +94,7 @@ def arrived(pieces: list[bytes], limit: int = LIMIT) -> Arrival:
 
 def cut(content: bytes, places: list[int]) -> list[bytes]:
     edges = [0, *sorted({place % len(content) for place in places} - {0}), len(content)]
-    return [content[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [content[start:end] for start, end in itertools.pairwise(edges)]
 
 
 @given(requests, st.lists(st.integers(0, 5000), max_size=12), requests | st.just(b""))

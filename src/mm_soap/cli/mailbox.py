@@ -1,0 +1,69 @@
+"""The commands of mm-soap mailbox and their options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+mailbox_app = typer.Typer(no_args_is_help=True, help="The mailboxes of the operators in the settings.")
+
+Config = Annotated[Path, typer.Option("--config", help="The settings file, mm-soap.toml.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Recipient = Annotated[str, typer.Argument(help="The recipient's identifier, 12 digits.")]
+Operator = Annotated[
+    str | None, typer.Option(help="The operator's organisation number; needed where the settings have several.")
+]
+
+
+@mailbox_app.command("list")
+def mailbox_list(recipient: Recipient, config: Config, json: Json = False) -> None:
+    """List the messages in a recipient's mailbox, newest first."""
+    from mm_soap.cli import mailboxes
+
+    mailboxes.list_messages(config, recipient, json)
+
+
+@mailbox_app.command("show")
+def mailbox_show(
+    recipient: Recipient,
+    message_id: Annotated[str, typer.Argument(help="The message's id, as list prints it with --json.")],
+    config: Config,
+    save: Annotated[Path | None, typer.Option(help="A folder to write the attachments into.")] = None,
+    json: Json = False,
+) -> None:
+    """Show a message, and save its attachments. It stays unread."""
+    from mm_soap.cli import mailboxes
+
+    mailboxes.show_message(config, recipient, message_id, save, json)
+
+
+@mailbox_app.command("open")
+def mailbox_open(
+    recipients: Annotated[list[str], typer.Argument(help="The recipients' identifiers, 12 digits each.")],
+    config: Config,
+    operator: Operator = None,
+) -> None:
+    """Open mailboxes at an operator. The register is not told: that is what register is for."""
+    from mm_soap.cli import mailboxes
+
+    mailboxes.open_mailboxes(config, recipients, operator)
+
+
+@mailbox_app.command("contact")
+def mailbox_contact(
+    recipient: Recipient,
+    config: Config,
+    email: Annotated[str | None, typer.Option(help="The recipient's own e-mail address; empty for none.")] = None,
+    mobile: Annotated[str | None, typer.Option(help="The recipient's mobile number; empty for none.")] = None,
+    language: Annotated[str | None, typer.Option(help="sv or en.")] = None,
+    want: Annotated[
+        list[str] | None, typer.Option(help="EMail, SMS or none: which notifications; may stand several times.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Set where a recipient's notifications are sent on to, and show it. What is not named stays."""
+    from mm_soap.cli import mailboxes
+
+    mailboxes.contact(config, recipient, (email, mobile, language, want), json)

@@ -1,0 +1,1 @@
+"""The web pages: server-rendered, without scripts, and with nothing from elsewhere."""

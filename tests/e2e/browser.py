@@ -1,0 +1,50 @@
+"""Debian's Chromium, driven by Playwright, and axe, which looks at what is hard for whom to use."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page, Playwright
+
+DESKTOP = {"width": 1100, "height": 800}
+PHONE = {"width": 375, "height": 667}
+_QUIET = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@contextmanager
+def chromium(playwright: Playwright, folder: Path, **options: Any) -> Iterator[BrowserContext]:
+    """Start a browser with a fresh profile, and close it at the end."""
+    program = shutil.which("chromium")
+    context = playwright.chromium.launch_persistent_context(
+        folder, executable_path=program, args=list(_QUIET), **options
+    )
+    try:
+        yield context
+    finally:
+        context.close()
+
+
+def accessibility(page: Page) -> list[str]:
+    """Return what axe finds wrong with a page: the rule and the places."""
+    found = Axe().run(page, options=_RULES).response["violations"]
+    return [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in found]
+
+
+def too_wide(page: Page) -> bool:
+    """Whether a page must be scrolled sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
