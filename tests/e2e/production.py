@@ -15,7 +15,7 @@ from mm_soap.config import load
 from mm_soap.demonstration import DISPATCHER, KOMMUN_A, KOMMUN_B, OPERATOR_ONE, RECIPIENT, DemoOrganisation
 from mm_soap.far import Account, Dispatcher, Operator, Register, Sender
 from mm_soap.testing import TestPki
-from tests.e2e.suite import Server, free_port
+from tests.e2e.suite import Server
 
 NAME = "A private authority"
 OTHER_DISPATCHER = DemoOrganisation("165599999942", "En annan förmedlare")
@@ -101,15 +101,16 @@ def make(folder: Path) -> Production:
         pki.organisation(organisation.number, organisation.name)
     pki.write(folder / "pki")
     names = ("far", "dispatcher", "operator")
-    servers = {name: Server(folder / f"{name}.toml", (), {}, free_port()) for name in names}
+    servers = {name: Server(folder / f"{name}.toml") for name in names}
     made = Production(folder, pki, servers)
     for number, name in enumerate(names):
         # Keys of elliptic curves are good for TLS; signatures want RSA.
         pki.write_server(folder / name, ("127.0.0.1", f"{name}.example"), elliptic=number == 0)
     far_url, dispatcher_url = (f"https://127.0.0.1:{servers[name].port}" for name in ("far", "dispatcher"))
     made.write("far", tls("far"), table("[far]", database="data/far.sqlite3"))
-    own = party(DISPATCHER, register_url=far_url, retry_first=0.2, retry_longest=1, party_cache=1)
-    made.write("dispatcher", tls("dispatcher"), TRUST, table("[dispatcher]", **own))
+    own = party(DISPATCHER, register_url=far_url, party_cache=1)
+    policy = table("[dispatcher.policy]", retry_first=0.2, retry_longest=1, pause_first=0.5)
+    made.write("dispatcher", tls("dispatcher"), TRUST, table("[dispatcher]", **own), policy)
     own = party(OPERATOR_ONE, name=OPERATOR_ONE.name, database="data/operator.sqlite3", register_url=far_url)
     made.write("operator", tls("operator"), TRUST, table("[[operator]]", **own))
     own = party(KOMMUN_A, name=KOMMUN_A.name, dispatcher_url=dispatcher_url, register_url=far_url)
