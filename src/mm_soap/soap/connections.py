@@ -32,6 +32,8 @@ _MOST_HELD: Final = 256 * 1024 * 1024
 """Bytes of requests that have not arrived whole, over all connections."""
 _LAST_SECONDS: Final = 2.0
 """How long a connection that is done with waits for the client to close it: by then it has read the answer."""
+_BETWEEN_LOOKS: Final = 0.5
+"""Seconds."""
 _MOST_DISCARDED: Final = 65_536
 _NO_FILES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -47,6 +49,7 @@ class ConnectionsWorker(ThreadWorker):  # type: ignore[misc]
         """Connections that are done with, and until when the client may close them itself."""
         self.lock = threading.Lock()
         self.held = 0
+        self.next_look = 0.0
 
     def hold(self, arrival: Arrival, size: int) -> bool:
         """Count what a request that still arrives takes of the memory. False, and nothing, where that is too much."""
@@ -142,9 +145,16 @@ class ConnectionsWorker(ThreadWorker):  # type: ignore[misc]
         conn.close()
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """Close what is idle for too long, and end requests that are late. The main loop calls this every second."""
+        """Close what is idle for too long, and end requests that are late.
+
+        The main loop calls this after whatever happens, and at least every second; to look at thousands of connections
+        each time would be all that it does.
+        """
         super().murder_keepalived(force)
         now = time.monotonic()
+        if now < self.next_look and self.alive and not force:
+            return
+        self.next_look = now + _BETWEEN_LOOKS
         for conn, arrival in list(self.arriving.items()):
             # A worker that stops waits for requests that have begun to arrive, and for no others.
             if now > arrival.deadline or force or not (self.alive or arrival.size):

@@ -34,6 +34,7 @@ _ALERTS: Final = {
     "UNSUPPORTED_PROTOCOL": "it speaks neither TLS 1.2 nor 1.3",
     "WRONG_VERSION_NUMBER": "it does not speak TLS at this address",
     "HTTP_REQUEST": "it does not speak TLS at this address",
+    "EOF": "it ended the connection; perhaps it does not accept our client certificate",
     "HANDSHAKE_FAILURE": "it does not accept our client certificate, or has no cipher in common with us",
 }
 """By a part of OpenSSL's name of the error; the first that fits."""
@@ -103,7 +104,7 @@ def tls_reason(error: ssl.SSLError) -> str:
     """Return in words why TLS did not work. Nothing that was sent is repeated."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _VERIFICATION.get(error.verify_code, f"its certificate is not valid (OpenSSL {error.verify_code})")
-    name = str(error.reason or "")
+    name = "EOF" if isinstance(error, ssl.SSLEOFError) else str(error.reason or "")
     return next((words for part, words in _ALERTS.items() if part in name), f"TLS failed ({name or 'no reason given'})")
 
 
