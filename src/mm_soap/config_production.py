@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from mm_soap.config_tables import Settings
+from mm_soap.config_tables import DispatcherSettings, OperatorSettings, Settings
 from mm_soap.errors import ConfigurationError
 from mm_soap.pki import is_test_certificate, read_certificates
 
@@ -34,8 +34,10 @@ def check_production(settings: Settings) -> None:
     for key, certificate, private in _identities(settings):
         _check_anchors(key, [certificate])
         _check_private(key.replace("certificate", "key"), private)
-    for key, file in _passwords(settings):
-        _check_private(key, file)
+    parties = [("dispatcher", settings.dispatcher), *(("operator", operator) for operator in settings.operator)]
+    for name, party in parties:
+        for key, file in _passwords(name, party) if party else ():
+            _check_private(key, file)
 
 
 def _check_transport(settings: Settings) -> None:
@@ -52,8 +54,9 @@ def _check_transport(settings: Settings) -> None:
         urls.append(("far.companies.url", settings.far.companies.url))
     if settings.dispatcher and settings.dispatcher.sms:
         urls.append(("dispatcher.sms.url", settings.dispatcher.sms.url))
-    if settings.dispatcher and settings.dispatcher.email and settings.dispatcher.email.security == "none":
-        raise ConfigurationError('Set dispatcher.email.security to "starttls" or "tls": others could read the e-mail.')
+    for key, party in (("dispatcher", settings.dispatcher), *(("operator", each) for each in settings.operator)):
+        if party and party.email and party.email.security == "none":
+            raise ConfigurationError(f'Set {key}.email.security to "starttls" or "tls": others could read the e-mail.')
     for key, url in urls:
         if not url.startswith("https://"):
             raise ConfigurationError(f"{key} must begin with https:// in the production profile.")
@@ -87,11 +90,11 @@ def _identities(settings: Settings) -> Iterable[tuple[str, Path, Path]]:
         yield "sender.certificate", sender.certificate, sender.key
 
 
-def _passwords(settings: Settings) -> Iterable[tuple[str, Path]]:
-    if settings.dispatcher and settings.dispatcher.email and settings.dispatcher.email.password_file:
-        yield "dispatcher.email.password_file", Path(settings.dispatcher.email.password_file)
-    if settings.dispatcher and settings.dispatcher.sms:
-        yield "dispatcher.sms.password_file", settings.dispatcher.sms.password_file
+def _passwords(key: str, party: DispatcherSettings | OperatorSettings) -> Iterable[tuple[str, Path]]:
+    if party.email and party.email.password_file:
+        yield f"{key}.email.password_file", Path(party.email.password_file)
+    if party.sms:
+        yield f"{key}.sms.password_file", party.sms.password_file
 
 
 def _check_private(key: str, file: Path) -> None:

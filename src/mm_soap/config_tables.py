@@ -9,9 +9,18 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from mm_soap.config_channels import ChannelSettings, EmailSettings, PrintSettings, SmsSettings
+from mm_soap.config_channels import (
+    ChannelSettings,
+    EmailSettings,
+    OperatorEmailSettings,
+    OperatorSmsSettings,
+    PrintSettings,
+    SmsSettings,
+)
+from mm_soap.config_mailboxes import BlobSettings, RetentionSettings
 from mm_soap.config_policy import DispatcherRules
-from mm_soap.config_types import Address, Database, File, OptionalFile, Organisation, Table, Url, UrlPath
+from mm_soap.config_tls import TlsSettings
+from mm_soap.config_types import Database, File, OptionalFile, Organisation, Table, Url, UrlPath
 
 ENVIRONMENT_PREFIX: Final = "MM_SOAP_"
 """What the names of the environment variables begin with that override settings."""
@@ -57,39 +66,6 @@ class RulesSettings(Table):
         description="The longest message, in bytes: bodies and attachments, decoded.",
     )
     check_digits: bool = Field(default=True, description="Whether the check digit of identifiers is checked.")
-
-
-class TlsSettings(Table):
-    """[tls]: how this server identifies itself, whom it lets in, and whom it believes when it calls."""
-
-    certificate: OptionalFile = Field(
-        default="",
-        description="PEM file: the server's certificate, then those of its issuers. Empty behind a proxy.",
-    )
-    key: OptionalFile = Field(
-        default="", description="PEM file: the server's private key, readable by its owner alone. Empty behind a proxy."
-    )
-    client_anchors: tuple[File, ...] = Field(
-        default=(),
-        description="PEM files: the authorities whose client certificates are let in: those that issue, and the roots.",
-    )
-    server_anchors: tuple[File, ...] = Field(
-        default=(),
-        description="PEM files: the authorities of the servers that are called. Empty for those of the system.",
-    )
-    proxies: tuple[Address, ...] = Field(
-        default=(),
-        description="Addresses of the proxies that terminate TLS before this server and hand over the client "
-        "certificate in the header X-Client-Certificate. Nobody else is answered.",
-    )
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if bool(self.certificate) != bool(self.key):
-            raise PydanticCustomError("pair", "must have certificate and key, or neither")
-        if self.certificate and self.proxies:
-            raise PydanticCustomError("one_way", "must have certificate and key, or proxies, and not both")
-        return self
 
 
 class EvidenceSettings(Table):
@@ -188,6 +164,10 @@ class OperatorSettings(Table):
     party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
     party_grace: float = Field(default=600, ge=0, description=_PARTY_GRACE)
     ask_again: bool = Field(default=False, description=_ASK_AGAIN)
+    email: OperatorEmailSettings | None = None
+    sms: OperatorSmsSettings | None = None
+    blobs: BlobSettings = Field(default_factory=BlobSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
 
 
 class SenderSettings(Table):
