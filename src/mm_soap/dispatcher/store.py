@@ -62,6 +62,7 @@ _due: Final = (
         _delivery.c.perhaps_taken,
         _delivery.c.kind,
         _delivery.c.size,
+        _delivery.c.seal_digest,
     )
     .where(_delivery.c.state == bindparam("wanted"), _delivery.c.next_attempt <= bindparam("now"))
     .order_by(_delivery.c.next_attempt)
@@ -69,13 +70,20 @@ _due: Final = (
 )
 
 
+_Due = Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int, bytes | None]
+
+
 @cache
-def _due_but(dialect: str) -> Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int]:
+def _due_but(
+    dialect: str,
+) -> Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int, bytes | None]:
     return _due.where(not_(among(_delivery.c.id, "busy", dialect)))
 
 
 @cache
-def _overdue(dialect: str) -> Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int]:
+def _overdue(
+    dialect: str,
+) -> Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int, bytes | None]:
     return _due_but(dialect).where(
         _delivery.c.received <= bindparam("accepted_before"), _delivery.c.operator == bindparam("one_operator")
     )
@@ -156,6 +164,7 @@ def add_delivery(connection: Connection, new: NewDelivery) -> int:
             "next_attempt": new.received,
             "kind": new.kind.value,
             "size": max(1, len(new.recipients)),
+            "seal_digest": new.seal_digest,
         },
     )
     assert row.inserted_primary_key is not None
@@ -179,7 +188,10 @@ def due_for_look_up(connection: Connection, now: datetime, most: int) -> Sequenc
     """Return deliveries whose recipient is to be looked up now, the longest waiting first."""
     rows = connection.execute(_due, {"wanted": State.ACCEPTED.value, "now": now, "most": most})
     return [
-        Accepted(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, Kind(r.kind), r.size)
+        Accepted(
+            *(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, Kind(r.kind), r.size),
+            seal_digest=r.seal_digest,
+        )
         for r in rows
     ]
 
