@@ -7,9 +7,12 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
 
 from mm_soap.dsig import Trust, digest_to_seal, seal_for, seal_with, sign_delivery, verify_delivery
 from mm_soap.dsig import verify as verifying
+from mm_soap.dsig.sign import signature_for
+from mm_soap.dsig.signature import INCLUSIVE
 from mm_soap.errors import Refused
 from mm_soap.pki import TrustStore
 from mm_soap.xml import parse_untrusted
@@ -42,7 +45,7 @@ def verified(document: bytes, trust: Trust) -> tuple[bytes, str, object, bytes] 
         found = verify_delivery(document, parse_untrusted(document), trust)
     except Refused:
         return None
-    return found.document, found.digest, found.signer, verifying.etree.tostring(found.root)
+    return found.document, found.digest, found.signer, etree.tostring(found.root)
 
 
 @given(st.data())
@@ -80,6 +83,17 @@ def test_the_digest_to_seal_is_that_of_the_whole_way(text: str, subject: str, be
     digest = digest_to_seal(found, DAY)
     assert digest is not None
     assert seal_with(digest, samples.DISPATCHER, DAY) == seal_for(found.document, samples.DISPATCHER, DAY)
+
+
+def test_a_prefix_that_is_declared_and_not_used_is_in_one_form_alone() -> None:
+    """Its signature is over the inclusive form, and the seal is over the exclusive one."""
+    raw = etree.tostring(samples.delivery()).replace(b"<Delivery>", b'<Delivery xmlns:p="urn:p">')
+    text = INCLUSIVE.text(parse_untrusted(raw))
+    end = text.rindex(b"</")
+    signed = text[:end] + signature_for(text, samples.KOMMUN_A) + text[end:]
+    found = verify_delivery(signed, parse_untrusted(signed), KNOWING)
+    digest = digest_to_seal(found, DAY)
+    assert digest is None or seal_with(digest, samples.DISPATCHER, DAY) == seal_for(signed, samples.DISPATCHER, DAY)
 
 
 def test_of_what_others_signed_too_and_none_with_prefixes() -> None:
