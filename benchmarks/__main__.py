@@ -134,7 +134,8 @@ class _Benchmark:
     def _queue(self, number: int) -> None:
         with self._progress() as progress:
             task = progress.add_task(f"{number} messages for an operator that is away", total=number)
-            line = behind_a_queue(self._suite, self._chain, self._writer, number, partial(_show, progress, task, 0))
+            moved = partial(_show, progress, task, 0)
+            line = behind_a_queue(self._suite, self._chain, self._writer, number, self._options.calls, moved)
         print(json.dumps(line), flush=True)
         self._console.print(f"All {line['queued'] + line['calls']} messages are kept.")
 
@@ -176,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--queue", type=_positive, metavar="N", help="let N messages wait for an operator that is away; time more calls"
     )
+    parser.add_argument("--calls", type=_positive, default=2000, help="that --queue times; 2000 without it")
     parser.add_argument(
         "--rate", type=float, metavar="N", help="send N messages of 100 kB a second, steadily, and show memory and loss"
     )

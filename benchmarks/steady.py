@@ -22,20 +22,20 @@ HELD_SIZE = 100_000
 """Of the messages of a rate that is held, in bytes."""
 
 _QUEUED_SIZE = 2000
-_TIMED_CALLS = 2000
 _PATIENCE_SECONDS = 30.0
 _SENDERS = 16
 _SAMPLE_SECONDS = 2.0
 
 
 def behind_a_queue(
-    suite: Suite, chain: Chain, writer: Writer, number: int, moved: Callable[[int], None]
+    suite: Suite, chain: Chain, writer: Writer, number: int, timed: int, moved: Callable[[int], None]
 ) -> dict[str, Any]:
     """Let messages queue for an operator that is away, time more calls, and return what is printed of them.
 
     Args:
         suite, chain, writer: the parties, what sends to them, and what signs.
         number: how many messages queue.
+        timed: how many calls are timed then.
         moved: is told how many are accepted.
 
     Raises:
@@ -44,7 +44,7 @@ def behind_a_queue(
     _stop(suite.pids["operator"])
     _together(chain, writer, number, moved)
     queued = chain.unfinished()
-    calls = _together(chain, writer, _TIMED_CALLS, lambda _: None)
+    calls = _together(chain, writer, timed, lambda _: None)
     kept = chain.unfinished()
     if queued != number or kept != number + len(calls):
         raise MmSoapError(f"{number + len(calls)} messages were accepted, and {kept} wait.")
