@@ -12,7 +12,6 @@ from sqlalchemy import (
     Connection,
     Select,
     bindparam,
-    delete,
     func,
     insert,
     not_,
@@ -123,20 +122,6 @@ _advance: Final = (
         perhaps_taken=func.coalesce(bindparam("new_perhaps_taken", type_=Boolean), _delivery.c.perhaps_taken),
     )
 )
-_over: Final = (
-    select(_document.c.delivery)
-    .join(_delivery, _delivery.c.id == _document.c.delivery)
-    .where(_delivery.c.next_attempt.is_(None), _delivery.c.received < bindparam("before"))
-    .limit(500)
-)
-_forget_seals: Final = delete(_seal).where(_seal.c.delivery.in_(bindparam("wanted", expanding=True)))
-_forget_documents: Final = delete(_document).where(_document.c.delivery.in_(bindparam("wanted", expanding=True)))
-_ended: Final = (
-    select(_delivery.c.id)
-    .where(_delivery.c.next_attempt.is_(None), _delivery.c.received < bindparam("before"))
-    .limit(500)
-)
-_forget_deliveries: Final = delete(_delivery).where(_delivery.c.id.in_(bindparam("wanted", expanding=True)))
 _count: Final = select(_delivery.c.state, func.count()).group_by(_delivery.c.state)
 
 
@@ -279,30 +264,6 @@ def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:
             for one in outcomes
         ],
     )
-
-
-def forget_documents(connection: Connection, before: datetime) -> int:
-    """Delete what was signed and sealed of some deliveries that ended and were accepted before a time.
-
-    What became of them, and by which ids, stays. Returns how many there were; 0 when none is left.
-    """
-    wanted = {"wanted": list(connection.execute(_over, {"before": before}).scalars())}
-    if wanted["wanted"]:
-        connection.execute(_forget_seals, wanted)
-        connection.execute(_forget_documents, wanted)
-    return len(wanted["wanted"])
-
-
-def forget_deliveries(connection: Connection, before: datetime) -> int:
-    """Delete all that is known of some deliveries that ended and were accepted before a time.
-
-    For a test bed: elsewhere what became of a delivery stays. Returns how many there were; 0 when none is left.
-    """
-    wanted = {"wanted": list(connection.execute(_ended, {"before": before}).scalars())}
-    if wanted["wanted"]:
-        for statement in (_forget_seals, _forget_documents, _forget_deliveries):
-            connection.execute(statement, wanted)
-    return len(wanted["wanted"])
 
 
 def count_by_state(connection: Connection) -> dict[State, int]:
