@@ -73,6 +73,7 @@ MAY_IMPORT = {
     "handover": {"model", "policy", "store", "wire"},
     "holding": set(),
     "outcomes": {"model", "store", "parts"},
+    "forgetting": {"tables"},
     "carrier": {"model", "store", "waiting", "handover", "lanes", "outcomes"},
     # The channel switch: other ways where no mailbox takes a delivery.
     "channel_plan": {"model"},

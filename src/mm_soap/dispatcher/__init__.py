@@ -7,12 +7,12 @@ from mm_soap.dispatcher.channel_store import Step
 from mm_soap.dispatcher.channel_switch import ChannelSwitch
 from mm_soap.dispatcher.endpoint import NOTIFICATION_PRECHECKS, PRECHECKS, message_handlers, notification_handlers
 from mm_soap.dispatcher.engine import EmbeddedEngine
+from mm_soap.dispatcher.forgetting import forget_deliveries, forget_documents
 from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.model import Cause, Notified, State, Status, status_of
 from mm_soap.dispatcher.policy import Backoff, BreakerPolicy, DeliveryPolicy, Limit, Policies, TimeLimits
 from mm_soap.dispatcher.sender_limits import SenderLimits
 from mm_soap.dispatcher.service import MessageService, NotificationService, Origin
-from mm_soap.dispatcher.store import forget_deliveries, forget_documents
 from mm_soap.dispatcher.waiting import Standing, standing_of
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta
 from uuid import uuid4
 
 from sqlalchemy import Engine
@@ -14,7 +14,7 @@ from mm_soap.directory import Directory
 from mm_soap.dispatcher import parts, store
 from mm_soap.dispatcher.model import Kind, NewDelivery, Notified, Status, status_of
 from mm_soap.dispatcher.sender_limits import SenderLimits
-from mm_soap.dsig import UnsignedDocument, VerifiedDelivery
+from mm_soap.dsig import UnsignedDocument, VerifiedDelivery, digest_to_seal
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits, check_delivery, check_notification, read_delivery, read_notification
 from mm_soap.storage import Conflict, Event, Evidence, reading, record_event, record_evidence, writing
@@ -125,6 +125,7 @@ class MessageService(_Accepting):
         check_delivery(delivery, self.limits)
         self._may_send(delivery.sender.id, verified.signer.organisation, Refusal.SIGNER_NOT_LISTED)
         self._check_caller(origin.caller, delivery.sender.id)
+        received = self.clock()
         new = NewDelivery(
             distribution_id=str(uuid4()),
             sender=delivery.sender.id,
@@ -132,7 +133,8 @@ class MessageService(_Accepting):
             message_ids=tuple(message.id for message in delivery.messages),
             digest=verified.digest,
             document=verified.document,
-            received=self.clock(),
+            received=received,
+            seal_digest=digest_to_seal(verified, received.astimezone(UTC).date()),
         )
         detail = {"signer": verified.signer.organisation, "form": verified.form.value, "bytes": len(origin.raw)}
         return self._store(new, "distributeSecure", detail, origin)

@@ -33,6 +33,8 @@ delivery: Final = Table(
     # When the register was asked for the address, and whether the operator may have the message already.
     Column("looked_up", UtcDateTime),
     Column("perhaps_taken", Boolean, nullable=False, server_default=false()),
+    # What the seal signs; NULL where it is to be told from the document.
+    Column("seal_digest", LargeBinary),
     Index("uq_delivery_sender_digest", "sender", "digest", unique=True),
     # NULL in next_attempt: nothing is left to do. What is due is found without looking at what is done.
     Index("ix_delivery_due", "state", "next_attempt"),
