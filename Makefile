@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_OPTIONS ?=
 
-.PHONY: help venv demo test postgresql lint types check bench bench-register interop clean
+.PHONY: help venv demo test postgresql lint types check bench bench-mailbox bench-register interop clean
 
 help:  ## Show what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,6 +44,9 @@ interop: venv  ## Install, build and run every client of clients/ and every guid
 
 bench-register: venv  ## Measure the register with ten million accounts; takes some five minutes and 2 GB of disk.
 	$(BIN)/python -m benchmarks.register
+
+bench-mailbox: venv  ## Measure what a recipient does in a mailbox with 20 000 messages; takes a minute.
+	$(BIN)/python -m benchmarks.mailbox
 
 clean:  ## Remove what was built.
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -39,6 +39,18 @@ def mailbox_show(
     mailboxes.show_message(config, recipient, message_id, save, json)
 
 
+@mailbox_app.command("export")
+def mailbox_export(
+    recipient: Recipient,
+    file: Annotated[Path, typer.Argument(help="The ZIP file to write. It must not be there yet.")],
+    config: Config,
+) -> None:
+    """Write everything in a mailbox into a ZIP file: messages, attachments, and a page that lists them."""
+    from mm_soap.cli import mailboxes
+
+    mailboxes.export(config, recipient, file)
+
+
 @mailbox_app.command("open")
 def mailbox_open(
     recipients: Annotated[list[str], typer.Argument(help="The recipients' identifiers, 12 digits each.")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -15,7 +16,7 @@ from mm_soap.config import load
 from mm_soap.errors import ConfigurationError, Refusal, Refused
 from mm_soap.message import safe_filename
 from mm_soap.message.identifiers import is_identifier
-from mm_soap.service_supplier import Contact, MailboxService, StoredAttachment, StoredMessage
+from mm_soap.service_supplier import Contact, Inbox, MailboxService, StoredAttachment, StoredMessage, export_mailbox
 
 _NO_MAILBOX: Final = "No operator in the settings has a mailbox for this recipient."
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -108,6 +109,27 @@ def contact(config: Path, recipient: str, changes: Changes, as_json: bool) -> No
     else:
         print_table("Contact", ("", ""), [(key, ", ".join(value) if key == "wanted" else value or "none")
                                           for key, value in shown.items()])  # fmt: skip
+
+
+def export(config: Path, recipient: str, file: Path) -> None:
+    """Write a mailbox into a ZIP file that its owner alone can read; what could not be finished is removed."""
+    service = _service_of(config, recipient)
+    pieces = export_mailbox(Inbox(service.database, service.contents), recipient)
+    try:
+        opened = os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    except FileExistsError:
+        raise ConfigurationError(f"{file} is there already: name another file.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be written: {error.strerror}.") from None
+    try:
+        with opened:
+            opened.writelines(pieces)
+    except BaseException as failure:
+        file.unlink(missing_ok=True)
+        if isinstance(failure, OSError):
+            raise ConfigurationError(f"{file} cannot be written: {failure.strerror}.") from None
+        raise
+    console().print(plain(f"Written: {file}"))
 
 
 def _changed(before: Contact, changes: Changes) -> Contact:

@@ -30,6 +30,7 @@ from mm_soap.service_supplier.notifying import NotifyingService
 from mm_soap.service_supplier.outbox import Outbox
 from mm_soap.service_supplier.retention import Retention
 from mm_soap.service_supplier.service import MailboxService
+from mm_soap.service_supplier.takeout import export_mailbox
 
 __all__ = [
     "ARCHIVE",
@@ -66,6 +67,7 @@ __all__ = [
     "StoredMessage",
     "Sweep",
     "Told",
+    "export_mailbox",
     "forget_deliveries",
     "name_of_database",
     "service_handlers",

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, String, and_, bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, delete, func, or_, select, tuple_, update
 
 from mm_soap.errors import Refused
 from mm_soap.message import Message, Party, SupportInfo, blocks_of, text_of_blocks
@@ -99,9 +99,15 @@ def search(
         before: only those that stand behind this one.
         most: how many, at most.
     """
-    find = func.instr if connection.dialect.name == "sqlite" else func.strpos
-    parts = {f"term{number}": f" {term}" for number, term in enumerate(terms)}
-    conditions = [find(searchable.c.words, bindparam(name, type_=String)) > 0 for name in parts]
+    names = [f"term{number}" for number in range(len(terms))]
+    # Each is the fastest of its database; a term is letters and digits alone, so it has no wildcard in it.
+    conditions: list[ColumnElement[bool]]
+    if connection.dialect.name == "sqlite":
+        conditions = [searchable.c.words.op("GLOB")(bindparam(name, type_=String)) for name in names]
+        parts = {name: f"* {term}*" for name, term in zip(names, terms, strict=True)}
+    else:
+        conditions = [func.strpos(searchable.c.words, bindparam(name, type_=String)) > 0 for name in names]
+        parts = {name: f" {term}" for name, term in zip(names, terms, strict=True)}
     statement = (
         select(*_columns)
         .join(message, and_(message.c.delivery == searchable.c.delivery, message.c.position == searchable.c.position))
