@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "account_tables": set(),
     "audit": set(),
     "store": {"model", "account_tables", "audit", "tables"},
-    "waiting": {"model", "store"},
+    "waiting": {"model", "store", "policy", "breaker"},
+    "claims": {"model", "tables"},
     "sender_limits": {"policy", "store"},
     "parties": {"model", "store", "account_tables"},
     "staging": set(),
@@ -76,6 +77,12 @@ MAY_IMPORT = {
         *("model", "store", "waiting", "addressing", "readdressing", "handover", "holding", "carrier", "outcomes"),
         "channel_switch",
     },
+    # The scaled-out engine: the same steps as tasks, and what one worker does for all.
+    "steps": {
+        *("model", "policy", "store", "claims", "waiting"),
+        *("addressing", "readdressing", "handover", "outcomes"),
+    },
+    "sweeping": {"model", "claims", "waiting", "steps", "holding", "channel_switch"},
     "notifying": {"model", "store", "many", "outgoing", "outbox"},
     "forwarding": {"model", "store", "many", "service"},
     "endpoint": {"model", "service", "notifying", "forwarding", "callers", "wire", "account_wire", "hot"},
@@ -233,6 +240,8 @@ def test_each_outer_library_has_its_place() -> None:
             "mm_soap/channels/elks.py",
             "mm_soap/testbed/client.py",
         },
+        # Everything that knows RabbitMQ.
+        r"(celery|kombu|amqp)\b": {"mm_soap/wake_ups.py"},
         r"smtplib\b": {"mm_soap/channels/smtp.py"},
         r"typst\b": {"mm_soap/channels/typeset.py"},
         r"pyhanko\b": {"mm_soap/user_signatures/cms_signature.py"},

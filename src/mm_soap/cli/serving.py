@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mm_soap.bootstrap import Party, Work, answers, build_parties
+from mm_soap.bootstrap import work as run_worker
 from mm_soap.cli.output import WRONG_USE, fail, progress_console
 from mm_soap.clock import system_clock
 from mm_soap.config import Settings, load
@@ -37,13 +38,7 @@ def serve(config: Path | None, only: Sequence[str], testbed: bool) -> None:
             fail("Name the settings: --config FILE. `mm-soap init DIR --demo` makes some.", WRONG_USE)
         config = _testbed_folder()
     settings = load(config, demonstration_for="A test bed" if testbed else None)
-    if settings.profile == "production":
-        # Better not to start than to answer over plain HTTP what was meant for TLS.
-        raise ConfigurationError(
-            'This release does not terminate TLS yet and serves demonstrations alone: set profile = "demonstration".'
-        )
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    _prepare(settings)
     secret = None
     if testbed:
         from mm_soap.bootstrap_testbed import new_secret, settings_of_testbed
@@ -59,6 +54,23 @@ def serve(config: Path | None, only: Sequence[str], testbed: bool) -> None:
     worker = _Worker(settings, list(parties), secret)
     server = ServerSettings(settings.host, settings.port, settings.base_url, settings.threads, settings.workers)
     serve_application(worker.application, server, start=worker.start, settle=worker.settle, stop=worker.stop)
+
+
+def work(config: Path) -> None:
+    """Make the deliveries of a dispatcher's settings, as one of any number of workers, until a signal stops it."""
+    settings = load(config)
+    _prepare(settings)
+    run_worker(settings, lambda: print("ready", flush=True))
+
+
+def _prepare(settings: Settings) -> None:
+    if settings.profile == "production":
+        # Better not to start than to answer over plain HTTP what was meant for TLS.
+        raise ConfigurationError(
+            'This release does not terminate TLS yet and serves demonstrations alone: set profile = "demonstration".'
+        )
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def _testbed_folder() -> Path:
