@@ -61,8 +61,13 @@ chmod +x "$folder/start"
 stop() {
   [ -s "$folder/pid" ] && kill -KILL "$(cat "$folder/pid")" 2>/dev/null
   # The names of Erlang's nodes have a server of their own; this one knows ours alone.
-  (. "$folder/environment"; epmd -kill >/dev/null 2>&1) || true
-  sleep 0.2
+  (
+    . "$folder/environment"
+    for _ in $(seq 50); do  # it stays while it knows one
+      epmd -kill 2>/dev/null | grep -q Killed && break
+      sleep 0.1
+    done
+  ) || true
   rm -rf "$folder"
 }
 trap stop EXIT

@@ -117,7 +117,7 @@ class Broker:
             ready: called when the first connection to RabbitMQ is there.
         """
         for step in Step:
-            self._app.task(name=_task(step))(_Runner(run, step))
+            self._app.task(name=_task(step))(_runner(run, step))
         told = threading.Event()
 
         def on_ready(sender: Any, **_: Any) -> None:
@@ -185,16 +185,11 @@ class Publisher:
                     self._stopping.wait(1.0)
 
 
-class _Runner:
-    """A step as Celery calls it: a function with a name."""
+def _runner(run: Callable[[Step, int], None], step: Step) -> Callable[[int], None]:
+    def task(delivery: int) -> None:
+        run(step, delivery)
 
-    def __init__(self, run: Callable[[Step, int], None], step: Step) -> None:
-        self._run, self._step = run, step
-        self.__name__ = self.__qualname__ = step.name.lower()
-        self.__module__ = __name__
-
-    def __call__(self, delivery: int) -> None:
-        self._run(self._step, delivery)
+    return task
 
 
 def _task(step: Step) -> str:

@@ -318,7 +318,7 @@ class Demonstration:
         return servers
 
     def stop(self) -> None:
-        for server in self.servers:
+        for server in reversed(self.servers):
             server.stop()
 
     def signed(self, delivery: SecureDelivery, signer: DemoOrganisation | None = None) -> bytes:

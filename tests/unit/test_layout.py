@@ -82,7 +82,7 @@ MAY_IMPORT = {
         *("model", "policy", "store", "claims", "waiting"),
         *("addressing", "readdressing", "handover", "outcomes"),
     },
-    "sweeping": {"model", "claims", "waiting", "steps", "holding", "channel_switch"},
+    "sweeping": {"model", "store", "claims", "waiting", "steps", "holding", "channel_switch"},
     "notifying": {"model", "store", "many", "outgoing", "outbox"},
     "forwarding": {"model", "store", "many", "service"},
     "endpoint": {"model", "service", "notifying", "forwarding", "callers", "wire", "account_wire", "hot"},

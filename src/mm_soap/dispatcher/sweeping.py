@@ -15,17 +15,17 @@ from typing import Final
 from sqlalchemy import Engine
 
 from mm_soap.clock import Clock
-from mm_soap.dispatcher import claims, waiting
+from mm_soap.dispatcher import claims, store, waiting
 from mm_soap.dispatcher.channel_switch import ChannelSwitch
 from mm_soap.dispatcher.holding import Held, hold
-from mm_soap.dispatcher.model import LONGEST_WAIT
+from mm_soap.dispatcher.model import LONGEST_WAIT, State, seconds_until
 from mm_soap.dispatcher.steps import Step, Steps
 from mm_soap.errors import MmSoapError
-from mm_soap.storage import writing
+from mm_soap.storage import reading, writing
 
 _log = logging.getLogger(__name__)
 
-_SECONDS_BETWEEN: Final = 1.0
+_SHORTEST_WAIT: Final = 0.1
 _ENOUGH: Final = 200
 """Wake-ups that wait in a queue: with more, the sweep adds none."""
 
@@ -95,8 +95,7 @@ class Sweeper:
                 _log.error("The connection that holds the engine's lock is lost; another worker may sweep.")
                 self._halt()
                 break
-            self._once(self._sweep)
-            self._halted.wait(_SECONDS_BETWEEN)
+            self._halted.wait(self._seconds() if self._once(self._sweep) else LONGEST_WAIT)
         for thread in threads:
             thread.join()
 
@@ -116,6 +115,16 @@ class Sweeper:
         else:
             return True
         return False
+
+    def _seconds(self) -> float:
+        """Return how long to wait for the next retry, or for what was lost meanwhile."""
+        now = self._clock()
+        try:
+            with reading(self._database) as connection:
+                due = [store.next_due(connection, state, now) for state in (State.ACCEPTED, State.SEALED)]
+        except MmSoapError:
+            return LONGEST_WAIT
+        return max(_SHORTEST_WAIT, min(seconds_until(each, now) for each in due))
 
     def _sweep(self) -> None:
         if not self._begun:
