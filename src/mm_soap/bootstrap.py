@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, text
 
 from mm_soap.bootstrap_delivery import sender_limits
 from mm_soap.bootstrap_engine import delivery_engine, run_worker
+from mm_soap.bootstrap_notices import notifier_of
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, Settings
@@ -223,7 +224,7 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
     def verify(call: Call, element: etree._Element) -> VerifiedSeal:
         return verify_sealed(call.raw, element, trust)
 
-    outbox = Outbox(service.database, clock=clock)
+    outbox = Outbox(service.database, notifier_of(own, clock), clock)
     same = (service.database, register, service.limits)
     notifying = NotifyingService(*same, outbox, service.retention, clock)
     handlers = service_handlers(service, notifying, ForwardingService(*same, service.retention, clock), verify)

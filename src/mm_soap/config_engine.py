@@ -43,7 +43,7 @@ class EngineSettings(Table):
         default=300,
         gt=0,
         le=86_400,
-        description="After how many seconds a worker's work is taken over: more than its calls may take, and the same everywhere.",
+        description="After how many seconds a worker's work is taken over: longer than its calls may take.",
     )
     threads: int = Field(default=16, gt=0, le=1000, description="How many steps one worker process does at once.")
 

@@ -9,7 +9,14 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from mm_soap.config_channels import ChannelSettings, EmailSettings, PrintSettings, SmsSettings
+from mm_soap.config_channels import (
+    ChannelSettings,
+    EmailSettings,
+    OperatorEmailSettings,
+    OperatorSmsSettings,
+    PrintSettings,
+    SmsSettings,
+)
 from mm_soap.config_engine import EngineSettings
 from mm_soap.config_policy import DispatcherRules
 from mm_soap.config_types import Database, File, OptionalFile, Organisation, Table, Url, UrlPath
@@ -178,6 +185,8 @@ class OperatorSettings(Table):
     party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
     party_grace: float = Field(default=600, ge=0, description=_PARTY_GRACE)
     ask_again: bool = Field(default=False, description=_ASK_AGAIN)
+    email: OperatorEmailSettings | None = None
+    sms: OperatorSmsSettings | None = None
 
 
 class SenderSettings(Table):
