@@ -17,8 +17,10 @@ from sqlalchemy import Connection, Engine, text
 
 from mm_soap.bootstrap_delivery import sender_limits
 from mm_soap.bootstrap_engine import delivery_engine, run_worker
+from mm_soap.bootstrap_mailboxes import contents_of, mailbox_housekeeping
 from mm_soap.bootstrap_notices import notifier_of
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
+from mm_soap.bootstrap_transport import identify_by, register_client
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, Settings
 from mm_soap.contract import ports, wsdl
@@ -49,7 +51,7 @@ from mm_soap.refusals import keep_refusals
 from mm_soap.register_client import RegisterClient
 from mm_soap.service_supplier import PRECHECKS as SERVICE_PRECHECKS
 from mm_soap.service_supplier import ForwardingService, MailboxService, NotifyingService, Outbox, service_handlers
-from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, SoapClient, Wsgi, soap_application
+from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, Wsgi, soap_application
 from mm_soap.soap.model import Shorten
 from mm_soap.storage import forget_evidence, migrate, open_database, reading
 from mm_soap.user_signatures import UserSignatureVerifier
@@ -134,7 +136,8 @@ def work(settings: Settings, ready: Callable[[], None], clock: Clock = system_cl
     own = settings.dispatcher
     if own is None:
         raise ConfigurationError("There is no work for a worker: the settings have no table [dispatcher].")
-    run_worker(own, database_of(own.database, "dispatcher"), _register_client(settings, own), clock, ready)
+    database = database_of(own.database, "dispatcher")
+    run_worker(settings, own, database, _register_client(settings, own), clock, ready)
 
 
 def mailbox_services(settings: Settings, clock: Clock = system_clock) -> list[MailboxService]:
@@ -193,7 +196,7 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
 def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, clock: Clock) -> Party:
     database = database_of(own.database, "dispatcher")
     register = _register_client(settings, own)
-    engine = delivery_engine(own, database, register, clock)
+    engine = delivery_engine(settings, own, database, register, clock)
     retention = _retention(settings)
     accepting = (
         *(database, own.organisation, register, _limits(settings), retention, clock, engine.wake),
@@ -226,19 +229,20 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
 
     outbox = Outbox(service.database, notifier_of(own, clock), clock)
     same = (service.database, register, service.limits)
-    notifying = NotifyingService(*same, outbox, service.retention, clock)
-    handlers = service_handlers(service, notifying, ForwardingService(*same, service.retention, clock), verify)
+    rest = (service.retention, clock, service.contents)
+    notifying = NotifyingService(*same, outbox, *rest)
+    handlers = service_handlers(service, notifying, ForwardingService(*same, *rest), verify)
     refused = keep_refusals(service.database, clock, _retention(settings))
     applications = _port(settings, "service", handlers, SERVICE_PRECHECKS, refused, metrics, own.path)
-    housekeeping = Housekeeping(service.database, clock, forget_evidence)
-    work = (register, outbox, housekeeping)
+    work = (register, outbox, mailbox_housekeeping(own, service))
     name = f"operator:{own.organisation}"
     return Party(name, applications, service.database, own.path, work, trusted.accepted)
 
 
 def _mailbox_service(settings: Settings, own: OperatorSettings, directory: Directory, clock: Clock) -> MailboxService:
     database = database_of(own.database, "service_supplier")
-    return MailboxService(database, directory, _limits(settings), _retention(settings), clock)
+    rest = (_retention(settings), clock, contents_of(own, database))
+    return MailboxService(database, directory, _limits(settings), *rest)
 
 
 def _port(
@@ -261,15 +265,16 @@ def _port(
         prechecks=prechecks,
         metrics=metrics,
         shorten=shorten,
+        identify=identify_by(settings, system_clock),
     )
     return {prefix + port.path: application}
 
 
 def _register_client(settings: Settings, own: DispatcherSettings | OperatorSettings) -> RegisterClient:
-    base = settings.register_url(own)
-    return RegisterClient(
-        SoapClient(base + ports()["recipient"].path, timeout=own.register_timeout),
-        SoapClient(base + ports()["authority"].path, timeout=own.register_timeout),
+    return register_client(
+        settings,
+        own,
+        timeout=own.register_timeout,
         max_age=own.party_cache,
         grace=own.party_grace,
         ask_again=own.ask_again,

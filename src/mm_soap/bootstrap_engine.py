@@ -15,7 +15,7 @@ from mm_soap.bootstrap_channels import channel_switch
 from mm_soap.bootstrap_delivery import Operators, delivery_policies
 from mm_soap.bootstrap_sources import own_identity
 from mm_soap.clock import Clock
-from mm_soap.config import DispatcherSettings
+from mm_soap.config import DispatcherSettings, Settings
 from mm_soap.dispatcher import Addressing, Claims, EmbeddedEngine, Handover, Steps, Sweeper
 from mm_soap.dispatcher.addressing import Register
 from mm_soap.errors import ConfigurationError
@@ -44,7 +44,9 @@ class DeliveryEngine(Protocol):
         ...
 
 
-def delivery_engine(own: DispatcherSettings, database: Engine, register: Register, clock: Clock) -> DeliveryEngine:
+def delivery_engine(
+    settings: Settings, own: DispatcherSettings, database: Engine, register: Register, clock: Clock
+) -> DeliveryEngine:
     """Return the engine of a process that accepts deliveries.
 
     Raises:
@@ -52,10 +54,11 @@ def delivery_engine(own: DispatcherSettings, database: Engine, register: Registe
     """
     if own.engine.kind == "celery":
         broker = _broker(own)
+        own_identity(own)  # workers sign with it; what is wrong with it is told here too
         from mm_soap.wake_ups import Publisher
 
         return Publisher(broker)
-    addressing, handover = _steps(own, database, register, clock)
+    addressing, handover = _steps(settings, own, database, register, clock)
     return EmbeddedEngine(
         database,
         addressing,
@@ -68,12 +71,18 @@ def delivery_engine(own: DispatcherSettings, database: Engine, register: Registe
 
 
 def run_worker(
-    own: DispatcherSettings, database: Engine, register: Register, clock: Clock, ready: Callable[[], None]
+    settings: Settings,
+    own: DispatcherSettings,
+    database: Engine,
+    register: Register,
+    clock: Clock,
+    ready: Callable[[], None],
 ) -> None:
     """Deliver what RabbitMQ wakes this process for, until SIGTERM.
 
     Args:
-        own: the dispatcher's settings.
+        settings: of the installation.
+        own: the dispatcher's.
         database: its own.
         register: asked for recipients.
         clock: the time.
@@ -85,7 +94,7 @@ def run_worker(
     if own.engine.kind != "celery":
         raise ConfigurationError('There is no work for a worker: set dispatcher.engine.kind = "celery".')
     broker = _broker(own)
-    addressing, handover = _steps(own, database, register, clock)
+    addressing, handover = _steps(settings, own, database, register, clock)
     switch = channel_switch(own, database, clock)
 
     steps = Steps(
@@ -106,10 +115,12 @@ def run_worker(
         sweeper.stop()
 
 
-def _steps(own: DispatcherSettings, database: Engine, register: Register, clock: Clock) -> tuple[Addressing, Handover]:
+def _steps(
+    settings: Settings, own: DispatcherSettings, database: Engine, register: Register, clock: Clock
+) -> tuple[Addressing, Handover]:
     policies = delivery_policies(own)
     addressing = Addressing(database, register, own_identity(own), policies.default, clock, own.look_up_batch)
-    return addressing, Handover(Operators(policies), policies, clock)
+    return addressing, Handover(Operators(settings, own, policies), policies, clock)
 
 
 def _broker(own: DispatcherSettings) -> Broker:

@@ -128,7 +128,14 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        """Where it listens, and what the ready line shows unless the settings say another address."""
+        scheme = "https" if "[tls]\ncertificate" in self.config.read_text() else "http"
+        return f"{scheme}://127.0.0.1:{self.port}"
+
+    @property
+    def _shown(self) -> str:
+        public = re.search(r'^public_url = "(.*)"', self.config.read_text(), re.MULTILINE)
+        return public[1] if public else self.url
 
     @property
     def out(self) -> Path:
@@ -178,7 +185,7 @@ class Server:
 
     def ready_line(self) -> bytes:
         """What tells that calls are accepted."""
-        return f"ready {self.url}\n".encode()
+        return f"ready {self._shown}\n".encode()
 
     def start(self) -> None:
         self.begin()

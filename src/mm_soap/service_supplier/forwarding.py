@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import uuid4
@@ -11,7 +11,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, Engine
 
 from mm_soap.clock import Clock, system_clock
-from mm_soap.directory import Directory
+from mm_soap.directory import MailboxDirectory
 from mm_soap.dsig import UnsignedDocument, VerifiedSeal
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import (
@@ -25,6 +25,7 @@ from mm_soap.message import (
     read_forwarding,
 )
 from mm_soap.service_supplier import many, store
+from mm_soap.service_supplier.contents import Contents, Keeping
 from mm_soap.service_supplier.many import Answered
 from mm_soap.service_supplier.model import Fate, Kind, NewDelivery, Told
 from mm_soap.service_supplier.service import check_signers
@@ -70,13 +71,15 @@ class ForwardingService:
         limits: the rules for messages as this installation sets them.
         retention: how long evidence is kept.
         clock: the time.
+        contents: where bodies and attachments go.
     """
 
     database: Engine
-    directory: Directory
+    directory: MailboxDirectory
     limits: Limits
     retention: timedelta = RETENTION
     clock: Clock = system_clock
+    contents: Contents = field(default_factory=Contents)
 
     def deliver_forward(
         self, unsigned: UnsignedDocument, original: VerifiedSeal, raw: bytes, call_id: str, caller: str | None
@@ -96,8 +99,9 @@ class ForwardingService:
             TransId, and whether it was delivered for each recipient.
 
         Raises:
-            Refused: a rule is broken, the original was signed or sealed by somebody who may not, it was not sent to the
-                one who forwards, or it has no message of the Id to forward.
+            Refused: a rule is broken, the caller is not the mailbox operator of the one who forwards, the original was
+                signed or sealed by somebody who may not, it was not sent to the one who forwards, or it has no message
+                of the Id to forward.
         """
         content = read_delivery(original.delivery.root)
         digest = sha256(f"{unsigned.digest} {original.digest}".encode()).hexdigest()
@@ -105,7 +109,9 @@ class ForwardingService:
         arrival = _Arrival(words, original, content, digest, raw, call_id, caller, self.clock())
         try:
             self._check(arrival)
-        except Refused:
+        except Refused as refused:
+            if refused.refusal is Refusal.NOT_AUTHORISED:
+                raise  # whoever brings the same words without the right to is told nothing of what became of them
             with reading(self.database) as connection:
                 known = many.answered(connection, digest)
             if known is None:
@@ -119,6 +125,7 @@ class ForwardingService:
 
     def _check(self, arrival: _Arrival) -> None:
         check_forwarding(arrival.words, self.limits)
+        self._check_caller(arrival)
         check_signers(arrival.original, arrival.content.sender.id, self.directory)
         check_delivery(arrival.content, self.limits)
         if arrival.words.sender.id != arrival.content.recipient:
@@ -126,14 +133,29 @@ class ForwardingService:
         if not arrival.messages:
             raise Refused(Refusal.REQUEST_CONTRADICTS, "OrginalDelivery has no message of MessageIdToForward")
 
+    def _check_caller(self, arrival: _Arrival) -> None:
+        """Check that the caller is the mailbox operator of the one who forwards.
+
+        The contract names no caller. Nobody signs that somebody forwards; that operator alone has the delivery in the
+        mailbox of the one who forwards and knows that it is wished. Others have the delivery too, such as its
+        dispatcher, and could else put it into any mailbox.
+        """
+        if arrival.caller is None:
+            return
+        own = self.directory.operator_of(arrival.words.sender.id, arrival.content.sender.id)
+        if own != arrival.caller:
+            raise Refused(Refusal.NOT_AUTHORISED, "not the mailbox operator of the one who forwards")
+
     def _store(self, arrival: _Arrival) -> Answered:
-        with writing(self.database) as connection:
-            known = many.answered(connection, arrival.digest)
-            answer = self._add(connection, arrival) if known is None else known
-            self._record(connection, arrival, answer, repeated=known is not None)
+        with self.contents.keeping(arrival.content.sender, arrival.messages) as keeping:
+            with writing(self.database) as connection:
+                known = many.answered(connection, arrival.digest)
+                answer = self._add(connection, arrival, keeping) if known is None else known
+                self._record(connection, arrival, answer, repeated=known is not None)
+            keeping.told = known is None and any(one.delivered for one in answer.told)
         return answer
 
-    def _add(self, connection: Connection, arrival: _Arrival) -> Answered:
+    def _add(self, connection: Connection, arrival: _Arrival, keeping: Keeping) -> Answered:
         words, at, content = arrival.words, arrival.at, arrival.content
         # Whether the recipient takes post from the original sender is not asked: another recipient sends this.
         here = many.mailboxes_here(connection, words.recipients)
@@ -154,7 +176,7 @@ class ForwardingService:
         )
         key = store.add_delivery(connection, new)
         many.add_answers(connection, key, told)
-        many.add_to_mailboxes(connection, key, Kind.FORWARDED, content.sender, arrival.messages, reached, at)
+        many.add_to_mailboxes(connection, key, Kind.FORWARDED, content.sender, keeping.messages, reached, at)
         if reached:
             many.add_forwarding(connection, key, words)
         return Answered(key, trans_id, True, told)
