@@ -57,6 +57,8 @@ def _check_transport(settings: Settings) -> None:
     for key, party in (("dispatcher", settings.dispatcher), *(("operator", each) for each in settings.operator)):
         if party and party.email and party.email.security == "none":
             raise ConfigurationError(f'Set {key}.email.security to "starttls" or "tls": others could read the e-mail.')
+    if settings.dispatcher and settings.dispatcher.engine.broker_url.startswith("amqp://"):
+        raise ConfigurationError("dispatcher.engine.broker_url must begin with amqps:// in the production profile.")
     for key, url in urls:
         if not url.startswith("https://"):
             raise ConfigurationError(f"{key} must begin with https:// in the production profile.")

@@ -17,6 +17,7 @@ from mm_soap.config_channels import (
     PrintSettings,
     SmsSettings,
 )
+from mm_soap.config_engine import EngineSettings
 from mm_soap.config_mailboxes import BlobSettings, RetentionSettings
 from mm_soap.config_policy import DispatcherRules
 from mm_soap.config_tls import TlsSettings
@@ -136,6 +137,7 @@ class DispatcherSettings(DispatcherRules):
     party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
     party_grace: float = Field(default=600, ge=0, description=_PARTY_GRACE)
     ask_again: bool = Field(default=False, description=_ASK_AGAIN)
+    engine: EngineSettings = Field(default_factory=EngineSettings)
     channels: tuple[ChannelSettings, ...] = ()
     email: EmailSettings | None = None
     sms: SmsSettings | None = None
@@ -144,6 +146,17 @@ class DispatcherSettings(DispatcherRules):
     @model_validator(mode="after")
     def _one_plan_each(self) -> Self:
         _distinct("the sender of each [[dispatcher.channels]]", [one.sender for one in self.channels])
+        return self
+
+    @model_validator(mode="after")
+    def _claims_outlast_calls(self) -> Self:
+        policies = (self.policy, *self.operator_policy)
+        longest = self.register_timeout + max(each.connect_timeout + each.answer_timeout for each in policies)
+        if self.engine.kind == "celery" and self.engine.lease_seconds <= longest:
+            text = (
+                "engine.lease_seconds must be more than register_timeout, connect_timeout and answer_timeout together"
+            )
+            raise PydanticCustomError("lease", text)
         return self
 
 

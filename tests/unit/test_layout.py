@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "account_tables": set(),
     "audit": set(),
     "store": {"model", "account_tables", "audit", "tables"},
-    "waiting": {"model", "store"},
+    "waiting": {"model", "store", "policy", "breaker"},
+    "claims": {"model", "tables"},
     "sender_limits": {"policy", "store"},
     "parties": {"model", "store", "account_tables"},
     "staging": set(),
@@ -90,6 +91,12 @@ MAY_IMPORT = {
         *("model", "store", "waiting", "addressing", "readdressing", "handover", "holding", "carrier", "outcomes"),
         "channel_switch",
     },
+    # The scaled-out engine: the same steps as tasks, and what one worker does for all.
+    "steps": {
+        *("model", "policy", "store", "claims", "waiting"),
+        *("addressing", "readdressing", "handover", "outcomes"),
+    },
+    "sweeping": {"model", "store", "claims", "waiting", "steps", "holding", "channel_switch"},
     "notifying": {"model", "store", "many", "outgoing", "outbox", "contents"},
     "forwarding": {"model", "store", "many", "service", "contents"},
     "endpoint": {"model", "service", "notifying", "forwarding", "callers", "wire", "account_wire", "hot"},
@@ -252,6 +259,8 @@ def test_each_outer_library_has_its_place() -> None:
             "mm_soap/channels/elks.py",
             "mm_soap/testbed/client.py",
         },
+        # Everything that knows RabbitMQ.
+        r"(celery|kombu|amqp)\b": {"mm_soap/wake_ups.py"},
         r"obstore\b": {"mm_soap/service_supplier/blobs_s3.py"},
         r"smtplib\b": {"mm_soap/channels/smtp.py"},
         r"typst\b": {"mm_soap/channels/typeset.py"},

@@ -79,6 +79,14 @@ def serve(
 
 
 @app.command()
+def worker(config: Config) -> None:
+    """Make deliveries until stopped, as one of any number of workers. Prints "ready" once it works."""
+    from mm_soap.cli import serving
+
+    serving.work(config)
+
+
+@app.command()
 def send(
     config: Config,
     sender: Annotated[str, typer.Option(help="The sender's organisation number, 12 digits.")],

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mm_soap.bootstrap import Party, Work, answers, build_parties
+from mm_soap.bootstrap import work as run_worker
 from mm_soap.bootstrap_transport import tls_files
 from mm_soap.cli.output import WRONG_USE, fail, progress_console
 from mm_soap.clock import system_clock
@@ -39,8 +40,7 @@ def serve(config: Path | None, only: Sequence[str], testbed: bool) -> None:
             fail("Name the settings: --config FILE. `mm-soap init DIR --demo` makes some.", WRONG_USE)
         config = _testbed_folder()
     settings = load(config, demonstration_for="A test bed" if testbed else None)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    _begin_logging()
     secret = None
     if testbed:
         from mm_soap.bootstrap_testbed import new_secret, settings_of_testbed
@@ -67,6 +67,18 @@ def serve(config: Path | None, only: Sequence[str], testbed: bool) -> None:
     if server.tls is not None:
         server.tls.context()  # what is wrong with its files is said here, in one sentence
     serve_application(worker.application, server, start=worker.start, settle=worker.settle, stop=worker.stop)
+
+
+def work(config: Path) -> None:
+    """Make the deliveries of a dispatcher's settings, as one of any number of workers, until a signal stops it."""
+    settings = load(config)
+    _begin_logging()
+    run_worker(settings, lambda: print("ready", flush=True))
+
+
+def _begin_logging() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def _testbed_folder() -> Path:

@@ -42,7 +42,7 @@ class _Accepting:
         limits: the rules for messages as this installation sets them.
         retention: how long evidence is kept.
         clock: the time.
-        wake: called after a delivery was stored, so that the work begins at once.
+        wake: called with the key of a delivery that was stored, so that the work begins at once.
         sender_limits: how much each sender may send.
     """
 
@@ -52,7 +52,7 @@ class _Accepting:
     limits: Limits
     retention: timedelta
     clock: Clock
-    wake: Callable[[], None]
+    wake: Callable[[int], None]
     sender_limits: SenderLimits = field(default_factory=SenderLimits)
 
     def _may_send(self, sender: str, by: str, otherwise: Refusal) -> None:
@@ -100,7 +100,7 @@ class _Accepting:
             if known is None:
                 raise Refused(Refusal.UNEXPECTED) from None
             return known
-        self.wake()
+        self.wake(key)
         return new.distribution_id
 
 

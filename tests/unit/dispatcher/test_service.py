@@ -31,7 +31,7 @@ class Woken:
     def __init__(self) -> None:
         self.times = 0
 
-    def __call__(self) -> None:
+    def __call__(self, _delivery: int) -> None:
         self.times += 1
 
 
