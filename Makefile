@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_OPTIONS ?=
 
-.PHONY: help venv demo test postgresql lint types check bench bench-mailbox bench-register interop clean
+.PHONY: help venv demo test postgresql scaled-out lint types check bench bench-mailbox bench-register interop clean
 
 help:  ## Show what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,12 @@ test: venv  ## Run the tests; those that need a program that is missing are skip
 
 postgresql: venv  ## Run the tests beside a PostgreSQL of their own, which is gone afterwards.
 	tests/postgresql.sh $(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+# Each has servers of its own; the first one kills PostgreSQL and RabbitMQ, so nothing else may use them meanwhile.
+SCALED_OUT_TESTS ?= $(foreach each,exactly_once chain operators_misbehave crash notifications channels,tests/e2e/test_$(each).py)
+
+scaled-out: venv  ## Run the tests from outside with workers, beside a PostgreSQL and a RabbitMQ of their own.
+	MM_SOAP_TEST_ENGINE=celery tests/rabbitmq.sh tests/postgresql.sh $(BIN)/python -m pytest $(PYTEST_OPTIONS) $(SCALED_OUT_TESTS)
 
 lint: venv  ## Check style, docstrings of public names, and the layout.
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ from benchmarks.memory import SIZE as SOAK_SIZE
 from benchmarks.memory import soak
 from benchmarks.messages import Signed, Writer
 from benchmarks.profiling import check, profiled
+from benchmarks.steady import HELD_SIZE, Plan, behind_a_queue, hold_rate
 from benchmarks.suite import PARTIES, Suite, serving
 from mm_soap.demonstration import KOMMUN_A
 from mm_soap.errors import MmSoapError, RemoteFault
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mm-soap-bench-", dir=options.folder)))
             with console.status("Making a demonstration and starting its parties …"):
-                suite = stack.enter_context(serving(folder, options.profile))
+                suite = stack.enter_context(serving(folder, options.profile, options.database))
             _Benchmark(options, suite, folder, console).run()
     except MmSoapError as error:
         said = f" {error.description}" if isinstance(error, RemoteFault) else ""
@@ -65,8 +66,13 @@ class _Benchmark:
         self._chain = Chain(suite, options.senders)
 
     def run(self) -> None:
+        if self._options.queue:
+            self._queue(self._options.queue)
+            return
         if self._options.soak:
             self._soak(self._options.soak)
+        elif self._options.rate:
+            self._hold(self._options.rate)
         else:
             self._measure_sizes()
         self._chain.verify()
@@ -125,6 +131,23 @@ class _Benchmark:
             for line in soak(self._suite, self._chain, self._writer, number, partial(_show, progress, task, 0)):
                 print(json.dumps(line), flush=True)
 
+    def _queue(self, number: int) -> None:
+        with self._progress() as progress:
+            task = progress.add_task(f"{number} messages for an operator that is away", total=number)
+            moved = partial(_show, progress, task, 0)
+            line = behind_a_queue(self._suite, self._chain, self._writer, number, self._options.calls, moved)
+        print(json.dumps(line), flush=True)
+        self._console.print(f"All {line['queued'] + line['calls']} messages are kept.")
+
+    def _hold(self, rate: float) -> None:
+        size, seconds = self._options.sizes[-1] if self._options.sizes != _SIZES else HELD_SIZE, self._options.seconds
+        number = round(rate * seconds)
+        with self._progress() as progress:
+            task = progress.add_task(f"{rate} messages of {size} bytes a second", total=number)
+            plan = Plan(rate, number, size)
+            for line in hold_rate(self._suite, self._chain, self._writer, plan, partial(_show, progress, task, 0)):
+                print(json.dumps(line), flush=True)
+
     def _progress(self) -> Progress:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         return Progress(*columns, console=self._console, refresh_per_second=4)
@@ -151,6 +174,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--soak", type=_positive, metavar="N", help="send N messages of 2 kB and show each party's memory instead"
     )
+    parser.add_argument(
+        "--queue", type=_positive, metavar="N", help="let N messages wait for an operator that is away; time more calls"
+    )
+    parser.add_argument("--calls", type=_positive, default=2000, help="that --queue times; 2000 without it")
+    parser.add_argument(
+        "--rate", type=float, metavar="N", help="send N messages of 100 kB a second, steadily, and show memory and loss"
+    )
+    parser.add_argument("--seconds", type=_positive, default=60, help="for how long --rate sends; 60 without it")
+    parser.add_argument("--database", metavar="URL", help="a PostgreSQL database on this machine, in place of SQLite")
     parser.add_argument(
         "--profile", choices=PARTIES, help="measure one party's functions with yappi; the numbers are wrong then"
     )

@@ -44,6 +44,8 @@ class Writer:
         return Signed(message.id, sign_delivery(delivery, self.identity))
 
 
-def moment(text: str) -> float:
-    """Return what a party's SQLite database holds as a moment, as seconds since 1970."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+def moment(found: str | datetime) -> float:
+    """Return what a party's database holds as a moment, as seconds since 1970: a text in SQLite."""
+    if isinstance(found, str):
+        found = datetime.fromisoformat(found).replace(tzinfo=UTC)
+    return found.timestamp()

@@ -16,6 +16,13 @@ def tree(pid: int) -> list[int]:
     return list(_below(pid, parents))
 
 
+def parent(pid: int) -> int:
+    """Return the process that started another one."""
+    found = _parent(Path(f"/proc/{pid}"))
+    assert found is not None
+    return found
+
+
 def cpu_ms(pid: int) -> float:
     """Return the processor time, user and system, that a process and its descendants have used, in ms.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -11,18 +12,26 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import text
+
+from benchmarks import processes
 from benchmarks.profiling import FILE_VARIABLE
 from mm_soap.bootstrap import databases
 from mm_soap.clock import system_clock
 from mm_soap.config import ENVIRONMENT_PREFIX, Settings, load
 from mm_soap.contract import ports
-from mm_soap.demonstration import OPERATOR_ONE, SETTINGS_FILE, init_demo
+from mm_soap.demonstration import DEMO_WORLD, OPERATOR_ONE, SETTINGS_FILE, init_demo
 from mm_soap.errors import MmSoapError
 from mm_soap.far import Operator, Register
 from mm_soap.seeding import seed
+from mm_soap.storage import open_database
+from mm_soap.testing.databases import fresh_schema
 
 PARTIES = ("far", "dispatcher", "operator")
 """The parties by the names that the benchmark uses for them."""
+
+DATABASE = "postgresql"
+"""The name under which the processes of a PostgreSQL server are measured."""
 
 _STOP_SECONDS = 45
 _PROFILE = "profile"
@@ -35,21 +44,23 @@ class Suite:
     settings: Settings
     message_url: str
     """The dispatcher's Message service."""
-    dispatcher_database: Path
-    operator_database: Path
+    dispatcher_database: Path | str
+    operator_database: Path | str
     pids: dict[str, int]
-    """The process of each party of `PARTIES`; its workers are its children."""
+    """The process of each party of `PARTIES`, and of `DATABASE` where there is one; its workers are its children."""
     profile: Path
     """Where a party that is profiled writes."""
 
 
 @contextmanager
-def serving(folder: Path, profiled: str | None = None) -> Iterator[Suite]:
+def serving(folder: Path, profiled: str | None = None, postgresql: str | None = None) -> Iterator[Suite]:
     """Make a demonstration in ``folder``, serve its parties apart, and stop them at the end.
 
     Args:
         folder: gets settings, keys, databases and logs.
         profiled: the party that is started for a profile, if one is.
+        postgresql: the URL of a PostgreSQL database on this machine. Each party gets a schema of its own in it, which
+            is gone at the end; without it, databases are SQLite.
 
     Raises:
         MmSoapError: a party did not start.
@@ -57,9 +68,10 @@ def serving(folder: Path, profiled: str | None = None) -> Iterator[Suite]:
     forget_environment()
     ports_of = dict(zip(PARTIES, free_ports(len(PARTIES)), strict=True))
     url = {party: f"http://127.0.0.1:{port}" for party, port in ports_of.items()}
-    settings = _prepare(folder, url)
-    assert settings.dispatcher is not None
     with ExitStack() as stack:
+        schemas = {party: stack.enter_context(fresh_schema(postgresql)) for party in PARTIES if postgresql}
+        settings = _prepare(folder, url, schemas)
+        assert settings.dispatcher is not None
         running = {}
         for party in PARTIES:
             module = "benchmarks.profiling" if party == profiled else "mm_soap"
@@ -69,9 +81,10 @@ def serving(folder: Path, profiled: str | None = None) -> Iterator[Suite]:
         yield Suite(
             settings,
             url["dispatcher"] + ports()["message"].path,
-            Path(settings.dispatcher.database),
-            Path(settings.operator[0].database),
-            {party: process.pid for party, process in running.items()},
+            settings.dispatcher.database,
+            settings.operator[0].database,
+            {party: process.pid for party, process in running.items()}
+            | ({DATABASE: _server_of(postgresql)} if postgresql else {}),
             folder / _PROFILE,
         )
 
@@ -82,15 +95,28 @@ def forget_environment() -> None:
         del os.environ[name]
 
 
-def _prepare(folder: Path, url: dict[str, str]) -> Settings:
-    init_demo(folder, system_clock, seed)
+def _server_of(postgresql: str) -> int:
+    """Return the process of a PostgreSQL server on this machine: the parent of those that serve connections."""
+    engine = open_database(postgresql)
+    with engine.connect() as connection:
+        found: int = processes.parent(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+    engine.dispose()
+    return found
+
+
+def _prepare(folder: Path, url: dict[str, str], schemas: dict[str, str]) -> Settings:
+    init_demo(folder, system_clock)
     file = folder / SETTINGS_FILE
-    text = file.read_text(encoding="utf-8")
+    written = file.read_text(encoding="utf-8")
     register = f'register_url = "{url["far"]}"\n'
     for table in ("[dispatcher]\n", "[[operator]]\n"):
-        text = text.replace(table, table + register)
-    file.write_text(text, encoding="utf-8")
+        written = written.replace(table, table + register)
+    for party, schema in schemas.items():
+        name = f"operator-{OPERATOR_ONE.number}" if party == "operator" else party
+        written = written.replace(f'"data/{name}.sqlite3"', json.dumps(schema))
+    file.write_text(written, encoding="utf-8")
     settings = load(file)
+    seed(settings, DEMO_WORLD)
     engines = databases(settings)
     address = url["operator"] + ports()["service"].path
     Register(engines["far"]).add_operator(Operator(OPERATOR_ONE.number, OPERATOR_ONE.name, address, address))

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Runs a command beside a PostgreSQL of its own: tests/postgresql.sh make test
 #
-# The command finds the address in MM_SOAP_TEST_POSTGRESQL. The cluster lives in a temporary folder, is reached over a
-# Unix socket in it alone, and is stopped and removed when the command has ended, well or not. It needs Debian's package
-# postgresql, or initdb and pg_ctl on the PATH. PostgreSQL does not run as root: for root it runs as the user postgres.
+# The command finds the address in MM_SOAP_TEST_POSTGRESQL, and in MM_SOAP_TEST_POSTGRESQL_START a program that starts
+# the cluster again after a test has killed it. The cluster lives in a temporary folder, is reached over a Unix socket in
+# it alone, and is stopped and removed when the command has ended, well or not. It needs Debian's package postgresql, or initdb and pg_ctl on the PATH. PostgreSQL does not run as root: for root it runs as the user postgres.
 set -euo pipefail
 [ $# -gt 0 ] || { echo "usage: tests/postgresql.sh COMMAND [ARGUMENT ...]" >&2; exit 2; }
 
@@ -47,6 +47,21 @@ if ! { "${as[@]}" "$programs/initdb" -D data -A trust -U test -E UTF8 "${locale[
 fi
 cd "$OLDPWD"
 
+cat >"$folder/start" <<START
+#!/usr/bin/env bash
+# Starts the cluster again. What is left of the killed one goes within a second or two.
+cd $folder
+for _ in \$(seq 100); do
+  ${as[*]} $programs/pg_ctl -D data -l log -o "$settings" -w start >/dev/null 2>&1 && exit 0
+  sleep 0.2
+done
+tail -n 20 log >&2
+echo "PostgreSQL did not start" >&2
+exit 1
+START
+chmod +x "$folder/start"
+
+export MM_SOAP_TEST_POSTGRESQL_START="$folder/start"
 export MM_SOAP_TEST_POSTGRESQL="postgresql://test@/postgres?host=$folder"
 echo "PostgreSQL: started $("$programs/postgres" --version | grep -o '[0-9][0-9.]*' | head -n 1) of $programs in $folder, for this run alone" >&2
 "$@"

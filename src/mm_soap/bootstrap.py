@@ -15,20 +15,18 @@ from typing import Any, Protocol
 from lxml import etree
 from sqlalchemy import Connection, Engine, text
 
-from mm_soap.bootstrap_channels import channel_switch
-from mm_soap.bootstrap_delivery import Operators, delivery_policies, sender_limits
+from mm_soap.bootstrap_delivery import sender_limits
+from mm_soap.bootstrap_engine import delivery_engine, run_worker
 from mm_soap.bootstrap_mailboxes import contents_of, mailbox_housekeeping
 from mm_soap.bootstrap_notices import notifier_of
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
+from mm_soap.bootstrap_transport import identify_by, register_client
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, Settings
 from mm_soap.contract import ports, wsdl
 from mm_soap.directory import Directory
 from mm_soap.dispatcher import (
     NOTIFICATION_PRECHECKS,
-    Addressing,
-    EmbeddedEngine,
-    Handover,
     MessageService,
     NotificationService,
     forget_documents,
@@ -52,14 +50,8 @@ from mm_soap.recipient.hot import shorten
 from mm_soap.refusals import keep_refusals
 from mm_soap.register_client import RegisterClient
 from mm_soap.service_supplier import PRECHECKS as SERVICE_PRECHECKS
-from mm_soap.service_supplier import (
-    ForwardingService,
-    MailboxService,
-    NotifyingService,
-    Outbox,
-    service_handlers,
-)
-from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, SoapClient, Wsgi, soap_application
+from mm_soap.service_supplier import ForwardingService, MailboxService, NotifyingService, Outbox, service_handlers
+from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, Wsgi, soap_application
 from mm_soap.soap.model import Shorten
 from mm_soap.storage import forget_evidence, migrate, open_database, reading
 from mm_soap.user_signatures import UserSignatureVerifier
@@ -130,6 +122,24 @@ def build_parties(
     return [builders[name]() for name in chosen]
 
 
+def work(settings: Settings, ready: Callable[[], None], clock: Clock = system_clock) -> None:
+    """Make the dispatcher's deliveries in this process, as one of any number of workers, until SIGTERM.
+
+    Args:
+        settings: those of the dispatcher that accepts.
+        ready: called once it works.
+        clock: the time.
+
+    Raises:
+        ConfigurationError: the settings have no dispatcher, or none with workers.
+    """
+    own = settings.dispatcher
+    if own is None:
+        raise ConfigurationError("There is no work for a worker: the settings have no table [dispatcher].")
+    database = database_of(own.database, "dispatcher")
+    run_worker(settings, own, database, _register_client(settings, own), clock, ready)
+
+
 def mailbox_services(settings: Settings, clock: Clock = system_clock) -> list[MailboxService]:
     """Return the use cases of each operator in the settings, for commands that look into mailboxes."""
     return [
@@ -185,18 +195,8 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
 
 def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, clock: Clock) -> Party:
     database = database_of(own.database, "dispatcher")
-    identity = own_identity(own)
     register = _register_client(settings, own)
-    policies = delivery_policies(own)
-    engine = EmbeddedEngine(
-        database,
-        Addressing(database, register, identity, policies.default, clock, own.look_up_batch),
-        Handover(Operators(policies), policies, clock),
-        clock,
-        look_up_batch=own.look_up_batch,
-        switch=channel_switch(own, database, clock),
-        address_age=own.address_age,
-    )
+    engine = delivery_engine(settings, own, database, register, clock)
     retention = _retention(settings)
     accepting = (
         *(database, own.organisation, register, _limits(settings), retention, clock, engine.wake),
@@ -265,15 +265,16 @@ def _port(
         prechecks=prechecks,
         metrics=metrics,
         shorten=shorten,
+        identify=identify_by(settings, system_clock),
     )
     return {prefix + port.path: application}
 
 
 def _register_client(settings: Settings, own: DispatcherSettings | OperatorSettings) -> RegisterClient:
-    base = settings.register_url(own)
-    return RegisterClient(
-        SoapClient(base + ports()["recipient"].path, timeout=own.register_timeout),
-        SoapClient(base + ports()["authority"].path, timeout=own.register_timeout),
+    return register_client(
+        settings,
+        own,
+        timeout=own.register_timeout,
         max_age=own.party_cache,
         grace=own.party_grace,
         ask_again=own.ask_again,

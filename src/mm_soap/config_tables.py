@@ -17,8 +17,10 @@ from mm_soap.config_channels import (
     PrintSettings,
     SmsSettings,
 )
+from mm_soap.config_engine import EngineSettings
 from mm_soap.config_mailboxes import BlobSettings, RetentionSettings
 from mm_soap.config_policy import DispatcherRules
+from mm_soap.config_tls import TlsSettings
 from mm_soap.config_types import Database, File, OptionalFile, Organisation, Table, Url, UrlPath
 
 ENVIRONMENT_PREFIX: Final = "MM_SOAP_"
@@ -65,16 +67,6 @@ class RulesSettings(Table):
         description="The longest message, in bytes: bodies and attachments, decoded.",
     )
     check_digits: bool = Field(default=True, description="Whether the check digit of identifiers is checked.")
-
-
-class TlsSettings(Table):
-    """[tls]: how this server identifies itself, and whom it lets in."""
-
-    certificate: File = Field(description="PEM file: the server's certificate, then those of its issuers.")
-    key: File = Field(description="PEM file: the server's private key, readable by its owner alone.")
-    client_anchors: tuple[File, ...] = Field(
-        default=(), description="PEM files: the authorities whose client certificates are let in. Empty asks for none."
-    )
 
 
 class EvidenceSettings(Table):
@@ -145,6 +137,7 @@ class DispatcherSettings(DispatcherRules):
     party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
     party_grace: float = Field(default=600, ge=0, description=_PARTY_GRACE)
     ask_again: bool = Field(default=False, description=_ASK_AGAIN)
+    engine: EngineSettings = Field(default_factory=EngineSettings)
     channels: tuple[ChannelSettings, ...] = ()
     email: EmailSettings | None = None
     sms: SmsSettings | None = None
@@ -153,6 +146,17 @@ class DispatcherSettings(DispatcherRules):
     @model_validator(mode="after")
     def _one_plan_each(self) -> Self:
         _distinct("the sender of each [[dispatcher.channels]]", [one.sender for one in self.channels])
+        return self
+
+    @model_validator(mode="after")
+    def _claims_outlast_calls(self) -> Self:
+        policies = (self.policy, *self.operator_policy)
+        longest = self.register_timeout + max(each.connect_timeout + each.answer_timeout for each in policies)
+        if self.engine.kind == "celery" and self.engine.lease_seconds <= longest:
+            text = (
+                "engine.lease_seconds must be more than register_timeout, connect_timeout and answer_timeout together"
+            )
+            raise PydanticCustomError("lease", text)
         return self
 
 
@@ -280,7 +284,8 @@ class Settings(BaseSettings):
             return self.public_url
         # What listens on every address is reached at this one from the same machine.
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
-        return f"{'https' if self.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
+        scheme = "https" if self.tls and self.tls.certificate else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def register_url(self, party: DispatcherSettings | OperatorSettings | SenderSettings) -> str:
         """Return where a party finds the register: the URL before /Recipient/v3 and /Authority."""

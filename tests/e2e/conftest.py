@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.suite import Demonstration, Server, mm_soap, stopped_at_the_end
+from tests.e2e.suite import ENGINE, Demonstration, Server, mm_soap, stopped_at_the_end
+
+collect_ignore = [] if ENGINE == "celery" else ["test_exactly_once.py"]
+"""That test kills PostgreSQL and RabbitMQ: `make scaled-out` starts some for it."""
 
 
 @pytest.fixture(scope="session")

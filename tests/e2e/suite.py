@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -43,6 +43,8 @@ from tests.unit.dsig.samples import distribute as carry_signed
 
 COMMAND = (sys.executable, "-m", "mm_soap")
 READY_SECONDS = 40.0
+ENGINE = os.environ.get("MM_SOAP_TEST_ENGINE", "embedded")
+"""Which engine delivers in demonstrations: with ``celery`` they have workers, RabbitMQ and PostgreSQL."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,14 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        """Where it listens, and what the ready line shows unless the settings say another address."""
+        scheme = "https" if "[tls]\ncertificate" in self.config.read_text() else "http"
+        return f"{scheme}://127.0.0.1:{self.port}"
+
+    @property
+    def _shown(self) -> str:
+        public = re.search(r'^public_url = "(.*)"', self.config.read_text(), re.MULTILINE)
+        return public[1] if public else self.url
 
     @property
     def out(self) -> Path:
@@ -170,9 +179,13 @@ class Server:
         def ready() -> bool:
             assert self.process is not None
             assert self.process.poll() is None, self.errors.read_text()[-3000:]
-            return f"ready {self.url}\n".encode() in self.out.read_bytes()[self._before :]
+            return self.ready_line() in self.out.read_bytes()[self._before :]
 
         until(ready, READY_SECONDS, "the ready line")
+
+    def ready_line(self) -> bytes:
+        """What tells that calls are accepted."""
+        return f"ready {self._shown}\n".encode()
 
     def start(self) -> None:
         self.begin()
@@ -211,11 +224,26 @@ class Server:
 
 
 @dataclass
+class Worker(Server):
+    """One ``mm-soap worker``. It listens nowhere: the port is that of the API, or a name for its files."""
+
+    def begin(self) -> None:
+        """Start without waiting for it."""
+        self._begin([*COMMAND, "worker", "--config", str(self.config)], self.config.parent)
+
+    def ready_line(self) -> bytes:
+        """What tells that it works."""
+        return b"ready\n"
+
+
+@dataclass
 class Demonstration:
     """A folder made by ``mm-soap init --demo``, and the servers that run on it."""
 
     folder: Path
     servers: list[Server] = field(default_factory=list)
+    scaled_out: bool = False
+    """Whether workers deliver that RabbitMQ wakes."""
 
     @classmethod
     def copy_of(cls, template: Path, folder: Path) -> Demonstration:
@@ -255,11 +283,27 @@ class Demonstration:
         self.config.write_text("\n".join(lines) + "\n")
 
     def serve(self, *parties: str, **environment: str) -> Server:
-        """Serve these parties, or all of them, in one process; back when it is ready."""
+        """Serve these parties, or all of them, in one process; back when it is ready.
+
+        With the scaled-out engine, a worker delivers in a process of its own.
+        """
         server = Server(self.config, parties, environment)
         self.servers.append(server)
         server.start()
+        if self.scaled_out and (not parties or "dispatcher" in parties):
+            self.work(server)
         return server
+
+    def work(self, server: Server, number: int = 1) -> list[Worker]:
+        """Start workers for the dispatcher that a server serves; back when they are ready."""
+        same = {"MM_SOAP_PORT": str(server.port), **server.environment}
+        workers = [Worker(self.config, environment=same) for _ in range(number)]
+        self.servers += workers
+        for worker in workers:
+            worker.begin()
+        for worker in workers:
+            worker.wait()
+        return workers
 
     def serve_apart(self) -> dict[str, Server]:
         """Serve the register, the dispatcher and the operators in a process each."""
@@ -276,10 +320,12 @@ class Demonstration:
             server.begin()
         for server in servers.values():
             server.wait()
+        if self.scaled_out:
+            self.work(servers["dispatcher"])
         return servers
 
     def stop(self) -> None:
-        for server in self.servers:
+        for server in reversed(self.servers):
             server.stop()
 
     def signed(self, delivery: SecureDelivery, signer: DemoOrganisation | None = None) -> bytes:
@@ -315,10 +361,15 @@ def _identity(pki: Path, number: str) -> Identity:
 @contextmanager
 def stopped_at_the_end(demonstration: Demonstration) -> Iterator[Demonstration]:
     """Leave no process behind."""
-    try:
-        yield demonstration
-    finally:
-        demonstration.stop()
+    with ExitStack() as databases:
+        if ENGINE == "celery":
+            from tests.e2e.scaled_out import scaled_out
+
+            databases.enter_context(scaled_out(demonstration))
+        try:
+            yield demonstration
+        finally:
+            demonstration.stop()
 
 
 def until(true: Callable[[], bool], seconds: float, what: str, pause: float = 0.05) -> None:

@@ -30,8 +30,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS + 40)]
 class Senders:
     """Threads that each send a share of the deliveries, and the same bytes again when no answer comes."""
 
-    def __init__(self, url: str, documents: Sequence[bytes]) -> None:
-        self.url = url
+    def __init__(self, urls: Sequence[str], documents: Sequence[bytes], seconds: float = SECONDS) -> None:
+        self._urls = urls
+        self._seconds = seconds
         self.ids: dict[int, str] = {}
         self.repeated = 0
         self._documents = documents
@@ -43,10 +44,10 @@ class Senders:
             self.ids[number] = self._until_accepted(self._documents[number])
 
     def _until_accepted(self, document: bytes) -> str:
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + self._seconds
         while True:
             try:
-                return distribute(self.url, document, timeout=10)
+                return distribute(random.choice(self._urls), document, timeout=10)
             except (OSError, HTTPException, Refused):  # Refused: the answer broke off
                 assert time.monotonic() < deadline
             except Fault as fault:
@@ -71,7 +72,7 @@ def run(demonstration: Demonstration, url: str, victim: Server) -> None:
     documents = [
         demonstration.signed(letter(RECIPIENTS[number % 2], message)) for number, message in enumerate(messages)
     ]
-    senders = Senders(url, documents)
+    senders = Senders([url], documents)
     kills = 0
     while kills < KILLS or senders.busy:
         if kills == KILLS:

@@ -28,6 +28,7 @@ from tests.e2e.suite import (
     mm_soap,
     send_all,
     status,
+    stopped_at_the_end,
     until,
 )
 
@@ -204,13 +205,10 @@ def status_or_none(url: str, distribution: str) -> str | None:
 @pytest.fixture(scope="module")
 def short_of_time(template: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
     """A dispatcher that gives up after two seconds."""
-    own = Demonstration.copy_of(template, tmp_path_factory.mktemp("short") / "demo")  # type: ignore[arg-type]
-    own.change("dispatcher.policy", **IMPATIENT, give_up_after=2.0)
-    try:
+    with stopped_at_the_end(Demonstration.copy_of(template, tmp_path_factory.mktemp("short") / "demo")) as own:  # type: ignore[arg-type]
+        own.change("dispatcher.policy", **IMPATIENT, give_up_after=2.0)
         own.serve()
         yield own
-    finally:
-        own.stop()
 
 
 def test_a_delivery_that_cannot_be_made_fails_with_a_reason(short_of_time: Demonstration) -> None:
@@ -269,14 +267,11 @@ def test_a_register_that_was_never_there_is_a_technical_fault(fresh: Demonstrati
 @pytest.fixture(scope="module")
 def with_breakers(template: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
     """A dispatcher that soon leaves an operator alone, and for which two calls try whether it is well again."""
-    own = Demonstration.copy_of(template, tmp_path_factory.mktemp("breakers") / "demo")  # type: ignore[arg-type]
     breaker = {"break_after": 3, "pause_first": 3.0, "pause_longest": 3.0, "probes": 2}
-    own.change("dispatcher.policy", **IMPATIENT, **breaker)
-    try:
+    with stopped_at_the_end(Demonstration.copy_of(template, tmp_path_factory.mktemp("breakers") / "demo")) as own:  # type: ignore[arg-type]
+        own.change("dispatcher.policy", **IMPATIENT, **breaker)
         own.serve()
         yield own
-    finally:
-        own.stop()
 
 
 @dataclass

@@ -63,6 +63,41 @@ def test_memory_is_shown_for_each_party(tmp_path: Path) -> None:
     assert all(10 < line["rss_mb_start"] <= line["rss_mb_max"] for line in lines)
 
 
+@pytest.mark.slow
+def test_a_rate_is_held_and_nothing_is_lost(tmp_path: Path) -> None:
+    done = run("--rate", "5", "--seconds", "4", "--sizes", "20000", "--folder", str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    held, *memory = (json.loads(line) for line in done.stdout.splitlines())
+    assert (held["messages"], held["bytes"], held["wanted_per_s"]) == (20, 20000, 5.0)
+    assert [line["party"] for line in memory] == ["far", "dispatcher", "operator"]
+    assert "All 20 messages were delivered exactly once." in done.stderr
+
+
+@pytest.mark.slow
+def test_calls_are_timed_behind_a_queue_and_every_message_is_kept(tmp_path: Path) -> None:
+    done = run("--queue", "20", "--calls", "10", "--folder", str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout)
+    assert (measured["queued"], measured["calls"]) == (20, 10)
+    assert 0 < measured["accept_ms_p50"] <= measured["accept_ms_p99"] <= measured["accept_ms_max"]
+    assert "All 30 messages are kept." in done.stderr
+
+
+@pytest.mark.slow
+def test_on_postgresql_its_own_processor_time_is_told_apart(tmp_path: Path, postgresql: str) -> None:
+    done = run(
+        *("--sizes", "2000", "--messages", "20", "--warm-up", "4", "--folder", str(tmp_path)),
+        *("--database", postgresql),
+    )
+
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout)
+    assert list(measured) == [*KEYS, "database_cpu_ms"]
+    assert "All 28 messages were delivered exactly once." in done.stderr
+
+
 @pytest.mark.parametrize(
     ("stored", "complaint"),
     [

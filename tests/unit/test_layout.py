@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "account_tables": set(),
     "audit": set(),
     "store": {"model", "account_tables", "audit", "tables"},
-    "waiting": {"model", "store"},
+    "waiting": {"model", "store", "policy", "breaker"},
+    "claims": {"model", "tables"},
     "sender_limits": {"policy", "store"},
     "parties": {"model", "store", "account_tables"},
     "staging": set(),
@@ -74,6 +75,7 @@ MAY_IMPORT = {
     "handover": {"model", "policy", "store", "wire"},
     "holding": set(),
     "outcomes": {"model", "store", "parts"},
+    "forgetting": {"tables"},
     "carrier": {"model", "store", "waiting", "handover", "lanes", "outcomes"},
     # The channel switch: other ways where no mailbox takes a delivery.
     "channel_plan": {"model"},
@@ -89,6 +91,12 @@ MAY_IMPORT = {
         *("model", "store", "waiting", "addressing", "readdressing", "handover", "holding", "carrier", "outcomes"),
         "channel_switch",
     },
+    # The scaled-out engine: the same steps as tasks, and what one worker does for all.
+    "steps": {
+        *("model", "policy", "store", "claims", "waiting"),
+        *("addressing", "readdressing", "handover", "outcomes"),
+    },
+    "sweeping": {"model", "store", "claims", "waiting", "steps", "holding", "channel_switch"},
     "notifying": {"model", "store", "many", "outgoing", "outbox", "contents"},
     "forwarding": {"model", "store", "many", "service", "contents"},
     "endpoint": {"model", "service", "notifying", "forwarding", "callers", "wire", "account_wire", "hot"},
@@ -236,7 +244,12 @@ def test_spyne_is_imported_in_the_shell_alone() -> None:
 
 def test_each_outer_library_has_its_place() -> None:
     places = {
-        r"gunicorn\b": {"mm_soap/soap/server.py"},
+        r"gunicorn\b": {
+            "mm_soap/soap/arrival.py",
+            "mm_soap/soap/connections.py",
+            "mm_soap/soap/server.py",
+            "mm_soap/soap/worker.py",
+        },
         # The SOAP client, the clients of a company register and of an SMS gateway, the conformance kit, which sends
         # what the SOAP client never would, and the command that asks a test bed for a certificate.
         r"urllib3\b": {
@@ -246,6 +259,8 @@ def test_each_outer_library_has_its_place() -> None:
             "mm_soap/channels/elks.py",
             "mm_soap/testbed/client.py",
         },
+        # Everything that knows RabbitMQ.
+        r"(celery|kombu|amqp)\b": {"mm_soap/wake_ups.py"},
         r"obstore\b": {"mm_soap/service_supplier/blobs_s3.py"},
         r"smtplib\b": {"mm_soap/channels/smtp.py"},
         r"typst\b": {"mm_soap/channels/typeset.py"},

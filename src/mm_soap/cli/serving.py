@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from mm_soap.bootstrap import Party, Work, answers, build_parties
+from mm_soap.bootstrap import work as run_worker
+from mm_soap.bootstrap_transport import tls_files
 from mm_soap.cli.output import WRONG_USE, fail, progress_console
 from mm_soap.clock import system_clock
 from mm_soap.config import Settings, load
@@ -21,8 +23,9 @@ from mm_soap.errors import ConfigurationError
 from mm_soap.expiry import METRIC, ExpiryWatch, of_settings
 from mm_soap.far import Register
 from mm_soap.seeding import register_operators, seed
-from mm_soap.soap import Metrics, ServerSettings, Wsgi, compose
+from mm_soap.soap import Metrics, ServerSettings, Wsgi, compose, from_proxies
 from mm_soap.soap import serve as serve_application
+from mm_soap.soap.callers import LONGEST_HEADER
 
 TESTBED_FOLDER: Final = "mm-soap-testbed"
 """Where a test bed without settings is made, in the folder where the command is run."""
@@ -37,13 +40,7 @@ def serve(config: Path | None, only: Sequence[str], testbed: bool) -> None:
             fail("Name the settings: --config FILE. `mm-soap init DIR --demo` makes some.", WRONG_USE)
         config = _testbed_folder()
     settings = load(config, demonstration_for="A test bed" if testbed else None)
-    if settings.profile == "production":
-        # Better not to start than to answer over plain HTTP what was meant for TLS.
-        raise ConfigurationError(
-            'This release does not terminate TLS yet and serves demonstrations alone: set profile = "demonstration".'
-        )
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    _begin_logging()
     secret = None
     if testbed:
         from mm_soap.bootstrap_testbed import new_secret, settings_of_testbed
@@ -57,8 +54,31 @@ def serve(config: Path | None, only: Sequence[str], testbed: bool) -> None:
         party.database.dispose()  # a connection must not be shared with the workers that are forked
     _check_port(settings)
     worker = _Worker(settings, list(parties), secret)
-    server = ServerSettings(settings.host, settings.port, settings.base_url, settings.threads, settings.workers)
+    server = ServerSettings(
+        settings.host,
+        settings.port,
+        settings.base_url,
+        settings.threads,
+        settings.workers,
+        tls=tls_files(settings),
+        body_limit=settings.body_limit,
+        header_bytes=LONGEST_HEADER if settings.tls and settings.tls.proxies else 8190,
+    )
+    if server.tls is not None:
+        server.tls.context()  # what is wrong with its files is said here, in one sentence
     serve_application(worker.application, server, start=worker.start, settle=worker.settle, stop=worker.stop)
+
+
+def work(config: Path) -> None:
+    """Make the deliveries of a dispatcher's settings, as one of any number of workers, until a signal stops it."""
+    settings = load(config)
+    _begin_logging()
+    run_worker(settings, lambda: print("ready", flush=True))
+
+
+def _begin_logging() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def _testbed_folder() -> Path:
@@ -118,6 +138,9 @@ class _Worker:
         metrics.add_gauge(METRIC, "Seconds until a certificate expires.", self._watch.seconds_left)
         pages = testbed.pages if testbed else None
         whole = compose(applications, files, self._ready, metrics, self._watch.warnings, pages)
+        tls = self._settings.tls
+        if tls and tls.proxies:
+            whole = from_proxies(whole, tls.proxies)
         return testbed.around(whole) if testbed else whole
 
     def start(self) -> None:

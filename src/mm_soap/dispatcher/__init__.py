@@ -5,14 +5,18 @@ from mm_soap.dispatcher.channel_books import Entry, WayTaken, books, ways_taken
 from mm_soap.dispatcher.channel_plan import ChannelPlan
 from mm_soap.dispatcher.channel_store import Step
 from mm_soap.dispatcher.channel_switch import ChannelSwitch
+from mm_soap.dispatcher.claims import Claims
 from mm_soap.dispatcher.endpoint import NOTIFICATION_PRECHECKS, PRECHECKS, message_handlers, notification_handlers
 from mm_soap.dispatcher.engine import EmbeddedEngine
+from mm_soap.dispatcher.forgetting import forget_deliveries, forget_documents
 from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.model import Cause, Notified, State, Status, status_of
 from mm_soap.dispatcher.policy import Backoff, BreakerPolicy, DeliveryPolicy, Limit, Policies, TimeLimits
 from mm_soap.dispatcher.sender_limits import SenderLimits
 from mm_soap.dispatcher.service import MessageService, NotificationService, Origin
-from mm_soap.dispatcher.store import forget_deliveries, forget_documents
+from mm_soap.dispatcher.steps import Step as DeliveryStep
+from mm_soap.dispatcher.steps import Steps
+from mm_soap.dispatcher.sweeping import Sweeper
 from mm_soap.dispatcher.waiting import Standing, standing_of
 
 __all__ = [
@@ -24,7 +28,9 @@ __all__ = [
     "Cause",
     "ChannelPlan",
     "ChannelSwitch",
+    "Claims",
     "DeliveryPolicy",
+    "DeliveryStep",
     "EmbeddedEngine",
     "Entry",
     "Handover",
@@ -39,6 +45,8 @@ __all__ = [
     "State",
     "Status",
     "Step",
+    "Steps",
+    "Sweeper",
     "TimeLimits",
     "WayTaken",
     "books",

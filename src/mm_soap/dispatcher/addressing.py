@@ -15,7 +15,7 @@ from mm_soap.dispatcher import parts, store
 from mm_soap.dispatcher.model import Accepted, Cause, Kind, Outcome, Sealed, State, cause_of
 from mm_soap.dispatcher.policy import DeliveryPolicy
 from mm_soap.dispatcher.splitting import split
-from mm_soap.dsig import seal_for
+from mm_soap.dsig import seal_for, seal_with
 from mm_soap.errors import RemoteFault, TransportError
 from mm_soap.pki import Identity
 from mm_soap.register_client import Reached
@@ -93,14 +93,18 @@ class Addressing:
         pairs = [(each, recipients, list(islice(left, len(recipients)))) for each, recipients in asked]
         for start in range(0, len(pairs), _READ_TOGETHER):
             some = pairs[start : start + _READ_TOGETHER]
-            with reading(self.database) as connection:
-                documents = store.documents_of(connection, [delivery.id for delivery, _, _ in some])
+            documents = self._documents([delivery for delivery, _, _ in some if delivery.seal_digest is None])
             for delivery, recipients, answers in some:
-                document = documents[delivery.id]
                 if delivery.kind is Kind.NOTIFICATION:
-                    yield split(delivery, answers, recipients, document, self.clock())
+                    yield split(delivery, answers, recipients, documents[delivery.id], self.clock())
                 else:
-                    yield self._address(delivery, answers[0], document)
+                    yield self._address(delivery, answers[0], documents.get(delivery.id, b""))
+
+    def _documents(self, deliveries: Sequence[Accepted]) -> dict[int, bytes]:
+        if not deliveries:
+            return {}
+        with reading(self.database) as connection:
+            return store.documents_of(connection, [delivery.id for delivery in deliveries])
 
     def _all_answers(self, sender: str, recipients: Sequence[str]) -> list[Reached | RemoteFault]:
         found: list[Reached | RemoteFault] = []
@@ -134,7 +138,7 @@ class Addressing:
         end = self.without_mailbox(delivery, answer)
         if end is not None:
             return end
-        now = self.clock()
+        now, day = self.clock(), delivery.received.date()
         return Outcome(
             delivery.id,
             delivery.distribution_id,
@@ -144,7 +148,9 @@ class Addressing:
             next_attempt=now,
             operator=answer.operator,
             address=answer.address,
-            seal=seal_for(document, self.identity, delivery.received.date()),
+            seal=seal_with(delivery.seal_digest, self.identity, day)
+            if delivery.seal_digest is not None
+            else seal_for(document, self.identity, day),
             detail={"operator": answer.operator, "sealed_by": self.identity.organisation},
             looked_up=now,
         )

@@ -138,6 +138,8 @@ class NewDelivery:
     kind: Kind = Kind.SECURE
     recipients: tuple[str, ...] = ()
     """Of a notification all of them; ``recipient`` is the first."""
+    seal_digest: bytes | None = None
+    """What :func:`mm_soap.dsig.digest_to_seal` told of the document for the day on which it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,8 @@ class Accepted:
     kind: Kind = Kind.SECURE
     size: int = 1
     """How many recipients it has."""
+    seal_digest: bytes | None = None
+    """What its seal signs, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,19 @@ _log = logging.getLogger(__name__)
 
 Divert = Callable[[Connection, Sequence[Outcome]], Sequence[Outcome]]
 """Puts other outcomes in the place of those that need not be the end: the message takes another channel."""
+Held = Callable[[Connection, Sequence[Outcome]], Sequence[Outcome]]
+"""Leaves out the outcomes of deliveries that somebody else has by now."""
 
 
 def write_down(
-    database: Engine, clock: Clock, kind: str, outcomes: Sequence[Outcome], divert: Divert | None = None
-) -> None:
-    """Write what became of deliveries in one transaction.
+    database: Engine,
+    clock: Clock,
+    kind: str,
+    outcomes: Sequence[Outcome],
+    divert: Divert | None = None,
+    held: Held | None = None,
+) -> Sequence[Outcome]:
+    """Write what became of deliveries in one transaction, and return what was written.
 
     Args:
         database: the dispatcher's own.
@@ -30,6 +37,7 @@ def write_down(
         kind: the step, ``look-up`` or ``hand-over``.
         outcomes: one for each delivery.
         divert: looks at them first, in the same transaction.
+        held: returns those that may be written; None for all. It comes before everything else in the transaction.
 
     Raises:
         Refused: ``UNAVAILABLE`` or ``UNEXPECTED``, as :func:`mm_soap.storage.writing`.
@@ -37,6 +45,8 @@ def write_down(
     now = clock()
     # Not durable: after a crash of the machine the step runs again, with the same bytes and the same answer.
     with writing(database, durable=False) as connection:
+        if held is not None:
+            outcomes = held(connection, outcomes)
         if divert is not None:
             outcomes = divert(connection, outcomes)
         store.write_outcomes(connection, outcomes)
@@ -44,6 +54,7 @@ def write_down(
         record_event(connection, *(_event(now, kind, outcome) for outcome in outcomes))
     for outcome in outcomes:
         _log.debug("%s %s: %s", kind, outcome.distribution_id, outcome.state.value)
+    return outcomes
 
 
 def _event(now: datetime, kind: str, outcome: Outcome) -> Event:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta
 from uuid import uuid4
 
 from sqlalchemy import Engine
@@ -14,7 +14,7 @@ from mm_soap.directory import Directory
 from mm_soap.dispatcher import parts, store
 from mm_soap.dispatcher.model import Kind, NewDelivery, Notified, Status, status_of
 from mm_soap.dispatcher.sender_limits import SenderLimits
-from mm_soap.dsig import UnsignedDocument, VerifiedDelivery
+from mm_soap.dsig import UnsignedDocument, VerifiedDelivery, digest_to_seal
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits, check_delivery, check_notification, read_delivery, read_notification
 from mm_soap.storage import Conflict, Event, Evidence, reading, record_event, record_evidence, writing
@@ -42,7 +42,7 @@ class _Accepting:
         limits: the rules for messages as this installation sets them.
         retention: how long evidence is kept.
         clock: the time.
-        wake: called after a delivery was stored, so that the work begins at once.
+        wake: called with the key of a delivery that was stored, so that the work begins at once.
         sender_limits: how much each sender may send.
     """
 
@@ -52,7 +52,7 @@ class _Accepting:
     limits: Limits
     retention: timedelta
     clock: Clock
-    wake: Callable[[], None]
+    wake: Callable[[int], None]
     sender_limits: SenderLimits = field(default_factory=SenderLimits)
 
     def _may_send(self, sender: str, by: str, otherwise: Refusal) -> None:
@@ -63,6 +63,10 @@ class _Accepting:
             raise Refused(otherwise)
         if not self.directory.may_dispatch(self.organisation, sender):
             raise Refused(Refusal.DISPATCHER_NOT_LISTED)
+
+    def _check_caller(self, caller: str | None, sender: str) -> None:
+        if caller not in (None, sender) and not self.directory.may_dispatch(caller, sender):
+            raise Refused(Refusal.NOT_AUTHORISED, "neither the sender nor a dispatcher listed for it")
 
     def _store(self, new: NewDelivery, operation: str, detail: Mapping[str, object], origin: Origin) -> str:
         """Store a delivery with its event and its evidence; the same again gets the id that it got before."""
@@ -96,7 +100,7 @@ class _Accepting:
             if known is None:
                 raise Refused(Refusal.UNEXPECTED) from None
             return known
-        self.wake()
+        self.wake(key)
         return new.distribution_id
 
 
@@ -120,6 +124,8 @@ class MessageService(_Accepting):
         delivery = read_delivery(verified.root)
         check_delivery(delivery, self.limits)
         self._may_send(delivery.sender.id, verified.signer.organisation, Refusal.SIGNER_NOT_LISTED)
+        self._check_caller(origin.caller, delivery.sender.id)
+        received = self.clock()
         new = NewDelivery(
             distribution_id=str(uuid4()),
             sender=delivery.sender.id,
@@ -127,17 +133,25 @@ class MessageService(_Accepting):
             message_ids=tuple(message.id for message in delivery.messages),
             digest=verified.digest,
             document=verified.document,
-            received=self.clock(),
+            received=received,
+            seal_digest=digest_to_seal(verified, received.astimezone(UTC).date()),
         )
         detail = {"signer": verified.signer.organisation, "form": verified.form.value, "bytes": len(origin.raw)}
         return self._store(new, "distributeSecure", detail, origin)
 
-    def check_distribution_status(self, sender: str, distribution_id: str) -> list[Status]:
+    def check_distribution_status(self, sender: str, distribution_id: str, caller: str | None) -> list[Status]:
         """Tell how far a delivery came.
 
+        Args:
+            sender: whose delivery it is.
+            distribution_id: what was answered when it was accepted.
+            caller: organisation number from the client certificate; None in a demonstration without TLS.
+
         Raises:
-            Refused: ``NOT_FOUND`` for an id that this sender does not have, ``NOT_FINISHED`` before it is unpacked.
+            Refused: ``NOT_AUTHORISED`` for a caller that may not act for the sender, ``NOT_FOUND`` for an id that this
+                sender does not have, ``NOT_FINISHED`` before it is unpacked.
         """
+        self._check_caller(caller, sender)
         with reading(self.database) as connection:
             found = store.state_of(connection, sender, distribution_id)
         if found is None:
@@ -193,8 +207,7 @@ class NotificationService(_Accepting):
             Refused: ``NOT_FOUND`` for an id that this sender does not have, ``NOT_FINISHED`` while it is still on its
                 way to one of the recipients, ``NOT_AUTHORISED`` for a caller that may not send for the sender.
         """
-        if caller is not None and caller != sender and not self.directory.may_dispatch(caller, sender):
-            raise Refused(Refusal.NOT_AUTHORISED)
+        self._check_caller(caller, sender)
         with reading(self.database) as connection:
             found = parts.status_of_notification(connection, sender, distribution_id)
         if found is None:

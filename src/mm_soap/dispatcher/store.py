@@ -12,7 +12,6 @@ from sqlalchemy import (
     Connection,
     Select,
     bindparam,
-    delete,
     func,
     insert,
     not_,
@@ -62,6 +61,7 @@ _due: Final = (
         _delivery.c.perhaps_taken,
         _delivery.c.kind,
         _delivery.c.size,
+        _delivery.c.seal_digest,
     )
     .where(_delivery.c.state == bindparam("wanted"), _delivery.c.next_attempt <= bindparam("now"))
     .order_by(_delivery.c.next_attempt)
@@ -69,13 +69,20 @@ _due: Final = (
 )
 
 
+_Due = Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int, bytes | None]
+
+
 @cache
-def _due_but(dialect: str) -> Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int]:
+def _due_but(
+    dialect: str,
+) -> Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int, bytes | None]:
     return _due.where(not_(among(_delivery.c.id, "busy", dialect)))
 
 
 @cache
-def _overdue(dialect: str) -> Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int]:
+def _overdue(
+    dialect: str,
+) -> Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int, bytes | None]:
     return _due_but(dialect).where(
         _delivery.c.received <= bindparam("accepted_before"), _delivery.c.operator == bindparam("one_operator")
     )
@@ -115,20 +122,6 @@ _advance: Final = (
         perhaps_taken=func.coalesce(bindparam("new_perhaps_taken", type_=Boolean), _delivery.c.perhaps_taken),
     )
 )
-_over: Final = (
-    select(_document.c.delivery)
-    .join(_delivery, _delivery.c.id == _document.c.delivery)
-    .where(_delivery.c.next_attempt.is_(None), _delivery.c.received < bindparam("before"))
-    .limit(500)
-)
-_forget_seals: Final = delete(_seal).where(_seal.c.delivery.in_(bindparam("wanted", expanding=True)))
-_forget_documents: Final = delete(_document).where(_document.c.delivery.in_(bindparam("wanted", expanding=True)))
-_ended: Final = (
-    select(_delivery.c.id)
-    .where(_delivery.c.next_attempt.is_(None), _delivery.c.received < bindparam("before"))
-    .limit(500)
-)
-_forget_deliveries: Final = delete(_delivery).where(_delivery.c.id.in_(bindparam("wanted", expanding=True)))
 _count: Final = select(_delivery.c.state, func.count()).group_by(_delivery.c.state)
 
 
@@ -156,6 +149,7 @@ def add_delivery(connection: Connection, new: NewDelivery) -> int:
             "next_attempt": new.received,
             "kind": new.kind.value,
             "size": max(1, len(new.recipients)),
+            "seal_digest": new.seal_digest,
         },
     )
     assert row.inserted_primary_key is not None
@@ -179,7 +173,10 @@ def due_for_look_up(connection: Connection, now: datetime, most: int) -> Sequenc
     """Return deliveries whose recipient is to be looked up now, the longest waiting first."""
     rows = connection.execute(_due, {"wanted": State.ACCEPTED.value, "now": now, "most": most})
     return [
-        Accepted(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, Kind(r.kind), r.size)
+        Accepted(
+            *(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, Kind(r.kind), r.size),
+            seal_digest=r.seal_digest,
+        )
         for r in rows
     ]
 
@@ -267,30 +264,6 @@ def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:
             for one in outcomes
         ],
     )
-
-
-def forget_documents(connection: Connection, before: datetime) -> int:
-    """Delete what was signed and sealed of some deliveries that ended and were accepted before a time.
-
-    What became of them, and by which ids, stays. Returns how many there were; 0 when none is left.
-    """
-    wanted = {"wanted": list(connection.execute(_over, {"before": before}).scalars())}
-    if wanted["wanted"]:
-        connection.execute(_forget_seals, wanted)
-        connection.execute(_forget_documents, wanted)
-    return len(wanted["wanted"])
-
-
-def forget_deliveries(connection: Connection, before: datetime) -> int:
-    """Delete all that is known of some deliveries that ended and were accepted before a time.
-
-    For a test bed: elsewhere what became of a delivery stays. Returns how many there were; 0 when none is left.
-    """
-    wanted = {"wanted": list(connection.execute(_ended, {"before": before}).scalars())}
-    if wanted["wanted"]:
-        for statement in (_forget_seals, _forget_documents, _forget_deliveries):
-            connection.execute(statement, wanted)
-    return len(wanted["wanted"])
 
 
 def count_by_state(connection: Connection) -> dict[State, int]:

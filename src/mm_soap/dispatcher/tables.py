@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, false
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, false, text
 
 from mm_soap.dispatcher.model import TRANS_ID_LENGTH
 from mm_soap.storage import NAMING, UtcDateTime, add_ledger, big_key
@@ -33,9 +33,20 @@ delivery: Final = Table(
     # When the register was asked for the address, and whether the operator may have the message already.
     Column("looked_up", UtcDateTime),
     Column("perhaps_taken", Boolean, nullable=False, server_default=false()),
+    # What the seal signs; NULL where it is to be told from the document.
+    Column("seal_digest", LargeBinary),
+    # Which step of the scaled-out engine has the row, and until when. The embedded engine keeps that in memory.
+    Column("claimed_by", String(32)),
+    Column("claimed_until", UtcDateTime),
     Index("uq_delivery_sender_digest", "sender", "digest", unique=True),
     # NULL in next_attempt: nothing is left to do. What is due is found without looking at what is done.
     Index("ix_delivery_due", "state", "next_attempt"),
+    Index(
+        "ix_delivery_claimed",
+        "operator",
+        postgresql_where=text("claimed_by IS NOT NULL"),
+        sqlite_where=text("claimed_by IS NOT NULL"),
+    ),
 )
 
 document: Final = Table(

@@ -9,7 +9,9 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, Integer, String, Table, bindparam, delete, false, not_, select, true, update
 
+from mm_soap.dispatcher.breaker import Breaker
 from mm_soap.dispatcher.model import Sealed, State
+from mm_soap.dispatcher.policy import BreakerPolicy
 from mm_soap.dispatcher.store import metadata
 from mm_soap.storage import UtcDateTime, among, id_list, upsert
 
@@ -24,12 +26,15 @@ _pause: Final = Table(
     Column("failures", Integer, nullable=False),
     Column("cause", String, nullable=False),
 )
-"""For whoever asks why a delivery waits. The breakers themselves are in the engine's memory."""
+"""For whoever asks why a delivery waits. The breakers of the embedded engine are in its memory; those of the scaled-out
+one are here. A pause without length is none: it counts the errors before the first pause."""
 
 _due_now: Final = (_delivery.c.state == State.SEALED.value, _delivery.c.next_attempt <= bindparam("now"))
 _mark_due: Final = update(_delivery).where(*_due_now, _delivery.c.perhaps_taken == false()).values(perhaps_taken=true())
 _forget_pauses: Final = delete(_pause)
 _end_pause: Final = delete(_pause).where(_pause.c.operator == bindparam("wanted"))
+_pause_of: Final = select(_pause).where(_pause.c.operator == bindparam("wanted"))
+_close: Final = _end_pause.returning(_pause.c.since != _pause.c.until)
 _row: Final = update(_delivery).where(_delivery.c.id == bindparam("row"), _delivery.c.state == bindparam("before"))
 _aside: Final = _row.values(state=bindparam("after"))
 _back: Final = _row.values(state=bindparam("after"), looked_up=bindparam("asked"))
@@ -89,6 +94,11 @@ def take_over(connection: Connection, now: datetime) -> int:
     What is due may have been at its operator already: it is marked as perhaps taken. Returns how many those are.
     """
     connection.execute(_forget_pauses)
+    return mark_due(connection, now)
+
+
+def mark_due(connection: Connection, now: datetime) -> int:
+    """Mark what is due as perhaps taken, and return how many were not before."""
     return connection.execute(_mark_due, {"now": now}).rowcount
 
 
@@ -130,6 +140,27 @@ def write_pauses(connection: Connection, changed: dict[str, Pause | None]) -> No
             connection.execute(upsert(_pause, connection.dialect.name), {"operator": operator, **values})
 
 
+def breaker_of(connection: Connection, operator: str, policy: BreakerPolicy) -> Breaker:
+    """Return the breaker of an operator that all workers share."""
+    row = connection.execute(_pause_of, {"wanted": operator}).first()
+    if row is None:
+        return Breaker(policy)
+    if row.since == row.until:
+        return Breaker(policy, row.failures)
+    return Breaker(policy, row.failures, row.since, row.until)
+
+
+def count_failure(connection: Connection, operator: str, breaker: Breaker, now: datetime, cause: str) -> None:
+    """Write down a breaker after a technical error."""
+    pause = Pause(operator, breaker.opened or now, breaker.until or now, breaker.failures, cause)
+    write_pauses(connection, {operator: pause})
+
+
+def count_answer(connection: Connection, operator: str) -> bool:
+    """Write down that an operator answered. Returns whether it was left alone before."""
+    return bool(connection.execute(_close, {"wanted": operator}).scalar())
+
+
 def standing_of(connection: Connection, distribution_id: str) -> Standing | None:
     """Return where a delivery stands, or None if there is none of this id."""
     row = connection.execute(
@@ -139,6 +170,6 @@ def standing_of(connection: Connection, distribution_id: str) -> Standing | None
     ).first()
     if row is None:
         return None
-    found = connection.execute(select(_pause).where(_pause.c.operator == row.operator)).first()
-    pause = Pause(*found) if found is not None else None
+    found = connection.execute(_pause_of, {"wanted": row.operator}).first()
+    pause = Pause(*found) if found is not None and found.since != found.until else None
     return Standing(State(row.state), row.sender, row.reason, row.attempts, row.next_attempt, pause)

@@ -6,7 +6,7 @@ signs it gets an :class:`UnsignedDocument`. Nothing else that came from outside 
 
 from mm_soap.dsig.forms import Form
 from mm_soap.dsig.policy import SignaturePolicy, seal_policy, sender_policy
-from mm_soap.dsig.sign import seal_for, sealed_document, sign_delivery
+from mm_soap.dsig.sign import digest_to_seal, seal_for, seal_with, sealed_document, sign_delivery
 from mm_soap.dsig.unsigned import UnsignedDocument, stand_alone
 from mm_soap.dsig.verify import (
     Trust,
@@ -25,8 +25,10 @@ __all__ = [
     "VerifiedDelivery",
     "VerifiedDocument",
     "VerifiedSeal",
+    "digest_to_seal",
     "seal_for",
     "seal_policy",
+    "seal_with",
     "sealed_document",
     "sender_policy",
     "sign_delivery",

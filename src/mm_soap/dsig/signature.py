@@ -215,6 +215,15 @@ def signed_info_of(signature: etree._Element) -> etree._Element:
     return parse_untrusted(etree.tostring(found, with_tail=False))  # type: ignore[arg-type]  # by check_structure
 
 
+def signed_info_text(signed_info: etree._Element) -> bytes:
+    """Return the canonical text of SignedInfo, a document of its own, by the method that it names itself."""
+    method = signed_info.find("ds:CanonicalizationMethod", _DS)
+    assert method is not None  # by check_structure
+    listed = method.find(_INCLUSIVE_NAMESPACES)
+    prefixes = (listed.get("PrefixList") or "").split() if listed is not None else ()
+    return Canonicalization(CanonicalizationMethod(method.get("Algorithm")), tuple(prefixes)).text(signed_info)
+
+
 def verified_digest(
     signature: etree._Element,
     signed_info: etree._Element,

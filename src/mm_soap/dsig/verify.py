@@ -6,7 +6,7 @@ Source of the rules: the contract's signing rules, "The digest input" and "What 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Protocol
 
@@ -16,6 +16,7 @@ from lxml import etree
 from mm_soap.clock import Clock
 from mm_soap.dsig.forms import Form, candidates
 from mm_soap.dsig.policy import SIGNED_DELIVERY, SignaturePolicy
+from mm_soap.dsig.shapes import Shapes, Written, shape_of, written
 from mm_soap.dsig.signature import (
     certificates_of,
     check_structure,
@@ -48,6 +49,9 @@ class VerifiedDocument:
     digest: str
     """SHA-256, in hexadecimal, over the signed digest and the signature value: it names what was signed and by which
     signature, however the document is written."""
+    canonical: tuple[bytes, bytes] | None = field(default=None, kw_only=True, repr=False)
+    """The document in exclusive canonical form, where it is known: without its signature, and the signature that stands
+    before its end tag."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,13 @@ class CertificateCheck(Protocol):
 
 @dataclass(frozen=True)
 class Trust:
-    """What a party needs to verify: whom it trusts, what it accepts, and the time."""
+    """What a party needs to verify: whom it trusts, what it accepts, the time, and what signatures it saw before."""
 
     store: CertificateCheck
     sender: SignaturePolicy
     seal: SignaturePolicy
     clock: Clock
+    shapes: Shapes = field(default_factory=Shapes, compare=False, repr=False)
 
 
 def verify_delivery(raw: bytes, element: etree._Element, trust: Trust) -> VerifiedDelivery:
@@ -102,7 +107,9 @@ def verify_delivery(raw: bytes, element: etree._Element, trust: Trust) -> Verifi
     if found.root.tag != SIGNED_DELIVERY:
         # Within a SealedDelivery it has this name again: what was signed under another one verifies here alone.
         raise Refused(Refusal.SIGNATURE_WIRE_NAME)
-    return VerifiedDelivery(found.root, found.document, found.signer, found.form, found.digest)
+    return VerifiedDelivery(
+        *(found.root, found.document, found.signer, found.form, found.digest), canonical=found.canonical
+    )
 
 
 def verify_sealed(raw: bytes, element: etree._Element, trust: Trust) -> VerifiedSeal:
@@ -133,6 +140,7 @@ def verify_sealed(raw: bytes, element: etree._Element, trust: Trust) -> Verified
         _date(received),
         signatures_ok.strip() in ("true", "1"),
         verify_delivery(outer.document, signed[0], trust),
+        canonical=outer.canonical,
     )
 
 
@@ -159,12 +167,12 @@ def verify_document(raw: bytes, element: etree._Element, policy: SignaturePolicy
     signer = _signer(signature, trust)
     policy = policy.for_signer(signer.organisation)
     for form, document in candidates(raw, element, policy.root):
-        found = _holds(document, signer, policy, trust.clock)
+        found = _holds(document, signer, policy, trust)
         if found is not None:
-            root, digest = found
+            root, digest, canonical = found
             if b"<!--" in document:
                 document = _without_comments(document)
-            return VerifiedDocument(root, document, signer, form, digest)
+            return VerifiedDocument(root, document, signer, form, digest, canonical=canonical)
     raise Refused(Refusal.SIGNATURE_INVALID)
 
 
@@ -173,22 +181,49 @@ def _signer(signature: etree._Element, trust: Trust) -> OrganisationCertificate:
     return trust.store.check(leaf, others)
 
 
-def _holds(
-    document: bytes, signer: OrganisationCertificate, policy: SignaturePolicy, clock: Clock
-) -> tuple[etree._Element, str] | None:
+_Found = tuple[etree._Element, str, tuple[bytes, bytes] | None]
+
+
+def _holds(document: bytes, signer: OrganisationCertificate, policy: SignaturePolicy, trust: Trust) -> _Found | None:
     try:
         root = parse_untrusted(document)
     except Refused:
         return None  # a prefix that only an ancestor declared: another form will do
     etree.strip_tags(root, etree.Comment)
     signature = signature_of(root)
+    one, last = written(signature), signature.getnext() is None and not signature.tail
+    shape = trust.shapes.find(one, signer.certificate, policy) if one is not None else None
+    if one is None or shape is None:
+        return _holds_by_signxml(root, signature, one, signer, policy, trust)
+    take_out(signature)
+    text = shape.canonicalization.text(root)
+    digest = shape.verified_digest(one, text)
+    if digest is None:
+        return None
+    form = shape.canonical_form(one, text) if last else None
+    return root, digest, (text, form) if form is not None else None
+
+
+def _holds_by_signxml(
+    root: etree._Element,
+    signature: etree._Element,
+    one: Written | None,
+    signer: OrganisationCertificate,
+    policy: SignaturePolicy,
+    trust: Trust,
+) -> _Found | None:
     canonicalization = check_structure(signature, root, policy)
     # Two documents from one parse would cost as much as the digest: take the signature out, keeping the text after it.
     signed_info = signed_info_of(signature)
     take_out(signature)
     text = canonicalization.text(root)
-    digest = verified_digest(signature, signed_info, text, signer.certificate, policy, clock)
-    return (root, digest) if digest is not None else None
+    digest = verified_digest(signature, signed_info, text, signer.certificate, policy, trust.clock)
+    if digest is None:
+        return None
+    if one is not None:
+        shape = shape_of(one, signature, signed_info, canonicalization, signer.certificate, policy)
+        trust.shapes.learn(one, shape, text)
+    return root, digest, None
 
 
 def _without_comments(document: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """Where large contents are kept: the port, a folder, and nothing.
 
 A blob has a random name and belongs to one message or attachment: two senders' equal bytes are two blobs, so deleting
-one is real and never touches the other. See docs/decisions/0016-blobs.md.
+one is real and never touches the other. See docs/decisions/0018-blobs.md.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from mm_soap.channels import ChannelError, ChannelName, Contact, Letter, Origin, PrintFolder, Sent, Typesetter
 from mm_soap.dispatcher import Backoff, Cause, ChannelPlan, ChannelSwitch, DeliveryPolicy, State, store, ways_taken
 from mm_soap.dispatcher.channel_store import Step, due
+from mm_soap.dispatcher.forgetting import forget_deliveries, forget_documents
 from mm_soap.dispatcher.model import NewDelivery, Outcome
 from mm_soap.dispatcher.outcomes import write_down
 from mm_soap.dsig import sign_delivery
@@ -382,14 +383,14 @@ def test_documents_are_kept_while_a_channel_is_open(printing: tuple[World, Suppl
     def forgotten() -> int:
         with writing(world.database) as connection:
             forget_evidence(connection, world.clock())
-            return store.forget_documents(connection, world.clock() + HOUR)
+            return forget_documents(connection, world.clock() + HOUR)
 
     assert forgotten() == 0
     supplier.acknowledge("d")
     world.turn("acknowledgements")
     assert forgotten() == 1
     with writing(world.database) as connection:
-        assert store.forget_deliveries(connection, world.clock() + HOUR) == 1
+        assert forget_deliveries(connection, world.clock() + HOUR) == 1
     assert world.ways("d") == []
 
 

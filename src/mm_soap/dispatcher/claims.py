@@ -1,0 +1,202 @@
+"""Claims on deliveries, for any number of workers on one PostgreSQL database.
+
+A step claims its rows before it does anything, and writes its outcome only if the claim is still its own. A claim has
+an end, so that those of a worker that died are taken over. All times of claims are the database's: the clocks of the
+workers do not matter, and a clock of the database that was set back ends the claims that would last too long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Interval,
+    bindparam,
+    func,
+    null,
+    or_,
+    select,
+    text,
+    update,
+)
+
+from mm_soap.dispatcher.model import Accepted, Kind, Outcome, Sealed, State, whole_id
+from mm_soap.dispatcher.tables import delivery as _delivery
+
+_now: Final[ColumnElement[datetime]] = func.clock_timestamp(type_=DateTime(timezone=True))
+_lease: Final = bindparam("lease", type_=Interval())
+# Twice: a claim that ends later than any can was made before the clock was set back.
+_free: Final = or_(
+    _delivery.c.claimed_by.is_(None),
+    _delivery.c.claimed_until <= _now,
+    _delivery.c.claimed_until > _now + _lease + _lease,
+)
+_due: Final = (_delivery.c.state == bindparam("wanted_state"), _delivery.c.next_attempt <= bindparam("now"), _free)
+_claimed: Final = {"claimed_by": bindparam("claim"), "claimed_until": _now + _lease}
+
+_alike: Final = _delivery.alias("alike")
+_of_one_sender: Final = (
+    select(_delivery.c.id)
+    .where(
+        *_due, _delivery.c.sender == select(_alike.c.sender).where(_alike.c.id == bindparam("row")).scalar_subquery()
+    )
+    .order_by(_delivery.c.next_attempt)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_claim_accepted: Final = (
+    update(_delivery).where(_delivery.c.id.in_(_of_one_sender)).values(_claimed).returning(_delivery)
+)
+_one: Final = select(_delivery.c.id).where(_delivery.c.id == bindparam("row"), *_due).with_for_update(skip_locked=True)
+_claim_sealed: Final = (
+    update(_delivery)
+    .where(_delivery.c.id.in_(_one))
+    # Who had it before is gone, or late, and may have handed it over.
+    .values(perhaps_taken=or_(_delivery.c.perhaps_taken, _delivery.c.claimed_by.is_not(None)), **_claimed)
+    .returning(_delivery)
+)
+_release: Final = (
+    update(_delivery)
+    .where(_delivery.c.id == bindparam("row"), _delivery.c.claimed_by == bindparam("claim"))
+    .values(claimed_by=null(), claimed_until=null())
+)
+_looked_up: Final = (
+    update(_delivery)
+    .where(_delivery.c.id == bindparam("row"), _delivery.c.claimed_by == bindparam("claim"))
+    .values(looked_up=bindparam("asked"))
+)
+_addressee: Final = select(_delivery.c.operator, _delivery.c.received).where(_delivery.c.id == bindparam("row"), *_due)
+_under_way: Final = select(func.count()).where(
+    _delivery.c.operator == bindparam("one_operator"), _delivery.c.claimed_by.is_not(None), ~_free
+)
+_next: Final = (
+    select(_delivery.c.id)
+    .where(*_due, _delivery.c.operator == bindparam("one_operator"))
+    .order_by(_delivery.c.next_attempt)
+    .limit(bindparam("most"))
+)
+_overdue: Final = _next.where(_delivery.c.received <= bindparam("accepted_before"))
+_waiting_senders: Final = (
+    select(func.min(_delivery.c.id).label("row"), func.count().label("many")).where(*_due).group_by(_delivery.c.sender)
+)
+_waiting_operators: Final = select(_delivery.c.operator).where(*_due).distinct()
+_back_to_sealed: Final = (
+    update(_delivery).where(_delivery.c.state == State.LOOK_UP_AGAIN.value).values(state=State.SEALED.value)
+)
+_mend: Final = (
+    update(_delivery)
+    .where(
+        _delivery.c.state.in_([State.ACCEPTED.value, State.SEALED.value]),
+        _delivery.c.next_attempt > bindparam("latest"),
+        _delivery.c.claimed_by.is_(None),
+    )
+    .values(next_attempt=bindparam("now"))
+)
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtext(coalesce(current_schema(), '')), hashtext(:operator))")
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """How one installation claims deliveries.
+
+    Args:
+        lease: how long a claim lasts; longer than a step can take.
+    """
+
+    lease: timedelta
+
+    def accepted(
+        self, connection: Connection, delivery: int, now: datetime, most: int
+    ) -> tuple[str, Sequence[Accepted]]:
+        """Claim what waits for its look-up, of the sender of a delivery. Returns the claim and what it holds."""
+        claim = uuid4().hex
+        wanted = self._due(State.ACCEPTED, now) | {"row": delivery, "most": most, "claim": claim}
+        rows = connection.execute(_claim_accepted, wanted).all()
+        found = [
+            Accepted(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, Kind(r.kind), r.size)
+            for r in rows
+        ]
+        return claim, found
+
+    def addressee(self, connection: Connection, delivery: int, now: datetime) -> tuple[str, datetime] | None:
+        """Return a sealed delivery's operator and when it was accepted; None if it is not due, or is claimed."""
+        row = connection.execute(_addressee, self._due(State.SEALED, now) | {"row": delivery}).first()
+        return (row.operator, row.received) if row is not None and row.operator is not None else None
+
+    def sealed(
+        self, connection: Connection, delivery: int, now: datetime
+    ) -> tuple[str, Sealed, datetime | None] | None:
+        """Claim a sealed delivery: the claim, the delivery, and when it was looked up; None if another step has it."""
+        claim = uuid4().hex
+        wanted = self._due(State.SEALED, now) | {"row": delivery, "claim": claim}
+        row = connection.execute(_claim_sealed, wanted).first()
+        return (claim, _sealed(row), row.looked_up) if row is not None else None
+
+    def under_way(self, connection: Connection, operator: str) -> int:
+        """Return how many deliveries to an operator are claimed now, by all workers."""
+        wanted = {"one_operator": operator, "lease": self.lease}
+        return connection.execute(_under_way, wanted).scalar_one()
+
+    def next(self, connection: Connection, operator: str, now: datetime, most: int) -> Sequence[int]:
+        """Return the keys of what is due for an operator and not claimed, the longest waiting first."""
+        wanted = self._due(State.SEALED, now) | {"one_operator": operator, "most": most}
+        return list(connection.execute(_next, wanted).scalars())
+
+    def overdue(
+        self, connection: Connection, operator: str, now: datetime, accepted_before: datetime, most: int
+    ) -> Sequence[int]:
+        """Return the keys of what is due for an operator, not claimed, and was accepted long ago."""
+        wanted = self._due(State.SEALED, now) | {"one_operator": operator, "most": most}
+        return list(connection.execute(_overdue, wanted | {"accepted_before": accepted_before}).scalars())
+
+    def waiting_operators(self, connection: Connection, now: datetime) -> Sequence[str]:
+        """Return the operators for which something is due and not claimed."""
+        found = connection.execute(_waiting_operators, self._due(State.SEALED, now)).scalars()
+        return [each for each in found if each is not None]
+
+    def waiting_senders(self, connection: Connection, now: datetime) -> Sequence[tuple[int, int]]:
+        """Return, for each sender with something to look up, the key of the first of its deliveries and how many."""
+        return [(r.row, r.many) for r in connection.execute(_waiting_senders, self._due(State.ACCEPTED, now))]
+
+    def _due(self, state: State, now: datetime) -> dict[str, Any]:
+        return {"wanted_state": state.value, "now": now, "lease": self.lease}
+
+
+def release(connection: Connection, claim: str, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """Let go of a claim's deliveries, and return the outcomes of those that were still its own."""
+    return [one for one in outcomes if connection.execute(_release, {"row": one.id, "claim": claim}).rowcount == 1]
+
+
+def note_look_up(connection: Connection, claim: str, delivery: int, asked: datetime) -> None:
+    """Write when the register said that an address is as it was."""
+    connection.execute(_looked_up, {"row": delivery, "claim": claim, "asked": asked})
+
+
+def lock_operator(connection: Connection, operator: str) -> None:
+    """Let one worker at a time count and claim an operator's deliveries, until the transaction ends."""
+    connection.execute(_LOCK, {"operator": operator})
+
+
+def put_back_all(connection: Connection) -> None:
+    """Take what an embedded engine had set aside for another look-up; the step of handing over asks the register."""
+    connection.execute(_back_to_sealed)
+
+
+def mend_clock(connection: Connection, now: datetime, longest: timedelta) -> int:
+    """Make due what would wait for longer than any does: the clock was set back. Returns how many those were."""
+    return connection.execute(_mend, {"now": now, "latest": now + longest}).rowcount
+
+
+def _sealed(r: Any) -> Sealed:
+    return Sealed(
+        *(r.id, whole_id(r.distribution_id), r.sender, r.recipient, r.received, r.attempts, r.operator, r.address),
+        perhaps_taken=r.perhaps_taken,
+        kind=Kind(r.kind),
+    )

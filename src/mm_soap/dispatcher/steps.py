@@ -1,0 +1,236 @@
+"""The steps of a delivery as tasks: each takes a key, claims what it needs, and may be run any number of times.
+
+Whoever runs them only wakes work. What is to be done is in the database; a step for which there is nothing to do, or
+that another worker is doing, ends at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from itertools import islice
+from typing import Final
+
+from sqlalchemy import Connection, Engine
+
+from mm_soap.clock import Clock
+from mm_soap.dispatcher import claims, store, waiting
+from mm_soap.dispatcher.addressing import Addressing
+from mm_soap.dispatcher.claims import Claims
+from mm_soap.dispatcher.handover import Handover
+from mm_soap.dispatcher.model import Outcome, Sealed, State
+from mm_soap.dispatcher.outcomes import Divert, write_down
+from mm_soap.dispatcher.policy import CLOCKS_APART
+from mm_soap.dispatcher.readdressing import Readdressing
+from mm_soap.errors import MmSoapError
+from mm_soap.storage import reading, writing
+
+_log = logging.getLogger(__name__)
+
+LOOKED_UP_TOGETHER: Final = 32
+"""Deliveries of one sender that a task looks up: few enough that several workers share a rush."""
+_WRITTEN_TOGETHER: Final = 8
+
+
+class Step(StrEnum):
+    """What a task does. The values are in the names of tasks and queues."""
+
+    LOOK_UP = "look-up"
+    """Address deliveries that were accepted."""
+    HAND_OVER = "hand-over"
+    """Hand a sealed delivery to its operator."""
+
+
+Wake = Callable[[Step, int], object]
+"""Asks for a step for a delivery's key. It may get lost: the sweep finds what waits."""
+
+
+class Steps:
+    """Does the steps of one database's deliveries, beside any number of others that do the same.
+
+    Args:
+        database: the dispatcher's own, in PostgreSQL.
+        addressing, handover: the steps.
+        clock: the time.
+        claims: how deliveries are claimed.
+        wake: asks for the steps that follow.
+        address_age: how old an address may be when a delivery is tried, in seconds.
+        divert: sends what no mailbox took on to another channel.
+    """
+
+    def __init__(
+        self,
+        database: Engine,
+        addressing: Addressing,
+        handover: Handover,
+        clock: Clock,
+        claims: Claims,
+        wake: Wake,
+        *,
+        address_age: float = 900.0,
+        divert: Divert | None = None,
+    ) -> None:
+        self._database = database
+        self._addressing = addressing
+        self._readdressing = Readdressing(addressing)
+        self._handover = handover
+        self._clock = clock
+        self._claims = claims
+        self._wake = wake
+        self._address_age = timedelta(seconds=address_age)
+        self._divert = divert
+
+    def run(self, step: Step, delivery: int) -> None:
+        """Do a step. No error leaves it: its rows are in the database, and their claims end."""
+        try:
+            (self.look_up if step is Step.LOOK_UP else self.hand_over)(delivery)
+        except MmSoapError as error:
+            _log.error("A step waits: %s", error)
+        except Exception as error:
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("A step waits after %s\n%s", type(error).__name__, frames)
+
+    def look_up(self, delivery: int) -> None:
+        """Address what waits of the sender of a delivery, some at once."""
+        with writing(self._database) as connection:
+            claim, batch = self._claims.accepted(connection, delivery, self._clock(), LOOKED_UP_TOGETHER)
+        if len(batch) == LOOKED_UP_TOGETHER:
+            self._wake(Step.LOOK_UP, delivery)  # there may be more, for another worker
+        found = self._addressing.step(batch)
+        while outcomes := list(islice(found, _WRITTEN_TOGETHER)):
+            written = self._write("look-up", outcomes, claim)
+            for outcome in written:
+                if outcome.state is State.SEALED:
+                    self._wake(Step.HAND_OVER, outcome.id)
+            if any(outcome.parts for outcome in written):
+                self.wake_waiting()
+
+    def hand_over(self, delivery: int) -> None:
+        """Hand a delivery to its operator, if that has room for a call."""
+        claimed = self._claim(delivery)
+        if claimed is None:
+            return
+        claim, sealed, looked_up = claimed
+        now = self._clock()
+        if sealed.received <= self._handover.overdue(sealed.operator, now):
+            self._write("hand-over", [self._handover.give_up(sealed)], claim)
+        elif (changed := self._look_up_again(claim, sealed, looked_up, now)) is not None:
+            for outcome in self._write("look-up", [changed], claim):
+                if outcome.state is State.SEALED:
+                    self._wake(Step.HAND_OVER, outcome.id)
+        else:
+            self._attempt(claim, sealed)
+        with reading(self._database) as connection:
+            following = self._with_room(connection, sealed.operator, self._clock())
+        for each in following:
+            self._wake(Step.HAND_OVER, each)
+
+    def wake_waiting(self) -> None:
+        """Ask for the hand-over of what is due and may begin, and of what is to be given up."""
+        now = self._clock()
+        found: list[int] = []
+        with reading(self._database) as connection:
+            for operator in self._claims.waiting_operators(connection, now):
+                before = self._handover.overdue(operator, now)
+                found += self._claims.overdue(connection, operator, now, before, LOOKED_UP_TOGETHER)
+                found += self._with_room(connection, operator, now)
+        for each in dict.fromkeys(found):
+            self._wake(Step.HAND_OVER, each)
+
+    def wake_accepted(self) -> None:
+        """Ask for the look-up of what waits for it."""
+        with reading(self._database) as connection:
+            found = self._claims.waiting_senders(connection, self._clock())
+        for delivery, many in found:
+            for _ in range(min(8, -(-many // LOOKED_UP_TOGETHER))):
+                self._wake(Step.LOOK_UP, delivery)
+
+    def mend_clock(self) -> None:
+        """Make due what waits for a time that is far away since the clock was set back."""
+        policies = self._handover.policies
+        every = (policies.default, *policies.own.values())
+        longest = timedelta(seconds=max(each.backoff.longest for each in every)) + CLOCKS_APART
+        with writing(self._database, durable=False) as connection:
+            mended = claims.mend_clock(connection, self._clock(), longest)
+        if mended:
+            _log.warning("The clock was set back: %d deliveries that waited for a far time are due.", mended)
+
+    def _claim(self, delivery: int) -> tuple[str, Sealed, datetime | None] | None:
+        now = self._clock()
+        # Durable: after a crash of the database it must still be known that an attempt may have been made.
+        with writing(self._database) as connection:
+            found = self._claims.addressee(connection, delivery, now)
+            if found is None:
+                return None
+            operator, received = found
+            claims.lock_operator(connection, operator)
+            if received > self._handover.overdue(operator, now) and not self._room(connection, operator, now):
+                return None
+            return self._claims.sealed(connection, delivery, now)
+
+    def _room(self, connection: Connection, operator: str, now: datetime) -> int:
+        policy = self._handover.policies.of(operator)
+        breaker = waiting.breaker_of(connection, operator, policy.breaker)
+        return breaker.room(now, policy.calls_at_once, self._claims.under_way(connection, operator))
+
+    def _with_room(self, connection: Connection, operator: str, now: datetime) -> Sequence[int]:
+        room = self._room(connection, operator, now)
+        return self._claims.next(connection, operator, now, room) if room else ()
+
+    def _look_up_again(self, claim: str, delivery: Sealed, looked_up: datetime | None, now: datetime) -> Outcome | None:
+        """Ask the register for an address that is old; None if the delivery goes on to the address that it has."""
+        if looked_up is None or looked_up >= now - self._address_age:
+            return None
+        changed, _ = self._readdressing.step([delivery])
+        if changed:
+            return changed[0]
+        with writing(self._database, durable=False) as connection:
+            claims.note_look_up(connection, claim, delivery.id, now)
+        return None
+
+    def _attempt(self, claim: str, delivery: Sealed) -> None:
+        with reading(self._database) as connection:
+            document, seal = store.sealed_parts(connection, [delivery.id])[delivery.id]
+        try:
+            outcome, technical_error = self._handover.step(delivery, document, seal)
+        except Exception as error:
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("An attempt ended in %s\n%s", type(error).__name__, frames)
+            outcome, technical_error = self._handover.unexpected(delivery, error), True
+        self._count(delivery.operator, outcome, technical_error)
+        self._write("hand-over", [outcome], claim)
+
+    def _count(self, operator: str, outcome: Outcome, technical_error: bool) -> None:
+        """Tell the operator's breaker, which all workers share."""
+        now = self._clock()
+        with writing(self._database, durable=False) as connection:
+            if not technical_error:
+                if waiting.count_answer(connection, operator):
+                    _log.info("The operator %s answers again.", operator)
+                return
+            claims.lock_operator(connection, operator)
+            breaker = waiting.breaker_of(connection, operator, self._handover.policies.of(operator).breaker)
+            before = replace(breaker)
+            began = breaker.failed(now)
+            if breaker != before:
+                waiting.count_failure(connection, operator, breaker, now, outcome.trouble or "unknown")
+        if began and breaker.until is not None:
+            seconds = (breaker.until - now).total_seconds()
+            told = "The operator %s is left alone for %.0f seconds after %d technical errors in a row: %s"
+            _log.warning(told, operator, seconds, breaker.failures, outcome.trouble or "unknown")
+
+    def _write(self, kind: str, outcomes: Sequence[Outcome], claim: str) -> Sequence[Outcome]:
+        held = partial(_held, claim)
+        written = write_down(self._database, self._clock, kind, outcomes, self._divert, held)
+        if len(written) < len(outcomes):
+            _log.warning("%d results came too late: another worker has their deliveries.", len(outcomes) - len(written))
+        return written
+
+
+def _held(claim: str, connection: Connection, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    return claims.release(connection, claim, outcomes)

@@ -1,0 +1,261 @@
+"""The steps of the scaled-out engine on PostgreSQL: claims, calls at once, and breakers that several workers share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from sqlalchemy import Engine, text
+
+from mm_soap.clock import system_clock
+from mm_soap.dispatcher import Addressing, Claims, DeliveryStep, Handover, Policies, State, Steps, standing_of
+from mm_soap.dispatcher.policy import BreakerPolicy
+from mm_soap.errors import TransportError
+from mm_soap.storage import events_of, migrate, reading, writing
+from mm_soap.testing.databases import fresh_database
+from tests.unit.dispatcher.fakes import (
+    DISPATCHER,
+    KOMMUN_B,
+    OPERATOR,
+    OTHER,
+    RECIPIENT,
+    FakeOperators,
+    FakeRegister,
+    accepted,
+    delivered,
+    reached,
+    retrying,
+    sealed,
+    state_of,
+)
+from tests.unit.dispatcher.test_engine import until
+
+LEASE = timedelta(seconds=60)
+QUICK = retrying(0.02, 0.05, 60, calls_at_once=2)
+
+
+@pytest.fixture
+def database(postgresql: str, tmp_path: Path) -> Iterator[Engine]:
+    with fresh_database(tmp_path, postgresql) as fresh:
+        migrate(fresh, "dispatcher")
+        yield fresh
+
+
+class Worker:
+    """A worker without a broker: it keeps the wake-ups, and can be told to follow them."""
+
+    def __init__(
+        self,
+        database: Engine,
+        operators: FakeOperators | None = None,
+        register: FakeRegister | None = None,
+        policies: Policies = QUICK,
+        **more: float,
+    ) -> None:
+        self.woken: list[tuple[DeliveryStep, int]] = []
+        self.operators = operators or FakeOperators()
+        addressing = Addressing(database, register or FakeRegister(), DISPATCHER, policies.default, system_clock)
+        handover = Handover(self.operators, policies, system_clock)
+        wake = lambda step, delivery: self.woken.append((step, delivery))  # noqa: E731
+        self.steps = Steps(database, addressing, handover, system_clock, Claims(LEASE), wake, **more)
+
+    def follow(self) -> None:
+        """Do all that was asked for, and what that asks for."""
+        while self.woken:
+            self.steps.run(*self.woken.pop(0))
+
+
+def end_claims(database: Engine, when: str = "-1 second") -> None:
+    """Let all claims end at a time from now, as if their workers had died."""
+    with writing(database) as connection:
+        connection.execute(
+            text("UPDATE delivery SET claimed_until = now() + CAST(:at AS interval) WHERE claimed_by IS NOT NULL"),
+            {"at": when},
+        )
+
+
+def column(database: Engine, name: str, delivery: int) -> object:
+    with reading(database) as connection:
+        return connection.execute(text(f"SELECT {name} FROM delivery WHERE id = :id"), {"id": delivery}).scalar_one()
+
+
+class Held:
+    """An operator that holds its calls until they are let go."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.let_go = threading.Event()
+        self.lock = threading.Lock()
+        self.under_way = self.most = 0
+
+    def __call__(self, _address: str, _before: int) -> etree._Element:
+        with self.lock:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+        self.begun.release()
+        assert self.let_go.wait(20)
+        with self.lock:
+            self.under_way -= 1
+        return delivered()
+
+
+def in_thread(task: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=task)
+    thread.start()
+    return thread
+
+
+def test_from_accepted_to_delivered(database: Engine) -> None:
+    rows = [accepted(database, received=system_clock()) for _ in range(40)]
+    rows.append(accepted(database, sender=KOMMUN_B, received=system_clock()))
+    worker = Worker(database)
+    worker.steps.wake_accepted()
+    worker.follow()
+    while {state_of(database, each) for each in rows} != {State.DELIVERED}:
+        worker.steps.wake_waiting()
+        assert worker.woken
+        worker.follow()
+    assert len(worker.operators.calls) == 41
+    assert column(database, "claimed_by", rows[0].id) is None
+
+
+def test_a_task_that_comes_again_does_nothing(database: Engine) -> None:
+    row = accepted(database, received=system_clock())
+    worker = Worker(database)
+    for _ in range(3):
+        worker.steps.run(DeliveryStep.LOOK_UP, row.id)
+        worker.follow()
+        worker.steps.run(DeliveryStep.HAND_OVER, row.id)
+    assert len(worker.operators.calls) == 1
+    with reading(database) as connection:
+        assert [each.kind for each in events_of(connection, distribution_id=row.distribution_id)] == [
+            "look-up",
+            "hand-over",
+        ]
+
+
+def test_one_of_two_workers_has_a_delivery(database: Engine) -> None:
+    row, held = sealed(database, due=system_clock()), Held()
+    first, second = Worker(database, FakeOperators(held)), Worker(database)
+    call = in_thread(lambda: first.steps.run(DeliveryStep.HAND_OVER, row.id))
+    assert held.begun.acquire(timeout=20)
+    second.steps.run(DeliveryStep.HAND_OVER, row.id)
+    assert second.operators.calls == []
+    held.let_go.set()
+    call.join()
+    assert state_of(database, row) is State.DELIVERED
+
+
+@pytest.mark.parametrize("end", ["-1 second", "1 day"], ids=["over", "of a clock that was set back"])
+def test_a_claim_that_ended_is_taken_over_and_its_late_result_not_written(database: Engine, end: str) -> None:
+    row, held = sealed(database, due=system_clock()), Held()
+    late, second = Worker(database, FakeOperators(held)), Worker(database)
+    call = in_thread(lambda: late.steps.run(DeliveryStep.HAND_OVER, row.id))
+    assert held.begun.acquire(timeout=20)
+    assert column(database, "perhaps_taken", row.id) is False
+    end_claims(database, end)
+    second.operators.answer = lambda _address, _before: delivered(trans_id="of-the-second")
+    second.steps.run(DeliveryStep.HAND_OVER, row.id)
+    held.let_go.set()
+    call.join()
+    assert late.operators.calls == second.operators.calls  # the same bytes
+    assert column(database, "trans_id", row.id) == "of-the-second"
+    assert column(database, "perhaps_taken", row.id) is True
+    with reading(database) as connection:
+        assert [each.outcome for each in events_of(connection, distribution_id=row.distribution_id)] == ["delivered"]
+
+
+def test_a_recipient_who_moved_stays_where_a_dead_worker_may_have_been(database: Engine) -> None:
+    rows = [sealed(database, due=system_clock() - timedelta(hours=1)) for _ in range(2)]
+    with writing(database) as connection:  # a worker died with the first
+        Claims(LEASE).sealed(connection, rows[0].id, system_clock())
+    end_claims(database)
+    register = FakeRegister(**{f"r{RECIPIENT}": reached(operator=OTHER)})
+    worker = Worker(database, register=register, policies=retrying(0.02, 0.05, 86_400), address_age=60)
+    for row in rows:
+        worker.steps.run(DeliveryStep.HAND_OVER, row.id)
+    worker.follow()
+    assert sorted(address for address, _ in worker.operators.calls) == [f"http://{OPERATOR}/", f"http://{OTHER}/"]
+    assert column(database, "operator", rows[0].id) == OPERATOR
+
+
+def test_calls_at_once_are_counted_over_all_workers(database: Engine) -> None:
+    rows = [sealed(database, due=system_clock()) for _ in range(12)]
+    held = Held()
+    operators = FakeOperators(held)
+    workers = [Worker(database, operators) for _ in range(4)]
+    with ThreadPoolExecutor(12) as pool:
+        tasks = [pool.submit(workers[n % 4].steps.run, DeliveryStep.HAND_OVER, row.id) for n, row in enumerate(rows)]
+        for _ in range(2):
+            assert held.begun.acquire(timeout=20)
+        until(lambda: sum(each.done() for each in tasks) == 10)  # the others found no room
+        held.let_go.set()
+    assert held.most == 2
+    for worker in workers:
+        worker.follow()
+    assert {state_of(database, each) for each in rows} == {State.DELIVERED}
+    assert len(operators.calls) == 12
+
+
+def test_a_breaker_is_shared_and_a_probe_closes_it(database: Engine) -> None:
+    breaker = BreakerPolicy(failures=3, first_pause=0.3, longest_pause=0.3, probes=1)
+    policies = retrying(0.001, 0.001, 60, breaker=breaker, calls_at_once=4)
+    rows = [sealed(database, due=system_clock()) for _ in range(5)]
+
+    def fails(_address: str, _before: int) -> etree._Element:
+        raise TransportError("no answer")
+
+    operators = FakeOperators(fails)
+    workers = [Worker(database, operators, policies=policies) for _ in range(2)]
+    for number in range(2):
+        workers[number].steps.hand_over(rows[number].id)
+    with reading(database) as connection:
+        standing = standing_of(connection, rows[0].distribution_id)
+    assert standing is not None
+    assert standing.pause is None  # two are not enough
+    workers[0].steps.hand_over(rows[2].id)
+    workers[1].steps.hand_over(rows[3].id)
+    assert len(operators.calls) == 3
+    with reading(database) as connection:
+        standing = standing_of(connection, rows[3].distribution_id)
+    assert standing is not None
+    assert standing.pause is not None
+    assert standing.pause.failures == 3
+    operators.answer = lambda _address, _before: delivered()
+
+    def all_delivered() -> bool:
+        workers[1].steps.wake_waiting()
+        workers[1].follow()
+        return {state_of(database, each) for each in rows} == {State.DELIVERED}
+
+    until(all_delivered)
+    assert len(operators.calls) == 8
+
+
+def test_what_cannot_be_made_in_time_is_given_up_though_the_operator_is_full(database: Engine) -> None:
+    late = sealed(database, due=system_clock() - timedelta(minutes=2))
+    with writing(database) as connection:
+        for _ in range(2):
+            busy = sealed(database, due=system_clock())
+            Claims(LEASE).sealed(connection, busy.id, system_clock())
+    worker = Worker(database)
+    worker.steps.wake_waiting()
+    worker.follow()
+    assert worker.operators.calls == []
+    assert state_of(database, late) is State.FAILED
+
+
+def test_what_waits_for_a_far_time_is_due_after_the_clock_was_set_back(database: Engine) -> None:
+    row = sealed(database, due=system_clock() + timedelta(hours=1))
+    worker = Worker(database)
+    worker.steps.wake_waiting()
+    assert worker.woken == []
+    worker.steps.mend_clock()
+    worker.steps.wake_waiting()
+    worker.follow()
+    assert state_of(database, row) is State.DELIVERED
