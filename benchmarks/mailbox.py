@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mailbox", description=__doc__)
     parser.add_argument("--messages", type=int, default=_MESSAGES, help="in the mailbox (default: %(default)s)")
-    parser.add_argument("--words", type=int, default=150, help="in each message (default: %(default)s)")
+    parser.add_argument("--words", type=int, default=110, help="in each message (default: %(default)s)")
     parser.add_argument("--database", help="postgresql://…; a schema of its own is made there. SQLite without it")
     options = parser.parse_args(arguments)
     with ExitStack() as stack:
@@ -123,7 +123,7 @@ def _deliver(inbox: Inbox, connection: Any, owner: str, number: int, message: Me
 
 
 def _message(some: random.Random, number: int, words: int) -> Message:
-    # As in a language, some words are common: of 150 some 100 differ.
+    # As in a language, some words are common: of 110 some 100 differ.
     text = " ".join(f"ord{int(20_000 * some.random() ** 4)}" for _ in range(words))
     if number % 1000 == 500:
         text += f" {_RARE}"
