@@ -7,7 +7,7 @@ alone: though several may run in one process, what they say to each other goes o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from lxml import etree
 from sqlalchemy import Connection, Engine, text
 
 from mm_soap.bootstrap_delivery import Operators, delivery_policies, sender_limits
+from mm_soap.bootstrap_inbox import inbox_pages
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, Settings
@@ -83,6 +84,7 @@ class Party:
         prefix: what stands before the paths of its ports.
         work: what it does in the background.
         accepted: returns the certificates of those whose signatures it accepted.
+        pages: WSGI applications of web pages, by the path above them.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Party:
     prefix: str = ""
     work: Sequence[Work] = ()
     accepted: Callable[[], Sequence[OrganisationCertificate]] = tuple
+    pages: Mapping[str, Wsgi] = field(default_factory=dict)
 
 
 def build_parties(
@@ -226,7 +229,8 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
     housekeeping = Housekeeping(service.database, clock, forget_evidence)
     work = (register, outbox, housekeeping)
     name = f"operator:{own.organisation}"
-    return Party(name, applications, service.database, own.path, work, trusted.accepted)
+    pages = inbox_pages(settings, own, service, clock)
+    return Party(name, applications, service.database, own.path, work, trusted.accepted, pages)
 
 
 def _mailbox_service(settings: Settings, own: OperatorSettings, directory: Directory, clock: Clock) -> MailboxService:

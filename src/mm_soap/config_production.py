@@ -28,6 +28,17 @@ def check_production(settings: Settings) -> None:
         _check_anchors("tls.client_anchors", settings.tls.client_anchors)
     for key, file in _private_keys(settings):
         _check_private(key, file)
+    _check_sign_in(settings)
+
+
+def _check_sign_in(settings: Settings) -> None:
+    if settings.test_idp:
+        raise ConfigurationError("Remove the table [test_idp]: it lets anybody sign in as anybody.")
+    for operator in settings.operator:
+        if operator.web and not operator.web.issuer.startswith("https://"):
+            raise ConfigurationError(
+                "operator.web.issuer must begin with https:// in the production profile: name a real provider."
+            )
 
 
 def _check_transport(settings: Settings) -> None:

@@ -208,6 +208,9 @@ give_up_after = 86400
 
 # The mailbox operators. The second one's service is at {OPERATOR_TWO.path}/Service/v3.
 {operators}
+# Stands in for e-identification at /test-idp: anybody signs in as anybody. Production refuses it.
+[test_idp]
+
 # Those for whom `mm-soap send` signs.
 {senders}"""
 
@@ -231,6 +234,8 @@ certificate = "pki/{operator.number}.pem"
 key = "pki/{operator.number}.key"
 database = "data/operator-{number}.sqlite3"
 path = "{operator.path}"
+# The inbox that recipients use in a browser: {operator.path}/Inbox.
+[operator.web]
 """
 
 

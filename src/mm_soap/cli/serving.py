@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mm_soap.bootstrap import Party, Work, answers, build_parties
+from mm_soap.bootstrap_inbox import test_idp_pages
 from mm_soap.cli.output import WRONG_USE, fail, progress_console
 from mm_soap.clock import system_clock
 from mm_soap.config import Settings, load
@@ -116,7 +117,10 @@ class _Worker:
             system_clock,
         )
         metrics.add_gauge(METRIC, "Seconds until a certificate expires.", self._watch.seconds_left)
-        pages = testbed.pages if testbed else None
+        pages = {path: page for party in self._parties for path, page in party.pages.items()}
+        if pages:
+            pages |= test_idp_pages(self._settings)
+        pages |= testbed.pages if testbed else {}
         whole = compose(applications, files, self._ready, metrics, self._watch.warnings, pages)
         return testbed.around(whole) if testbed else whole
 
