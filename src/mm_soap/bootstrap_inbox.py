@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from mm_soap.account_client import AccountClient
 from mm_soap.clock import Clock
 from mm_soap.config import OperatorSettings, Settings
 from mm_soap.config_web import TEST_PROVIDER, TestIdpSettings, WebSettings
+from mm_soap.contract import ports
+from mm_soap.dsig import Trust, verify_sealed
 from mm_soap.errors import ConfigurationError
-from mm_soap.service_supplier import MailboxService
-from mm_soap.soap import Wsgi
+from mm_soap.service_supplier import Inbox, MailboxService
+from mm_soap.soap import SoapClient, Wsgi
 from mm_soap.user_signatures import UserSignatureError
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def inbox_pages(
-    settings: Settings, own: OperatorSettings, service: MailboxService, clock: Clock
+    settings: Settings, own: OperatorSettings, service: MailboxService, inbox: Inbox, trust: Trust, clock: Clock
 ) -> Mapping[str, Wsgi]:
     """Return the web inbox of an operator by the paths above its pages; nothing if it has none.
 
@@ -37,13 +40,19 @@ def inbox_pages(
     if own.web is None:
         return {}
     # Here, since they take long to load, and most commands have no pages.
-    from mm_soap.web.inbox.application import PATHS, Ends, Place, create_inbox
+    from mm_soap.web.inbox.application import PATHS, Behind, Ends, Place, create_inbox
 
     web = own.web
     place = Place(own.name, own.organisation, settings.base_url, own.path, settings.profile == "demonstration")
     secret = hmac.digest(kept_secret(web.session_key, _new_secret), own.organisation.encode(), "sha256")
     ends = Ends(timedelta(minutes=web.idle_minutes), timedelta(minutes=web.session_minutes))
-    app = create_inbox(place, service, _client(settings, web), secret, ends, clock)
+    base = settings.register_url(own)
+    accounts = AccountClient(
+        SoapClient(base + ports()["recipient"].path, timeout=own.register_timeout),
+        SoapClient(base + ports()["authority"].path, timeout=own.register_timeout),
+    )
+    behind = Behind(service, inbox, accounts, lambda raw, element: verify_sealed(raw, element, trust))
+    app = create_inbox(place, behind, _client(settings, web), secret, ends, clock)
     return dict.fromkeys((own.path + path for path in PATHS), app)
 
 

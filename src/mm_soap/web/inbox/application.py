@@ -16,13 +16,19 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from mm_soap.errors import Refused
-from mm_soap.service_supplier import MailboxService
+from mm_soap.account_client import AccountClient
+from mm_soap.errors import Refused, RemoteFault, TransportError
+from mm_soap.forwarding import VerifySeal
+from mm_soap.service_supplier import Inbox, MailboxService
+from mm_soap.service_supplier.model import ARCHIVE, INBOX, TRASH, Folder
 from mm_soap.soap import Wsgi
-from mm_soap.web.inbox.entrance import entrance_pages
-from mm_soap.web.inbox.messages import message_pages
+from mm_soap.web.inbox.entrance import Entrance, entrance_pages, mailbox_pages
+from mm_soap.web.inbox.forward import forward_pages
+from mm_soap.web.inbox.messages import folder_pages, message_pages
+from mm_soap.web.inbox.preferences import account_pages, preference_pages
 from mm_soap.web.inbox.provider import Client, Provider
 from mm_soap.web.inbox.sessions import Sessions
+from mm_soap.web.inbox.signing import Signing
 from mm_soap.web.inbox.texts import LANGUAGES, told
 from mm_soap.web.shell import add_headers, content_policy, new_app, whole
 
@@ -31,7 +37,12 @@ _MOST_BYTES: Final = 200_000
 _SWEDEN: Final = ZoneInfo("Europe/Stockholm")
 PATHS: Final = ("/Inbox", "/AccountRequest")
 """Where its pages are, after the operator's own path."""
-MENU: Final = (("inbox", "messages.listed"),)
+MENU: Final = (
+    ("inbox", "messages.listed"),
+    ("senders", "preferences.senders"),
+    ("contact", "preferences.contact"),
+    ("account", "account.shown"),
+)
 """The key of its name, and the endpoint, of each page that is in the menu."""
 
 
@@ -62,14 +73,31 @@ class Ends:
     longest: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What the pages stand on.
+
+    Args:
+        service: the mailboxes.
+        inbox: what is in them.
+        accounts: the register.
+        verify: verifies a sealed delivery that is forwarded.
+    """
+
+    service: MailboxService
+    inbox: Inbox
+    accounts: AccountClient
+    verify: VerifySeal
+
+
 def create_inbox(
-    place: Place, service: MailboxService, client: Client, secret: bytes, ends: Ends, clock: Callable[[], datetime]
+    place: Place, behind: Behind, client: Client, secret: bytes, ends: Ends, clock: Callable[[], datetime]
 ) -> Wsgi:
     """Return the pages of an operator as one WSGI application, for its path and each of `PATHS`.
 
     Args:
         place: where they are.
-        service: the mailboxes.
+        behind: what they stand on.
         client: what the operator is to the provider that recipients sign in with.
         secret: signs sessions and forms; the same in every process, and another one for each operator.
         ends: when sessions end.
@@ -92,11 +120,21 @@ def create_inbox(
     )
     CSRFProtect(app)
     provider = Provider(app, client, f"{place.base_url}{place.path}/Inbox/signed-in")
-    sessions = Sessions(ends.longest, clock)
-    app.register_blueprint(entrance_pages(provider, sessions))
-    app.register_blueprint(message_pages(service, sessions))
+    entrance = Entrance(Sessions(ends.longest, clock), behind.accounts)
+    signing = Signing(place.operator, provider, behind.accounts, behind.service, clock)
+    for pages in (
+        entrance_pages(provider, entrance, signing.signed),
+        mailbox_pages(entrance),
+        message_pages(behind.service, behind.inbox, entrance),
+        folder_pages(behind.inbox, entrance),
+        forward_pages(behind.inbox, behind.accounts, entrance, behind.verify, behind.service.limits),
+        preference_pages(behind.service, behind.accounts, entrance, signing),
+        account_pages(place.organisation, behind.service, behind.accounts, entrance, signing),
+    ):
+        app.register_blueprint(pages)
     app.before_request(_choose_language)
     app.context_processor(lambda: {"t": say, "lang": g.get("language", "sv"), "visit": g.get("visit")})
+    app.jinja_env.globals.update(place_name=_place_name, told_once=lambda: session.pop("told", None))
     policy = content_policy(form_action=f"'self' {_origin(client.issuer)}", frames="'self'")
     app.after_request(lambda response: add_headers(response, policy))
     _handle_errors(app)
@@ -122,11 +160,13 @@ def _handle_errors(app: Flask) -> None:
     def http_error(error: HTTPException) -> Any:
         if isinstance(error, CSRFError):
             return page("old", 400)
+        if error.code == 403:
+            return page("closed", 403)
         if error.code in (404, 405):
             return page("missing", error.code)
         return page("error", error.code or 500)
 
-    def refused(error: Refused) -> Any:
+    def away(error: Exception) -> Any:
         return render_template("inbox/told.html", title=say("away.title"), lead=say("error.lead")), 503
 
     def unexpected(error: Exception) -> Any:
@@ -135,13 +175,19 @@ def _handle_errors(app: Flask) -> None:
         return page("error", 500)
 
     app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(Refused, refused)
+    for kind in (Refused, RemoteFault, TransportError):
+        app.register_error_handler(kind, away)
     app.register_error_handler(Exception, unexpected)
 
 
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _place_name(one: Folder) -> str:
+    names = {INBOX: "place.inbox", ARCHIVE: "place.archive", TRASH: "place.trash"}
+    return one.name if one.id not in names else say(names[one.id])
 
 
 def _day(moment: datetime) -> str:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final
 
-from flask import Blueprint, Response, abort, make_response, render_template, request, send_file
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, send_file, session, url_for
 
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import safe_filename
 from mm_soap.message.attachments import PDF, attachment_type, bytes_match, media_type
-from mm_soap.service_supplier import MailboxService, StoredAttachment, StoredMessage
-from mm_soap.web.inbox.entrance import shown, signed_in_alone, wanted_mailbox
+from mm_soap.service_supplier import Inbox, MailboxService, OpenedMessage
+from mm_soap.service_supplier.model import ARCHIVE, INBOX, TRASH
+from mm_soap.web.inbox.entrance import Entrance, shown
 from mm_soap.web.inbox.safe_html import clean
-from mm_soap.web.inbox.sessions import Sessions, Visit
+from mm_soap.web.inbox.sessions import Visit
 
 _PAGE: Final = 25
+_LONGEST_QUERY: Final = 200
 _HTML: Final = "text/html"
 _BODY_POLICY: Final = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
@@ -39,97 +40,194 @@ class File:
     viewable: bool
 
 
-def message_pages(service: MailboxService, sessions: Sessions) -> Blueprint:
+def message_pages(service: MailboxService, inbox: Inbox, entrance: Entrance) -> Blueprint:
     """Return the pages of a mailbox's messages.
 
     Args:
-        service: the mailboxes.
-        sessions: who is signed in.
+        service: knows which mailboxes are here.
+        inbox: what is in them.
+        entrance: lets people in.
     """
     pages = Blueprint("messages", __name__)
-    pages.before_request(signed_in_alone(sessions))
+    pages.before_request(entrance.guard)
 
     @pages.get("/Inbox")
     @shown
     def listed(visit: Visit) -> Any:
-        wanted = wanted_mailbox()
-        if wanted is not None and wanted != visit.mailbox:
-            return render_template("inbox/closed.html"), 403
-        try:
-            found = service.list_messages(visit.mailbox)
-        except Refused as refused:
-            if refused.refusal is not Refusal.NOT_FOUND:
-                raise
+        if not _is_here(service, visit):
             return render_template("inbox/none.html"), 404
-        last = max(1, -(-len(found) // _PAGE))
-        page = min(max(1, request.args.get("page", 1, int)), last)
-        unread = sum(one.read is None for one in found)
-        lines = found[(page - 1) * _PAGE : page * _PAGE]
-        return render_template("inbox/list.html", lines=lines, page=page, last=last, unread=unread)
+        query = request.args.get("q", "").strip()[:_LONGEST_QUERY]
+        place, cursor = request.args.get("place", INBOX, int), request.args.get("after")
+        folders = inbox.folders(visit.mailbox)
+        here = next((one for one in folders if one.id == place), None)
+        if here is None:
+            abort(404)
+        try:
+            page = (
+                inbox.search(visit.mailbox, query, cursor, _PAGE)
+                if query
+                else inbox.page(visit.mailbox, place, cursor, _PAGE)
+            )
+        except Refused as refused:
+            if refused.refusal is Refusal.REQUEST_CONTRADICTS:
+                abort(404)
+            raise
+        return render_template("inbox/list.html", page=page, here=here, folders=folders, query=query, cursor=cursor)
 
-    @pages.get("/Inbox/message")
+    @pages.get("/Inbox/message/<key>")
     @shown
-    def message(visit: Visit) -> Any:
-        found = _message(service, visit)
+    def message(visit: Visit, key: str) -> Any:
+        if not _may_open(inbox, visit, key):
+            return render_template("inbox/unread.html"), 403
+        found = found_message(inbox, visit, key, mark=True)
         removed = clean(_text(found.body)).removed if _is_html(found) else ()
         return render_template(
             "inbox/message.html",
             message=found,
+            key=key,
             html=_is_html(found),
             text=_text(found.body),
             removed=removed,
-            files=_files(found.attachments),
+            files=[_file(inbox, visit, key, one.position) for one in found.files],
+            folders=inbox.folders(visit.mailbox),
+            ARCHIVE=ARCHIVE,
+            INBOX=INBOX,
+            TRASH=TRASH,
         )
 
-    @pages.get("/Inbox/body")
+    @pages.get("/Inbox/message/<key>/body")
     @shown
-    def body(visit: Visit) -> Response:
-        found = _message(service, visit)
-        if not _is_html(found):
+    def body(visit: Visit, key: str) -> Response:
+        found = found_message(inbox, visit, key) if _may_open(inbox, visit, key) else None
+        if found is None or not _is_html(found):
             abort(404)
         answer = make_response(render_template("inbox/body.html", html=clean(_text(found.body)).html))
         answer.headers["Content-Security-Policy"] = _BODY_POLICY
         answer.headers["X-Frame-Options"] = "SAMEORIGIN"
         return answer
 
-    @pages.get("/Inbox/file")
+    @pages.get("/Inbox/message/<key>/file/<int:number>")
     @shown
-    def file(visit: Visit) -> Response:
-        found = _message(service, visit)
-        number = request.args.get("number", -1, int)
-        if not 0 <= number < len(found.attachments):
+    def file(visit: Visit, key: str, number: int) -> Response:
+        if not _may_open(inbox, visit, key):
             abort(404)
-        return _answer_file(found.attachments[number], opened="open" in request.args)
+        return _answer_file(inbox, visit, key, number, opened="open" in request.args)
+
+    @pages.post("/Inbox/message/<key>")
+    @shown
+    def moved(visit: Visit, key: str) -> Any:
+        if not visit.manages:
+            abort(403)
+        act = request.form.get("act", "")
+        acts = {
+            "archive": inbox.archive,
+            "restore": inbox.restore,
+            "trash": inbox.throw_away,
+            "delete": inbox.delete,
+            "unread": inbox.mark_unread,
+        }
+        try:
+            if act == "move":
+                inbox.move(visit.mailbox, key, request.form.get("place", INBOX, int))
+            elif act in acts:
+                acts[act](visit.mailbox, key)
+            else:
+                abort(400)
+        except Refused as refused:
+            raise _not_found(refused) from None
+        session["told"] = f"done.{act}"
+        return redirect(url_for("messages.listed"))
 
     return pages
 
 
-def _message(service: MailboxService, visit: Visit) -> StoredMessage:
+def folder_pages(inbox: Inbox, entrance: Entrance) -> Blueprint:
+    """Return the pages by which folders are made and removed, and the trash emptied."""
+    pages = Blueprint("folders", __name__)
+    pages.before_request(entrance.guard)
+
+    @pages.get("/Inbox/folders")
+    @shown
+    def listed(visit: Visit) -> str:
+        return render_template("inbox/folders.html", folders=inbox.folders(visit.mailbox), wrong="")
+
+    @pages.post("/Inbox/folders")
+    @shown
+    def changed(visit: Visit) -> Any:
+        if not visit.manages:
+            abort(403)
+        act, name = request.form.get("act", ""), request.form.get("name", "")
+        number = request.form.get("folder", 0, int)
+        try:
+            if act == "make":
+                inbox.make_folder(visit.mailbox, name)
+            elif act == "rename":
+                inbox.rename_folder(visit.mailbox, number, name)
+            elif act == "remove":
+                inbox.remove_folder(visit.mailbox, number)
+            elif act == "empty":
+                inbox.empty_trash(visit.mailbox)
+            else:
+                abort(400)
+        except Refused as refused:
+            if refused.refusal in (Refusal.UNAVAILABLE, Refusal.NOT_FOUND):
+                raise _not_found(refused) from None
+            return render_template("inbox/folders.html", folders=inbox.folders(visit.mailbox), wrong="folders.wrong"), 400
+        session["told"] = f"folders.{act}"
+        return redirect(url_for("folders.listed"))
+
+    return pages
+
+
+def _is_here(service: MailboxService, visit: Visit) -> bool:
     try:
-        return service.get_message(visit.mailbox, request.args.get("id", ""))
+        service.contact_of(visit.mailbox)
     except Refused as refused:
         if refused.refusal is Refusal.NOT_FOUND:
-            abort(404)
+            return False
         raise
+    return True
 
 
-def _files(attachments: Sequence[StoredAttachment]) -> list[File]:
-    found = []
-    for number, one in enumerate(attachments):
-        as_stated = _kind(one) is not None
-        found.append(File(number, safe_filename(one.filename), len(one.body), as_stated, _kind(one) == PDF))
-    return found
+def _may_open(inbox: Inbox, visit: Visit, key: str) -> bool:
+    """Whether somebody may open a message: not everybody may open what nobody has read yet."""
+    return visit.unread or found_message(inbox, visit, key).summary.read is not None
 
 
-def _answer_file(one: StoredAttachment, *, opened: bool) -> Response:
+def found_message(inbox: Inbox, visit: Visit, key: str, *, mark: bool = False) -> OpenedMessage:
+    """Return a message, or answer that there is none."""
+    try:
+        return inbox.open(visit.mailbox, key, mark=mark)
+    except Refused as refused:
+        raise _not_found(refused) from None
+
+
+def _not_found(refused: Refused) -> Exception:
+    if refused.refusal is Refusal.NOT_FOUND:
+        abort(404)
+    return refused
+
+
+def _file(inbox: Inbox, visit: Visit, key: str, number: int) -> File:
+    one = inbox.attachment(visit.mailbox, key, number)
+    kind = _kind(one.file.content_type, b"".join(one.pieces))
+    return File(number, safe_filename(one.file.filename), one.file.size, kind is not None, kind == PDF)
+
+
+def _answer_file(inbox: Inbox, visit: Visit, key: str, number: int, *, opened: bool) -> Response:
     """Return a file under its stated type if its bytes are of it, and as mere bytes otherwise."""
-    kind = _kind(one)
+    try:
+        one = inbox.attachment(visit.mailbox, key, number)
+    except Refused as refused:
+        raise _not_found(refused) from None
+    body = b"".join(one.pieces)
+    kind = _kind(one.file.content_type, body)
     inline = opened and kind == PDF
     answer = send_file(
-        BytesIO(one.body),
+        BytesIO(body),
         mimetype=kind or "application/octet-stream",
         as_attachment=not inline,
-        download_name=safe_filename(one.filename),
+        download_name=safe_filename(one.file.filename),
         max_age=0,
     )
     answer.headers["Content-Security-Policy"] = _FILE_POLICY if inline else _DOWNLOAD_POLICY
@@ -137,12 +235,12 @@ def _answer_file(one: StoredAttachment, *, opened: bool) -> Response:
     return answer
 
 
-def _kind(one: StoredAttachment) -> str | None:
-    kind = attachment_type(one.content_type)
-    return kind if kind is not None and bytes_match(kind, one.body) else None
+def _kind(content_type: str, body: bytes) -> str | None:
+    kind = attachment_type(content_type)
+    return kind if kind is not None and bytes_match(kind, body) else None
 
 
-def _is_html(message: StoredMessage) -> bool:
+def _is_html(message: OpenedMessage) -> bool:
     return media_type(message.content_type) == _HTML
 
 

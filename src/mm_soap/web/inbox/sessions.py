@@ -9,8 +9,11 @@ from typing import Any, Final
 
 from flask import session
 
+from mm_soap.account_client import OpenMailbox
 from mm_soap.web.inbox.provider import Person
 
+_ASKED_EVERY: Final = timedelta(minutes=2)
+"""How long an answer of the register counts that lets somebody into another's mailbox."""
 _KEPT: Final = ("language", "wanted")
 """What a session keeps when somebody signs in or out."""
 
@@ -24,9 +27,9 @@ class Visit:
         name: the person's name.
         mailbox: whose mailbox is open: the person's own number unless another one was chosen.
         mailbox_name: the name of its owner.
-        reads: whether messages may be opened there.
         manages: whether its settings may be changed.
         unread: whether what nobody has opened yet may be opened.
+        forwards: whether messages may be forwarded.
     """
 
     person: str = field(repr=False)
@@ -35,6 +38,7 @@ class Visit:
     mailbox_name: str = field(repr=False)
     manages: bool = True
     unread: bool = True
+    forwards: bool = True
 
     @property
     def own(self) -> bool:
@@ -78,6 +82,17 @@ class Sessions:
         if other is not None:
             return Visit(held["person"], held["name"], *other)
         return Visit(held["person"], held["name"], held["person"], held["name"])
+
+    def choose(self, one: OpenMailbox | None) -> None:
+        """Open another's mailbox from now on, or with None the person's own again."""
+        session.pop("other", None)
+        if one is not None:
+            session["other"] = [one.recipient, one.name, one.manages, one.unread, one.forwards]
+            session["asked"] = self._clock().timestamp()
+
+    def asked_lately(self) -> bool:
+        """Whether the register said lately that the mailbox that is open may be."""
+        return 0 <= self._clock().timestamp() - float(session.get("asked", 0)) < _ASKED_EVERY.total_seconds()
 
     def _renew(self) -> None:
         kept = {key: session[key] for key in _KEPT if key in session}
