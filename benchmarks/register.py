@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -125,13 +126,16 @@ class _Run:
             settings.write_text(text, encoding="utf-8")
         seed(load(settings), DEMO_WORLD)
         seconds = self._import(file)
-        if not self._options.database:
-            speed, size = import_floor(file, self._folder, min(self._accounts, _FLOOR_ROWS))
-            yield _line("import", self._accounts / seconds, "accounts/s", speed, more_is_better=True)
-            path = Path(self._database())
-            yield _line("database", path.stat().st_size / self._accounts, "bytes/account", size)
+        database = self._database()
+        speed, floor_size = import_floor(file, self._folder, database, min(self._accounts, _FLOOR_ROWS))
+        yield _line("import", self._accounts / seconds, "accounts/s", speed, more_is_better=True)
+        if self._options.database:
+            from benchmarks import postgresql
+
+            size = sum(postgresql.size(database, table) for table in ("account", "imported_account"))
         else:
-            self._console.print(f"Imported {self._accounts / seconds:.0f} accounts a second.")
+            size = Path(database).stat().st_size
+        yield _line("database", size / self._accounts, "bytes/account", floor_size)
         file.unlink()
         engine = open_database(self._database())
         self._choose(engine)
@@ -181,28 +185,50 @@ class _Run:
         cpu, wall, floor_cpu, floor_wall = [], [], [], []
         each = max(1, _CALLS // self._options.clients)
         batches, warm = self._options.batches, max(1, self._options.batches // 5)
-        with self._progress() as progress:
+        database_cpu, floor_database_cpu = [], []
+        with self._progress() as progress, self._database_cpu() as database_spent:
             task = progress.add_task(f"calls with {IDS} ids", total=(warm + batches) * each * self._options.clients)
             for batch in range(-warm, batches):
                 clients.prepare(each)
                 # The floor is measured while the register is idle, so that a machine that becomes slower or faster
                 # changes both.
+                marks = [database_spent()]
                 floor_took = floor.measure(made[batch % 4 :: 4])
+                marks.append(database_spent())
                 before = processes.cpu_ms(pid)
                 took = clients.ask()
                 spent = (processes.cpu_ms(pid) - before) / len(took)
+                marks.append(database_spent())
                 progress.advance(task, len(took))
                 if batch >= 0:
                     cpu.append(spent)
                     wall += took
                     floor_cpu += floor_took[0]
                     floor_wall += floor_took[1]
+                    floor_database_cpu.append((marks[1] - marks[0]) / len(floor_took[0]))
+                    database_cpu.append((marks[2] - marks[1]) / len(took))
         yield _line("isReachable cpu p50", statistics.median(cpu), "ms", statistics.median(floor_cpu))
+        if self._options.database:
+            by_query = statistics.median(floor_database_cpu)
+            yield _line("PostgreSQL's own cpu p50", statistics.median(database_cpu), "ms", by_query)
         for percent in (50, 99):
             measure = f"isReachable wall p{percent}, {self._options.clients} clients"
             yield _line(measure, _percentile(wall, percent), "ms", _percentile(floor_wall, percent))
         served = max(processes.own_rss_mb(one) for one in processes.tree(pid))
         yield _line("memory of the serving process", served, "MB", _bare_memory())
+        load = " ".join(f"{one:.1f}" for one in os.getloadavg())
+        self._console.print(f"Processes that wanted a processor in the last 1, 5 and 15 minutes: {load}.")
+
+    @contextmanager
+    def _database_cpu(self) -> Iterator[Callable[[], float]]:
+        """Give what tells the processor time of a database that is not in the serving process, in ms."""
+        if not self._options.database:
+            yield lambda: 0.0
+            return
+        from benchmarks import postgresql
+
+        with closing(postgresql.Backends(self._database())) as backends:
+            yield backends.cpu_ms
 
     def _progress(self) -> Progress:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -3,7 +3,7 @@
 A call: the query for a thousand ids by the driver of the database, its rows fetched; then the request, and the answer
 that the service gave, parsed and validated; all by C libraries, in one process. A service that has a proof of its
 answers may come in below this. An import: the rows read by Python's csv module and written, in order of their key, into
-an SQLite table like the register's, in one durable transaction. No rule is checked, nothing is compared.
+a table like the register's, in one durable transaction. No rule is checked, nothing is compared, no history written.
 """
 
 from __future__ import annotations
@@ -96,16 +96,27 @@ class Floor:
         return cpu, wall
 
 
-def import_floor(file: Path, folder: Path, rows: int) -> tuple[float, float]:
-    """Return how many rows of an accounts file the bare work gets through in a second, and what one takes, in bytes."""
+def import_floor(file: Path, folder: Path, database: str, rows: int) -> tuple[float, float]:
+    """Return how many rows of an accounts file the bare work gets through in a second, and what one takes, in bytes.
+
+    Args:
+        file: the accounts file.
+        folder: for the SQLite file.
+        database: the register's: its path, or a PostgreSQL URL.
+        rows: how many.
+    """
+    if "://" in database:
+        from benchmarks import postgresql
+
+        return postgresql.import_floor(database, _read(file, rows), rows)
     made = folder / "floor.sqlite3"
     begun = time.perf_counter()
-    with closing(sqlite3.connect(made)) as database:
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=FULL")
-        database.execute(_TABLE)
-        with database:
-            database.executemany("INSERT INTO account VALUES (?, ?, 0, ?, ?)", sorted(_read(file, rows)))
+    with closing(sqlite3.connect(made)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(_TABLE)
+        with connection:
+            connection.executemany("INSERT INTO account VALUES (?, ?, 0, ?, ?)", sorted(_read(file, rows)))
     seconds, size = time.perf_counter() - begun, made.stat().st_size
     made.unlink()
     return rows / seconds, size / rows

@@ -32,6 +32,7 @@ from mm_soap.service_supplier import service_handlers
 
 DOCS: Final = Path(__file__).parent
 PUBLIC_PACKAGES: Final = (
+    "channels",
     "companies",
     "conformance",
     "contract",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 from interop.captures import Capture
-from interop.sending import Sent, outcome, send, until
+from interop.sending import Sent, notify, outcome, send, until
 from interop.suite import Suite, free_port
 from mm_soap.conformance.class_one import notification
 from mm_soap.demonstration import KOMMUN_A, KOMMUN_B, RECIPIENT
@@ -62,6 +64,7 @@ class Receiving:
             self._statuses()
             self._repeated_and_refused(captures)
             self._other_operations(captures)
+            self._notified()
         self._killed_in_the_middle()
 
     def _register(self) -> None:
@@ -99,8 +102,17 @@ class Receiving:
         self._answered("forwarded", "deliverForward", right.forwarded(RECEIVER), f"{RECEIVER} true")
         self._answered("forwarded, changed", "deliverForward", wrong.forwarded(RECEIVER), f"fault {wrong.code}")
         inside = notification(KOMMUN_A.number, KOMMUN_A.name, RECEIVER, WITHOUT_MAILBOX)
-        notify = f'<notify xmlns="{SERVICE_V3}"><notify>{inside}</notify></notify>'.encode()
-        self._answered("notification", "notify", notify, f"{RECEIVER} true {WITHOUT_MAILBOX} false")
+        request = f'<notify xmlns="{SERVICE_V3}"><notify>{inside}</notify></notify>'.encode()
+        self._answered("notification", "notify", request, f"{RECEIVER} true {WITHOUT_MAILBOX} false")
+
+    def _notified(self) -> None:
+        """A notification that the dispatcher splits: some recipients are here, one is at operator one."""
+        text = f"Du har fått post {uuid4()}."
+        told = notify(self._suite, text, RECEIVER, RECIPIENT, WITHOUT_MAILBOX)
+        if told != {RECEIVER: True, RECIPIENT: True, WITHOUT_MAILBOX: False}:
+            raise NotReceived(f"the notification became {told}")
+        if self._deliveries_with(text.encode()) != 1:
+            raise NotReceived("the notification should be once among what the operator keeps")
 
     def _answered(self, name: str, operation: str, payload: bytes, wanted: str) -> None:
         """Call at the same time and once more: all answers must be the same."""
@@ -139,6 +151,12 @@ class Receiving:
             with suppress(FileNotFoundError, IsADirectoryError):  # while the operator is at work
                 found += file.read_bytes() == pdf
         return found
+
+    def _deliveries_with(self, text: bytes) -> int:
+        """Count what the operator keeps by the folder: in each may be the request and what it holds."""
+        forms = (text, b64encode(text))
+        files = [file for file in self.received.rglob("*") if file.is_file()]
+        return len({file.parent for file in files if any(form in file.read_bytes() for form in forms)})
 
     def _answer(self, operation: str, payload: bytes) -> list[str]:
         """Return TransId, and each recipient with what was told of it; or an empty text and the fault."""

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
+from lxml import etree
+
 from interop.suite import Suite
-from mm_soap.demonstration import DemoOrganisation
+from mm_soap.demonstration import KOMMUN_A, DemoOrganisation
 from mm_soap.dsig import sign_delivery
-from mm_soap.message import Party, SecureDelivery, build_delivery, new_message
-from mm_soap.sender import DistributionStatus, SenderClient
+from mm_soap.message import Notification, Party, SecureDelivery, build_delivery, build_notification, new_message
+from mm_soap.sender import DistributionStatus, NotificationClient, NotificationStatus, SenderClient
 from mm_soap.testing.documents import one_page_pdf
 
 _SECONDS = 120
@@ -55,6 +57,28 @@ def outcome(suite: Suite, message: Sent) -> str:
 
     until(ended, "a delivery to end")
     return last[0].delivery_status or str(last[0].type)
+
+
+def notify(suite: Suite, text: str, *recipients: str) -> dict[str, bool]:
+    """Send a notification of class 1 and return what became of it for each recipient.
+
+    Raises:
+        NotInTime: it did not end within two minutes.
+    """
+    client = NotificationClient(suite.address("notification"))
+    message = new_message("Ny post å & <ä>", text=text)
+    document = etree.tostring(
+        build_notification(Notification(Party(KOMMUN_A.number, KOMMUN_A.name), recipients, message))
+    )
+    distribution_id = client.distribute(document)
+    found: list[NotificationStatus] = []
+
+    def ended() -> bool:
+        found[:] = client.status(KOMMUN_A.number, distribution_id) or ()
+        return bool(found)
+
+    until(ended, "a notification to end")
+    return {each.recipient: each.delivered for each in found}
 
 
 def until(condition: Callable[[], bool], what: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from lxml import etree
 from sqlalchemy import Connection, Engine, text
 
+from mm_soap.bootstrap_channels import channel_switch
 from mm_soap.bootstrap_delivery import Operators, delivery_policies, sender_limits
 from mm_soap.bootstrap_inbox import inbox_pages
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
@@ -188,6 +189,7 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
         Handover(Operators(policies), policies, clock),
         clock,
         look_up_batch=own.look_up_batch,
+        switch=channel_switch(own, database, clock),
         address_age=own.address_age,
     )
     retention = _retention(settings)
@@ -229,7 +231,7 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
     housekeeping = Housekeeping(service.database, clock, forget_evidence)
     work = (register, outbox, housekeeping)
     name = f"operator:{own.organisation}"
-    pages = inbox_pages(settings, own, service, clock)
+    pages = inbox_pages(settings, own, service, Inbox(service.database, service.contents, clock), trust, clock)
     return Party(name, applications, service.database, own.path, work, trusted.accepted, pages)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from mm_soap.config_channels import ChannelSettings, EmailSettings, PrintSettings, SmsSettings
 from mm_soap.config_production import check_production
 from mm_soap.config_report import Row, explain, rows, unknown_variable
 from mm_soap.config_tables import (
@@ -37,15 +38,19 @@ from mm_soap.errors import ConfigurationError
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
+    "ChannelSettings",
     "CompaniesSettings",
     "DispatcherSettings",
+    "EmailSettings",
     "EvidenceSettings",
     "FarSettings",
     "OperatorSettings",
     "PersonsSettings",
+    "PrintSettings",
     "RulesSettings",
     "SenderSettings",
     "Settings",
+    "SmsSettings",
     "TestbedSettings",
     "TlsSettings",
     "TrustSettings",

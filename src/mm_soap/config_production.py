@@ -53,6 +53,10 @@ def _check_transport(settings: Settings) -> None:
     urls += [("sender.dispatcher_url", sender.dispatcher_url or settings.base_url) for sender in settings.sender]
     if settings.far and settings.far.companies and settings.far.companies.url:
         urls.append(("far.companies.url", settings.far.companies.url))
+    if settings.dispatcher and settings.dispatcher.sms:
+        urls.append(("dispatcher.sms.url", settings.dispatcher.sms.url))
+    if settings.dispatcher and settings.dispatcher.email and settings.dispatcher.email.security == "none":
+        raise ConfigurationError('Set dispatcher.email.security to "starttls" or "tls": others could read the e-mail.')
     for key, url in urls:
         if not url.startswith("https://"):
             raise ConfigurationError(f"{key} must begin with https:// in the production profile.")
@@ -69,6 +73,10 @@ def _private_keys(settings: Settings) -> Iterable[tuple[str, Path]]:
         yield "tls.key", settings.tls.key
     if settings.dispatcher:
         yield "dispatcher.key", settings.dispatcher.key
+        if settings.dispatcher.email and settings.dispatcher.email.password_file:
+            yield "dispatcher.email.password_file", Path(settings.dispatcher.email.password_file)
+        if settings.dispatcher.sms:
+            yield "dispatcher.sms.password_file", settings.dispatcher.sms.password_file
     for operator in settings.operator:
         yield "operator.key", operator.key
     for sender in settings.sender:

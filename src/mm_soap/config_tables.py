@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from mm_soap.config_channels import ChannelSettings, EmailSettings, PrintSettings, SmsSettings
 from mm_soap.config_policy import DispatcherRules
 from mm_soap.config_types import Database, File, OptionalFile, Organisation, Table, Url, UrlPath
 from mm_soap.config_web import TestIdpSettings, WebSettings
@@ -26,6 +27,11 @@ _REGISTER_TIMEOUT: Final = "How long the register may take for its whole answer,
 _PARTY_CACHE: Final = "How old the register's lists of senders and dispatchers may be, in seconds."
 _PARTY_GRACE: Final = "How much older they may be while the register is away, in seconds."
 _ASK_AGAIN: Final = "Whether the register is asked again before a party is refused that was not remembered."
+
+
+def _distinct(what: str, values: list[str]) -> None:
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("distinct", "{what} must be its own", {"what": what})
 
 
 class TrustSettings(Table):
@@ -132,6 +138,15 @@ class DispatcherSettings(DispatcherRules):
     party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
     party_grace: float = Field(default=600, ge=0, description=_PARTY_GRACE)
     ask_again: bool = Field(default=False, description=_ASK_AGAIN)
+    channels: tuple[ChannelSettings, ...] = ()
+    email: EmailSettings | None = None
+    sms: SmsSettings | None = None
+    print: PrintSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_plan_each(self) -> Self:
+        _distinct("the sender of each [[dispatcher.channels]]", [one.sender for one in self.channels])
+        return self
 
 
 class OperatorSettings(Table):
@@ -189,11 +204,6 @@ class TestbedSettings(Table):
     certificates_per_hour: int = Field(
         default=60, gt=0, description="How many certificates the test bed hands out in an hour, at most."
     )
-
-
-def _distinct(what: str, values: list[str]) -> None:
-    if len(set(values)) < len(values):
-        raise PydanticCustomError("distinct", "{what} must be its own", {"what": what})
 
 
 class Settings(BaseSettings):

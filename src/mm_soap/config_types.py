@@ -62,9 +62,23 @@ def _url_path(value: str) -> str:
     return value
 
 
+def _email_address(value: str) -> str:
+    if value and not re.fullmatch(r"[^\s@<>()\[\],;:\\\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value):
+        raise PydanticCustomError("email_address", "must be an address such as post@kommun.se")
+    return value
+
+
+def _sms_name(value: str) -> str:
+    if value and not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{0,10}|\+[1-9][0-9]{6,14}", value):
+        raise PydanticCustomError("sms_name", "must be at most 11 letters and digits, or a number such as +46701740605")
+    return value
+
+
 File = Annotated[Path, AfterValidator(_from_folder)]
 OptionalFile = Annotated[str, AfterValidator(_optional_file)]
 Database = Annotated[str, AfterValidator(_database)]
 Url = Annotated[str, AfterValidator(_url)]
 UrlPath = Annotated[str, AfterValidator(_url_path)]
 Organisation = Annotated[str, AfterValidator(_organisation)]
+EmailAddress = Annotated[str, AfterValidator(_email_address)]
+SmsName = Annotated[str, AfterValidator(_sms_name)]

@@ -25,12 +25,12 @@ class DistributionStatus:
     type: str | None
     """``Digital``, ``Paper`` or ``Not``; None while it is not unpacked yet."""
     delivery_status: str | None
-    """``Delivered``, ``Pending`` or ``DeliveryFailed``; None unless the type is Digital."""
+    """``Delivered``, ``Pending`` or ``DeliveryFailed``; None where the dispatcher tries no delivery."""
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen."""
-        return self.delivery_status in ("Delivered", "DeliveryFailed") or self.type in ("Paper", "Not")
+        return self.delivery_status != "Pending" and self.type is not None
 
 
 def distribute_secure_request(document: bytes) -> bytes:
@@ -114,7 +114,9 @@ class NotificationClient:
         self._client = SoapClient(address, timeout=timeout)
 
     def distribute(self, document: bytes) -> str:
-        """Hand in a notification; if no answer comes, the same bytes again, which get the same distribution id.
+        """Hand in a notification; without an answer, or after a technical fault, the same bytes again.
+
+        The same bytes get the same distribution id.
 
         Args:
             document: the serialised element that :func:`mm_soap.message.build_notification` returned.
@@ -123,7 +125,7 @@ class NotificationClient:
             The distribution id.
 
         Raises:
-            RemoteFault, TransportError: it was refused, or no answer came at the last try either.
+            RemoteFault, TransportError: it was refused, or no answer or a technical fault came at the last try either.
         """
         head, _, tail = document.replace(b"NotificationDelivery", b"notificationDelivery", 1).rpartition(
             b"NotificationDelivery"
@@ -165,6 +167,8 @@ def _handed_in(client: SoapClient, body: bytes, expected: str) -> str:
     for attempt in range(1, _TRIES):
         try:
             return text_of(client.call(body, expected=expected)[0]).strip()
-        except TransportError:
+        except (RemoteFault, TransportError) as error:
+            if isinstance(error, RemoteFault) and not error.technical:
+                raise
             time.sleep(attempt)
     return text_of(client.call(body, expected=expected)[0]).strip()

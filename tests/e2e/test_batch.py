@@ -69,7 +69,7 @@ def test_each_row_is_a_message_and_a_line_of_the_report(
     assert (counts["rows"], counts["delivered"], counts["unreachable"], counts["waiting"]) == (4, 3, 1, 0)
     rows = report(file)
     assert [row["line"] for row in rows] == ["1", "2", "3", "4"]
-    assert [row["channel"] for row in rows] == ["mailbox", "mailbox", "none", "mailbox"]
+    assert [row["channel"] for row in rows] == ["digital", "digital", "none", "digital"]
     assert rows[0]["message_id"] == "rad-ett-0001"
     assert [row["state"] for row in rows] == ["ended", "ended", "unreachable", "ended"]
     here = {each.message_id: each.subject for each in demonstration.mailbox(RECIPIENT)}

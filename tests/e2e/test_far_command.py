@@ -11,6 +11,8 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,9 @@ from mm_soap.demonstration import (
     RECIPIENT,
     UNKNOWN,
 )
+from mm_soap.far.accounts import GivenSignature, HistoryEntry, Kind, Pending, Step, store
 from mm_soap.message.identifiers import check_digit
+from mm_soap.storage import open_database, writing
 from mm_soap.xml import RECIPIENT_V3
 from tests.e2e.suite import COMMAND, Demonstration, Fault, Result, Server, call, enveloped, mm_soap
 
@@ -291,6 +295,64 @@ def test_consents(far: Far) -> None:
     assert changes[0]["after"] == {**changes[-1]["after"], "cancelled": cancelled["cancelled"]}
     assert user not in json.dumps(changes)
     assert RECIPIENT not in json.dumps(changes)
+
+
+def steps(far: Far, signer: str) -> None:
+    """A request that its first signer abandons, as the service writes it."""
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    sentence = f"Move the account of {RECIPIENT} to Ett."
+    given = GivenSignature(signer, "Anna Ek", b"signature", "certificate", None, "UTF-8", "text", sentence, at)
+    about = (Kind.CHANGE_OPERATOR, OPERATOR_ONE.number, OPERATOR_ONE.number, "call-1")
+    settings = load(far.config).far
+    assert settings is not None
+    engine = open_database(settings.database)
+    with writing(engine) as connection:
+        wanted = Pending(0, about[0], RECIPIENT, about[1], None, "text", at.date(), at)
+        key = store.begin(connection, wanted)
+        for minute, step, signatures in ((0, Step.BEGUN, ()), (1, Step.SIGNED, (given,)), (2, Step.ABANDONED, ())):
+            when = at + timedelta(minutes=minute)
+            entry = HistoryEntry(when, about[0], step, *about[1:], sentence, signatures)
+            store.record_step(connection, key, RECIPIENT, entry)
+        store.end(connection, key, Step.ABANDONED, at)
+    engine.dispose()
+
+
+def test_the_history_of_an_account(far: Far) -> None:
+    signer = "189001619809"
+    file = far.file("in.csv", f"{HEAD}{RECIPIENT},{OPERATOR_TWO.number},,\n")
+    far.json("account", "import", file, "--replace")
+    steps(far, signer)
+    shown = far.json("history", RECIPIENT, "--as", "Anna Ek")
+    begun, signed, abandoned, imported = sorted(shown, key=lambda each: str(each["request"] is None) + each["at"])
+    assert [each["step"] for each in (begun, signed, abandoned)] == ["begun", "signed", "abandoned"]
+    received = "2026-03-01T12:00:00+00:00"
+    assert signed["signatures"] == [{"signer": signer, "name": "Anna Ek", "received": received, "counts": False}]
+    assert (signed["operator"], signed["caller"], signed["kind"]) == (
+        OPERATOR_ONE.number,
+        OPERATOR_ONE.number,
+        "change operator",
+    )
+    assert (imported["step"], imported["operator"]) == ("imported anew", OPERATOR_TWO.number)
+    assert imported["importer"]["file_sha256"] == sha256(file.read_bytes()).hexdigest()
+    assert "sentence" not in json.dumps(shown)
+    with_sentences = far.json("history", RECIPIENT, "--sentences")
+    assert {each["sentence"] for each in with_sentences if each["request"]} == {
+        f"Move the account of {RECIPIENT} to Ett."
+    }
+    table = far("history", RECIPIENT).stdout
+    assert "4 steps" in table
+    assert "counts no more" in table
+    assert "Move" not in table
+    assert far.json("history", UNKNOWN) == []
+    far.refused(1, "identifier", "history", "x")
+
+    changes = [each for each in far.json("audit") if each["what"] == "history read"]
+    assert [each["after"]["steps"] for each in changes] == [0, 4, 4, 4]
+    assert [each["after"]["sentences"] for each in changes] == [False, False, True, False]
+    assert changes[-1]["who"] == "Anna Ek"
+    assert changes[-1]["after"]["requests"] == [begun["request"]]
+    assert changes[-1]["after"]["imports"] == [imported["importer"]["audit"]]
+    assert not any(each in json.dumps(changes) for each in (signer, RECIPIENT, UNKNOWN))
 
 
 def test_a_register_that_is_not_here(far: Far) -> None:

@@ -188,7 +188,7 @@ def test_mailboxes_are_opened_and_have_contact_settings(fresh: Demonstration) ->
 
 
 def test_a_thousand_recipients_at_two_operators_while_everything_is_killed(fresh: Demonstration) -> None:
-    fresh.change("dispatcher", retry_first=0.1, retry_longest=1.0)
+    fresh.change("dispatcher.policy", retry_first=0.1, retry_longest=1.0)
     recipients = [person(number) for number in range(1000)]
     half = {OPERATOR_ONE.number: recipients[0::2], OPERATOR_TWO.number: recipients[1::2]}
     with fresh.register() as register:

@@ -225,6 +225,10 @@ dispatcher_url = "https://dispatcher.example.se"
 """
 
 
+EMAIL = '[dispatcher.email]\nhost = "smtp.example.org"\n'
+SMS = '[dispatcher.sms]\nuser = "u"\npassword_file = "none"\n'
+
+
 class TestProduction:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
@@ -263,6 +267,10 @@ class TestProduction:
             ('client_anchors = ["real.pem"]', 'client_anchors = ["issuing-ca.pem"]', "tls.client_anchors names"),
             ('\nanchors = ["real.pem"]', '\nanchors = ["none.pem"]', "none.pem cannot be read"),
             ('key = "d.key"', 'key = "none.key"', "dispatcher.key names .*none.key, which cannot be read"),
+            ("[[sender]]", f'{EMAIL}security = "none"\n[[sender]]', "Set dispatcher.email.security"),
+            ("[[sender]]", f'{EMAIL}password_file = "no"\n[[sender]]', "dispatcher.email.password_file names"),
+            ("[[sender]]", f'{SMS}url = "http://sms.example"\n[[sender]]', "dispatcher.sms.url must begin with https"),
+            ("[[sender]]", f"{SMS}[[sender]]", "dispatcher.sms.password_file names"),
         ],
     )
     def test_refuses_what_only_a_demonstration_may_have(self, folder: Path, old: str, new: str, expected: str) -> None:

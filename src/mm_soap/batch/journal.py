@@ -217,7 +217,8 @@ class Journal:
     def counts(self) -> Counts:
         """Count the rows by what became of them."""
         delivered = case((tables.row.c.delivery_status == "Delivered", 1), else_=0)
-        printed = case((tables.row.c.type == "Paper", 1), else_=0)
+        failed = func.coalesce(tables.row.c.delivery_status, "") == "DeliveryFailed"
+        printed = case(((tables.row.c.type == "Paper") & ~failed, 1), else_=0)
         query = select(
             tables.row.c.state, func.count().label("rows"), func.sum(func.max(delivered, printed)).label("delivered")
         ).group_by(tables.row.c.state)

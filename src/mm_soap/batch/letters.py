@@ -9,6 +9,7 @@ from typing import Final
 from mm_soap.batch.model import Row, RowError
 from mm_soap.errors import Refused
 from mm_soap.message import (
+    NOT_SENSITIVE,
     Limits,
     Party,
     SecureDelivery,
@@ -58,6 +59,7 @@ class Letters:
             attachments=[self._attachment(name) for name in row.attachments],
             support=_SUPPORT,
             message_id=message_id,
+            metadata=() if row.sensitive else (NOT_SENSITIVE,),
         )
         delivery = SecureDelivery(self.sender, row.recipient, (message,))
         try:

@@ -63,13 +63,16 @@ class Outcome:
 
     @property
     def channel(self) -> str:
-        """Which way the message went: ``mailbox``, ``print``, ``none``, or nothing while that is open."""
+        """Which way the message went: ``digital``, ``print``, ``none``, or nothing while that is open.
+
+        A sender is not told whether what is digital went to the mailbox or, where the dispatcher does so, by e-mail.
+        """
         if self.state in (State.INVALID, State.UNREACHABLE, State.REFUSED):
             return "none"
         return _CHANNELS.get(self.type or "", "")
 
 
-_CHANNELS: Final[Mapping[str, str]] = {"Digital": "mailbox", "Paper": "print", "Not": "none"}
+_CHANNELS: Final[Mapping[str, str]] = {"Digital": "digital", "Paper": "print", "Not": "none"}
 
 
 @dataclass(frozen=True, slots=True)

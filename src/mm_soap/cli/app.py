@@ -6,6 +6,7 @@ Each command loads its module when it runs: all of them together take a second t
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ app.add_typer(conform_app, name="conform")
 app.add_typer(testbed_app, name="testbed")
 
 Config = Annotated[Path, typer.Option("--config", help="The settings file, mm-soap.toml.")]
+_DATES = ["%Y-%m-%d"]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -89,6 +91,9 @@ def send(
     attach: Annotated[list[Path] | None, typer.Option(help="A file to attach; may stand several times.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is delivered or has failed.")] = False,
     timeout: Annotated[float, typer.Option(help="How long to wait, in seconds.")] = 60.0,
+    not_sensitive: Annotated[
+        bool, typer.Option("--not-sensitive", help="Mark it as fit for e-mail and SMS, if it cannot go to a mailbox.")
+    ] = False,
     batch: Annotated[
         Path | None, typer.Option(help="Send each row of a .csv or .jsonl file, or of a folder with an index.")
     ] = None,
@@ -121,7 +126,7 @@ def send(
         fail("Give --recipient, --subject and --body, or --batch FILE.", WRONG_USE)
     from mm_soap.cli import sending
 
-    letter = sending.Letter(sender, recipient, subject, body, tuple(attach or ()))
+    letter = sending.Letter(sender, recipient, subject, body, tuple(attach or ()), not not_sensitive)
     sending.send(config, letter, timeout if wait else None, json)
 
 
@@ -173,6 +178,21 @@ def trace(
     from mm_soap.cli import tracing
 
     tracing.trace(config, any_id, json)
+
+
+@app.command()
+def report(
+    config: Config,
+    since: Annotated[
+        datetime | None, typer.Option(formats=_DATES, help="The first day, as in 2026-11-01; all without it.")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(formats=_DATES, help="The last day; today without it.")] = None,
+    json: Json = False,
+) -> None:
+    """Count, for each sender of the dispatcher in the settings, which way messages went and how they ended."""
+    from mm_soap.cli import reporting
+
+    reporting.report(config, since, until, json)
 
 
 @app.command()

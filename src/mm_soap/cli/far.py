@@ -8,6 +8,7 @@ import typer
 
 from mm_soap.cli.far_consents import consents_app
 from mm_soap.cli.far_files import files_apps
+from mm_soap.cli.far_history import history
 from mm_soap.cli.far_parties import SHAPES, as_cell, party_app
 from mm_soap.cli.far_register import Config, Json, administration
 from mm_soap.cli.output import print_json, print_table
@@ -20,6 +21,7 @@ for _shape in SHAPES:
 for _name, _app in files_apps().items():
     far_app.add_typer(_app, name=_name)
 far_app.add_typer(consents_app, name="consents")
+far_app.command()(history)
 
 
 @far_app.command()

@@ -11,10 +11,11 @@ from mm_soap.bootstrap import databases
 from mm_soap.cli.output import REFUSED, fail, print_json, print_table, progress_console
 from mm_soap.clock import system_clock
 from mm_soap.config import SenderSettings, Settings, load
-from mm_soap.dispatcher import standing_of
+from mm_soap.dispatcher import WayTaken, standing_of, ways_taken
 from mm_soap.dsig import sign_delivery
 from mm_soap.errors import ConfigurationError, Refusal, RemoteFault
 from mm_soap.message import (
+    NOT_SENSITIVE,
     Limits,
     Message,
     Party,
@@ -39,13 +40,14 @@ class Letter:
     subject: str
     body: Path
     attachments: tuple[Path, ...]
+    sensitive: bool = True
 
 
 def send(config: Path, letter: Letter, wait: float | None, as_json: bool) -> None:
     """Sign and send one message; with ``wait``, follow it for that many seconds."""
     settings = load(config)
     sender = sender_of(settings, letter.sender)
-    message = text_message(letter.subject, letter.body, letter.attachments)
+    message = text_message(letter.subject, letter.body, letter.attachments, sensitive=letter.sensitive)
     delivery = SecureDelivery(Party(sender.organisation, sender.name), letter.recipient, (message,))
     check_delivery(delivery, Limits(settings.rules.max_message_bytes, settings.rules.check_digits))
     document = sign_delivery(build_delivery(delivery), Identity.load(sender.certificate, sender.key))
@@ -79,7 +81,7 @@ def status(config: Path, distribution_id: str, sender: str | None, as_json: bool
         told = {"distribution_id": distribution_id, "sender": one.organisation, **_told(found)}
         if not found.ended and not one.dispatcher_url:
             told |= _waits(settings, distribution_id)
-        _print("Status", told, as_json)
+        _print_ways(told, _ways(settings, one, distribution_id), as_json)
         return
     fail("No sender in the settings has a message with this id: check the id, or give --sender.")
 
@@ -97,6 +99,34 @@ def _notification_status(settings: Settings, sender: SenderSettings, distributio
     shown = result if as_json or found is not None else {**result, "type": "not processed yet"}
     notifying.show("Status", shown, found, as_json)
     return True
+
+
+def _ways(settings: Settings, sender: SenderSettings, distribution_id: str) -> Sequence[WayTaken]:
+    """Return the channels that a message took besides the mailbox, where its dispatcher is in the settings."""
+    if settings.dispatcher is None or sender.dispatcher_url not in ("", settings.base_url):
+        return ()
+    with reading(databases(settings)["dispatcher"]) as connection:
+        return ways_taken(connection, sender.organisation, distribution_id)
+
+
+def _print_ways(result: dict[str, object], ways: Sequence[WayTaken], as_json: bool) -> None:
+    rows = [
+        {
+            "channel": way.channel.value,
+            "step": way.step.value,
+            "since": way.begun.isoformat(),
+            "attempts": way.tries,
+            "reason": way.reason,
+        }
+        for way in ways
+    ]
+    if as_json:
+        print_json({**result, "channels": rows} if rows else result)
+        return
+    _print("Status", result, as_json)
+    if rows:
+        heads = ("channel", "step", "since", "attempts", "reason")
+        print_table("Channels", heads, [tuple(row[head] for head in heads) for row in rows])
 
 
 def _told(status: DistributionStatus) -> dict[str, object]:
@@ -154,13 +184,14 @@ def _follow(client: SenderClient, sender: str, distribution_id: str, seconds: fl
             pause = min(1.0, pause * 1.5)
 
 
-def text_message(subject: str, file: Path, attachments: Sequence[Path]) -> Message:
+def text_message(subject: str, file: Path, attachments: Sequence[Path], *, sensitive: bool = True) -> Message:
     """Return a message from files.
 
     Args:
         subject: its subject.
         file: the text, in UTF-8; HTML by its extension.
         attachments: the files to attach.
+        sensitive: whether it may go no other way than to the mailbox and on paper.
 
     Raises:
         ConfigurationError: a file cannot be read, is no text, or cannot be attached.
@@ -176,6 +207,7 @@ def text_message(subject: str, file: Path, attachments: Sequence[Path]) -> Messa
         html=body if html else None,
         attachments=[(path.name, _content_type(path), _read(path)) for path in attachments],
         support=SupportInfo(text="Kontakta avsändaren vid frågor."),
+        metadata=() if sensitive else (NOT_SENSITIVE,),
     )
 
 

@@ -1,10 +1,14 @@
 """The dispatcher: takes deliveries from senders and hands them to the recipients' operators, secure ones sealed."""
 
 from mm_soap.dispatcher.addressing import Addressing
+from mm_soap.dispatcher.channel_books import Entry, WayTaken, books, ways_taken
+from mm_soap.dispatcher.channel_plan import ChannelPlan
+from mm_soap.dispatcher.channel_store import Step
+from mm_soap.dispatcher.channel_switch import ChannelSwitch
 from mm_soap.dispatcher.endpoint import NOTIFICATION_PRECHECKS, PRECHECKS, message_handlers, notification_handlers
 from mm_soap.dispatcher.engine import EmbeddedEngine
 from mm_soap.dispatcher.handover import Handover
-from mm_soap.dispatcher.model import Notified, State, Status
+from mm_soap.dispatcher.model import Cause, Notified, State, Status, status_of
 from mm_soap.dispatcher.policy import Backoff, BreakerPolicy, DeliveryPolicy, Limit, Policies, TimeLimits
 from mm_soap.dispatcher.sender_limits import SenderLimits
 from mm_soap.dispatcher.service import MessageService, NotificationService, Origin
@@ -17,8 +21,12 @@ __all__ = [
     "Addressing",
     "Backoff",
     "BreakerPolicy",
+    "Cause",
+    "ChannelPlan",
+    "ChannelSwitch",
     "DeliveryPolicy",
     "EmbeddedEngine",
+    "Entry",
     "Handover",
     "Limit",
     "MessageService",
@@ -30,10 +38,15 @@ __all__ = [
     "Standing",
     "State",
     "Status",
+    "Step",
     "TimeLimits",
+    "WayTaken",
+    "books",
     "forget_deliveries",
     "forget_documents",
     "message_handlers",
     "notification_handlers",
     "standing_of",
+    "status_of",
+    "ways_taken",
 ]

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from mm_soap.clock import Clock
 from mm_soap.dispatcher import parts, store
-from mm_soap.dispatcher.model import Accepted, Kind, Outcome, Sealed, State
+from mm_soap.dispatcher.model import Accepted, Cause, Kind, Outcome, Sealed, State, cause_of
 from mm_soap.dispatcher.policy import DeliveryPolicy
 from mm_soap.dispatcher.splitting import split
 from mm_soap.dsig import seal_for
@@ -130,7 +130,7 @@ class Addressing:
 
     def _address(self, delivery: Accepted, answer: Reached | RemoteFault, document: bytes) -> Outcome:
         if isinstance(answer, RemoteFault):
-            return self._outcome(delivery, State.FAILED, f"The register refused the question: {answer}.")
+            return self._outcome(delivery, State.FAILED, f"The register refused the question: {answer}.", Cause.REFUSED)
         end = self.without_mailbox(delivery, answer)
         if end is not None:
             return end
@@ -152,9 +152,9 @@ class Addressing:
     def without_mailbox(self, delivery: Accepted | Sealed, answer: Reached) -> Outcome | None:
         """Return the outcome of a delivery that no mailbox takes, or None if the register names one."""
         if not answer.registered or not answer.operator or not answer.address:
-            return self._outcome(delivery, State.NOT_REGISTERED, NOT_REGISTERED)
+            return self._outcome(delivery, State.NOT_REGISTERED, NOT_REGISTERED, Cause.NOT_REGISTERED)
         if not answer.sender_accepted:
-            return self._outcome(delivery, State.PAPER, DESELECTED)
+            return self._outcome(delivery, State.PAPER, DESELECTED, Cause.DESELECTED)
         return None
 
     def _later(self, deliveries: Sequence[Accepted], cause: str) -> Iterator[Outcome]:
@@ -163,7 +163,7 @@ class Addressing:
             attempts = delivery.attempts + 1
             again = self.policy.next_attempt(now, delivery.received, attempts)
             if again is None:
-                yield self._outcome(delivery, State.FAILED, GAVE_UP)
+                yield self._outcome(delivery, State.FAILED, GAVE_UP, Cause.GAVE_UP)
             else:
                 yield Outcome(
                     delivery.id,
@@ -175,5 +175,7 @@ class Addressing:
                     again,
                 )
 
-    def _outcome(self, delivery: Accepted | Sealed, state: State, reason: str) -> Outcome:
-        return Outcome(delivery.id, delivery.distribution_id, delivery.sender, state, reason, delivery.attempts + 1)
+    def _outcome(self, delivery: Accepted | Sealed, state: State, reason: str, cause: Cause) -> Outcome:
+        attempts = delivery.attempts + 1
+        why = cause_of(delivery, cause)
+        return Outcome(delivery.id, delivery.distribution_id, delivery.sender, state, reason, attempts, cause=why)

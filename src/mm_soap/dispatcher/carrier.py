@@ -24,7 +24,7 @@ from mm_soap.dispatcher import store
 from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.lanes import Lane, Lanes
 from mm_soap.dispatcher.model import Outcome, Sealed, State, seconds_until
-from mm_soap.dispatcher.outcomes import write_down
+from mm_soap.dispatcher.outcomes import Divert, write_down
 from mm_soap.dispatcher.waiting import Pause, set_aside, take_over, with_old_addresses, write_pauses
 from mm_soap.storage import reading, writing
 
@@ -60,14 +60,23 @@ class Carrier:
         clock: the time.
         address_age: how old an address may be when a delivery is tried, in seconds.
         threads: calls to all operators at once.
+        divert: sends what no mailbox took on to another channel.
     """
 
     def __init__(
-        self, database: Engine, handover: Handover, clock: Clock, *, address_age: float = 900.0, threads: int = 16
+        self,
+        database: Engine,
+        handover: Handover,
+        clock: Clock,
+        *,
+        address_age: float = 900.0,
+        threads: int = 16,
+        divert: Divert | None = None,
     ) -> None:
         self._database = database
         self._handover = handover
         self._clock = clock
+        self._divert = divert
         self._address_age = timedelta(seconds=address_age)
         self._lanes = Lanes(handover.policies)
         self._began = False
@@ -258,7 +267,8 @@ class Carrier:
             self._pauses.clear()
         if not self._unwritten:
             return
-        write_down(self._database, self._clock, "hand-over", [result.outcome for result in self._unwritten])
+        outcomes = [result.outcome for result in self._unwritten]
+        write_down(self._database, self._clock, "hand-over", outcomes, self._divert)
         for result in self._unwritten:
             del self._taken[result.delivery.id]
         self._unwritten.clear()

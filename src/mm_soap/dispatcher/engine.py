@@ -25,6 +25,7 @@ from mm_soap.clock import Clock
 from mm_soap.dispatcher import store
 from mm_soap.dispatcher.addressing import Addressing
 from mm_soap.dispatcher.carrier import Carrier
+from mm_soap.dispatcher.channel_switch import ChannelSwitch
 from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.holding import Held, hold
 from mm_soap.dispatcher.model import LONGEST_WAIT, Sealed, State, seconds_until
@@ -52,6 +53,7 @@ class EmbeddedEngine:
         look_up_batch: deliveries addressed together, at most 1000.
         address_age: how old an address may be when a delivery is tried, in seconds.
         threads: calls to all operators at once.
+        switch: takes other channels where no mailbox takes a delivery.
     """
 
     def __init__(
@@ -64,13 +66,18 @@ class EmbeddedEngine:
         look_up_batch: int = 1000,
         address_age: float = 900.0,
         threads: int = 16,
+        switch: ChannelSwitch | None = None,
     ) -> None:
         self._database = database
         self._addressing = addressing
         self._readdressing = Readdressing(addressing)
         self._clock = clock
         self._look_up_batch = look_up_batch
-        self._new_carrier = partial(Carrier, database, handover, clock, address_age=address_age, threads=threads)
+        self._switch = switch
+        self._divert = switch.divert if switch else None
+        self._new_carrier = partial(
+            Carrier, database, handover, clock, address_age=address_age, threads=threads, divert=self._divert
+        )
         self._carrier: Carrier | None = None  # while this engine holds the database
         self._stopping = threading.Event()
         self._halted = threading.Event()  # set as well when the lock of the database is lost
@@ -102,6 +109,8 @@ class EmbeddedEngine:
         self._accepted.set()
         if self._carrier is not None:
             self._carrier.wake()
+        if self._switch is not None:
+            self._switch.wake()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -116,17 +125,21 @@ class EmbeddedEngine:
         self._halted.clear()
         if self._stopping.is_set():
             return
-        addresser = threading.Thread(
-            target=self._guarded, args=(partial(self._address, carrier),), name="addresser", daemon=True
-        )
-        addresser.start()
+        beside = {"addresser": partial(self._address, carrier), **(self._switch.turns() if self._switch else {})}
+        threads = [
+            threading.Thread(target=self._guarded, args=(turn,), name=name, daemon=True)
+            for name, turn in beside.items()
+        ]
+        for thread in threads:
+            thread.start()
         carrier.start()
         self._guarded(lambda: carrier.turn() if held() else self._let_go())
         try:
             carrier.finish()
         except MmSoapError as error:  # their rows are as before a crash: the steps run again
             _log.error("Results were not written down: %s", error)
-        addresser.join()
+        for thread in threads:
+            thread.join()
 
     def _let_go(self) -> None:
         _log.error("The connection that holds the engine's lock is lost; the engine waits for the lock.")
@@ -163,7 +176,7 @@ class EmbeddedEngine:
         self._looked_up = time.monotonic()
         steps = self._addressing.step(batch)
         while not self._halted.is_set() and (outcomes := list(islice(steps, _WRITTEN_TOGETHER))):
-            write_down(self._database, self._clock, "look-up", outcomes)
+            write_down(self._database, self._clock, "look-up", outcomes, self._divert)
             carrier.wake()
 
     def _look_up_again(self, old: Sequence[Sealed]) -> None:
@@ -171,6 +184,6 @@ class EmbeddedEngine:
         asked = self._clock()
         changed, same = self._readdressing.step(old)
         if changed:
-            write_down(self._database, self._clock, "look-up", changed)
+            write_down(self._database, self._clock, "look-up", changed, self._divert)
         with writing(self._database, durable=False) as connection:
             put_back(connection, same, asked)

@@ -11,11 +11,13 @@ from lxml import etree
 from mm_soap.clock import Clock
 from mm_soap.dispatcher.model import (
     TRANS_ID_LENGTH,
+    Cause,
     Kind,
     Outcome,
     RecipientOutcome,
     Sealed,
     State,
+    cause_of,
 )
 from mm_soap.dispatcher.policy import Policies, TimeLimits
 from mm_soap.dispatcher.wire import (
@@ -81,7 +83,7 @@ class Handover:
             # Not its Description: that is another party's text and may hold what was sent. The CallId leads to it.
             detail: dict[str, object] = {"code": fault.code, "operator_call_id": fault.call_id}
             reason = f"The operator refused the message: {fault}."
-            return self._outcome(delivery, State.FAILED, reason, detail=detail), False
+            return self._outcome(delivery, State.FAILED, reason, detail=detail, cause=Cause.REFUSED), False
         except TransportError as error:
             return self._later(delivery, str(error), error.perhaps_received), True
         if delivery.kind is Kind.PART:
@@ -91,7 +93,7 @@ class Handover:
             return self._later(delivery, "the operator's answer does not name the recipient"), True
         if delivered:
             return self._outcome(delivery, State.DELIVERED, DELIVERED, trans_id), False
-        return self._outcome(delivery, State.FAILED, NOT_TAKEN, trans_id), False
+        return self._outcome(delivery, State.FAILED, NOT_TAKEN, trans_id, cause=Cause.NOT_TAKEN), False
 
     def _notified(self, delivery: Sealed, document: bytes, answer: etree._Element) -> tuple[Outcome, bool]:
         trans_id, told = read_notify_result(answer)
@@ -115,7 +117,7 @@ class Handover:
 
     def give_up(self, delivery: Sealed) -> Outcome:
         """Return the outcome of a delivery whose time is over before another attempt could be made."""
-        return self._outcome(delivery, State.FAILED, GAVE_UP)
+        return self._outcome(delivery, State.FAILED, GAVE_UP, cause=Cause.GAVE_UP)
 
     def unexpected(self, delivery: Sealed, cause: BaseException) -> Outcome:
         """Return the outcome of an attempt that ended in an error of our own: try again."""
@@ -126,7 +128,8 @@ class Handover:
         policy = self.policies.of(delivery.operator)
         again = policy.next_attempt(self.clock(), delivery.received, attempts)
         if again is None:
-            return replace(self._outcome(delivery, State.FAILED, GAVE_UP, detail={"last_error": cause}), trouble=cause)
+            given_up = self._outcome(delivery, State.FAILED, GAVE_UP, detail={"last_error": cause}, cause=Cause.GAVE_UP)
+            return replace(given_up, trouble=cause)
         return Outcome(
             delivery.id,
             delivery.distribution_id,
@@ -147,6 +150,7 @@ class Handover:
         reason: str,
         trans_id: str | None = None,
         detail: dict[str, object] | None = None,
+        cause: Cause | None = None,
     ) -> Outcome:
         if trans_id and len(trans_id) > TRANS_ID_LENGTH:
             detail = {**(detail or {}), "whole_trans_id": trans_id}
@@ -159,4 +163,5 @@ class Handover:
             delivery.attempts + 1,
             trans_id=trans_id or None,
             detail={"operator": delivery.operator, **(detail or {})},
+            cause=cause_of(delivery, cause),
         )

@@ -36,6 +36,20 @@ class State(StrEnum):
     """The recipient has no mailbox, or none that is ready."""
     UNPACKED = "unpacked"
     """A notification whose recipients were looked up. What becomes of each of them stands with its part."""
+    SWITCHING = "switching"
+    """No mailbox takes it, and its next channel is not chosen yet. checkDistributionStatus answers 5004."""
+    SWITCHED = "switched"
+    """The mailbox did not take it, or it is on its way by e-mail or SMS."""
+    PRINTING = "printing"
+    """On its way to the print supplier, or there."""
+    SENT = "sent"
+    """It went by e-mail or SMS."""
+    PRINTED = "printed"
+    """The print supplier said that it is printed."""
+    NOT_PRINTED = "not_printed"
+    """It could not be printed, and the sender must do it."""
+    NO_CHANNEL = "no_channel"
+    """The recipient has no mailbox, and no other channel could be tried."""
 
 
 class Kind(StrEnum):
@@ -49,6 +63,21 @@ class Kind(StrEnum):
     """What of a notification goes to one operator."""
 
 
+class Cause(StrEnum):
+    """Why the mailbox did not take a delivery. The values are in settings and in the database."""
+
+    NOT_REGISTERED = "not_registered"
+    """The register knows no mailbox that is ready."""
+    DESELECTED = "deselected"
+    """The recipient has deselected the sender."""
+    NOT_TAKEN = "not_taken"
+    """The operator answered Delivered false."""
+    REFUSED = "refused"
+    """The register or the operator refused the call."""
+    GAVE_UP = "given_up"
+    """Nobody could say in the time that is set; the mailbox may have it after all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """The answer of checkDistributionStatus for one recipient."""
@@ -57,7 +86,8 @@ class Status:
     type: str
     """``Digital``, ``Paper`` or ``Not``."""
     delivery_status: str | None
-    """``Delivered``, ``Pending`` or ``DeliveryFailed``; None unless the type is Digital."""
+    """``Delivered``, ``Pending`` or ``DeliveryFailed``. None where no delivery is tried: for ``Paper`` and ``Not`` of a
+    sender for whom no other channels are set."""
 
 
 _STATUS: Final = {
@@ -67,6 +97,12 @@ _STATUS: Final = {
     State.FAILED: ("Digital", "DeliveryFailed"),
     State.PAPER: ("Paper", None),
     State.NOT_REGISTERED: ("Not", None),
+    State.SWITCHED: ("Digital", "Pending"),
+    State.SENT: ("Digital", "Delivered"),
+    State.PRINTING: ("Paper", "Pending"),
+    State.PRINTED: ("Paper", "Delivered"),
+    State.NOT_PRINTED: ("Paper", "DeliveryFailed"),
+    State.NO_CHANNEL: ("Not", "DeliveryFailed"),
 }
 
 
@@ -182,6 +218,8 @@ class Outcome:
     trans_id: str | None = None
     detail: dict[str, object] | None = None
     """More for the trace; no personal numbers, no content."""
+    cause: Cause | None = None
+    """Why the mailbox did not take it; None while it may."""
     looked_up: datetime | None = None
     """When the register said what stands here; None if it was not asked."""
     perhaps_taken: bool = False
@@ -194,6 +232,11 @@ class Outcome:
     """Of a notification that was unpacked: what goes to each operator."""
     recipients: tuple[RecipientOutcome, ...] = ()
     """Of a notification or a part: the recipients for whom more is known than of the whole."""
+
+
+def cause_of(delivery: Accepted | Sealed, cause: Cause | None) -> Cause | None:
+    """Return why a delivery may take another channel: None for a notification, which has none but the mailbox."""
+    return cause if delivery.kind is Kind.SECURE else None
 
 
 def part_id(distribution_id: str, operator: str) -> str:

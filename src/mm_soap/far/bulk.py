@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, Insert, Select, bindparam, false, insert, select
+from sqlalchemy import Connection, Engine, Select, select
 
 from mm_soap.errors import MmSoapError
-from mm_soap.far.account_tables import imported_account, request
+from mm_soap.far.account_tables import request
 from mm_soap.far.audit import Change, complete_change, record_change
+from mm_soap.far.bulk_rows import Write, between, writer
 from mm_soap.far.checking import Counter, Progress, checked_rows
 from mm_soap.far.files import FileRow
 from mm_soap.far.staging import StagedRow, Staging, staging
 from mm_soap.far.store import account, operator
-from mm_soap.storage import among, id_list, reading, upsert, writing
-
-_WRITTEN: Final = ("recipient", "account_type", "operator", "last_registration")
-_NOTED: Final = tuple(imported_account.columns.keys())
+from mm_soap.storage import among, id_list, reading, writing
 
 Refuse = Callable[[int, str], None]
 """Called for each refused row, by line: its line, and why. The reason never holds anything out of the row."""
@@ -106,8 +103,7 @@ def import_accounts(
     return Imported(counter.rows, refused, added, replaced, stored)
 
 
-_between = account.c.recipient.between(bindparam("first"), bindparam("last"))
-_anybody = select(account.c.recipient).where(_between).limit(1)
+_anybody = select(account.c.recipient).where(between).limit(1)
 
 
 @cache
@@ -115,12 +111,8 @@ def _present_statement(dialect: str) -> Select[int, bool]:
     return select(account.c.recipient, account.c.pending).where(among(account.c.recipient, "ids", dialect))
 
 
-_Write = Callable[[Sequence[StagedRow], Collection[int], bool], None]
-"""Writes rows, given whose recipients have an account, and whether nobody from the first to the last has one."""
-
-
 def _settle(
-    connection: Connection, staged: Staging, replace: bool, counter: Counter, write: _Write | None
+    connection: Connection, staged: Staging, replace: bool, counter: Counter, write: Write | None
 ) -> tuple[int, int]:
     """Go through the rows by recipient: refuse those that stand twice or whose accounts are there, write the others.
 
@@ -189,7 +181,7 @@ def _store(
     try:
         with writing(engine) as connection:
             begun = record_change(connection, change({}))
-            added, replaced = _settle(connection, staged, replace, counter, _writer(connection, begun))
+            added, replaced = _settle(connection, staged, replace, counter, writer(connection, begun))
             if staged.any_refused:
                 raise _RowsRefused
             counts = {"accounts": added + replaced, "added": added, "replaced": replaced}
@@ -197,65 +189,3 @@ def _store(
     except _RowsRefused:
         return added, replaced, False
     return added, replaced, True
-
-
-# Where there was no account and nobody else writes, those between the first and the last of a batch are the batch.
-_note_new = insert(imported_account).from_select(
-    list(_NOTED),
-    select(
-        bindparam("audit", type_=BigInteger),
-        account.c.recipient,
-        account.c.operator,
-        account.c.account_type,
-        false(),
-    )
-    .where(_between)
-    .order_by(account.c.recipient),
-)
-
-
-def _writer(connection: Connection, begun: int) -> _Write:
-    """Return what writes rows, each with its history, which leads to the entry of the audit that was begun."""
-    fresh, again = (
-        statement.values(pending=false()) for statement in (insert(account), upsert(account, connection.dialect.name))
-    )
-    noted = insert(imported_account)
-    if connection.dialect.name == "sqlite":
-        # SQLAlchemy takes longer to bind a row than SQLite to store it: the text is made once, and rows go as they are.
-        texts = {}
-        for statement, names in ((fresh, _WRITTEN), (again, _WRITTEN), (noted, _NOTED)):
-            compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
-            assert getattr(compiled, "positiontup", None) == list(names)
-            texts[statement] = str(compiled)
-
-        def put(statement: Insert, rows: Sequence[StagedRow]) -> None:
-            connection.exec_driver_sql(texts[statement], [row[:4] for row in rows])
-
-        def note(rows: Sequence[StagedRow], present: Collection[int]) -> None:
-            done = [(begun, row[0], row[2], row[1], row[0] in present) for row in rows]
-            connection.exec_driver_sql(texts[noted], done)
-
-    else:
-
-        def put(statement: Insert, rows: Sequence[StagedRow]) -> None:
-            connection.execute(statement, [_values(row) for row in rows])
-
-        def note(rows: Sequence[StagedRow], present: Collection[int]) -> None:
-            done = [(begun, row[0], row[2], row[1], row[0] in present) for row in rows]
-            connection.execute(noted, [dict(zip(_NOTED, one, strict=True)) for one in done])
-
-    def write(batch: Sequence[StagedRow], present: Collection[int], free: bool) -> None:
-        put(fresh if free else again, batch)
-        if free and connection.dialect.name == "sqlite":
-            connection.execute(_note_new, {"audit": begun, "first": batch[0][0], "last": batch[-1][0]})
-        else:
-            note(batch, present)
-
-    return write
-
-
-def _values(row: StagedRow) -> dict[str, Any]:
-    values: dict[str, Any] = dict(zip(_WRITTEN, row[:4], strict=True))
-    if row[3] is not None:
-        values["last_registration"] = datetime.fromisoformat(row[3]).replace(tzinfo=UTC)
-    return values

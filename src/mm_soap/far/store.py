@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    false,
     insert,
     select,
 )
@@ -72,6 +74,11 @@ dispatcher_sender = Table(
     Column("sender", ForeignKey(sender.c.number), primary_key=True),
 )
 
+# Whether a recipient ever chose about any sender is written by the database: a trigger on sender_choice, made by the
+# migration far0007. Most never do, and isReachable then spares the look-up for the sender that asks.
+DATABASE_KEEPS: Final = "has_choices"
+"""The column of `account` that nobody else writes."""
+
 account = Table(
     "account",
     metadata,
@@ -80,6 +87,7 @@ account = Table(
     Column("pending", Boolean, nullable=False),
     Column("operator", ForeignKey(operator.c.number), nullable=False),
     Column("last_registration", UtcDateTime),
+    Column(DATABASE_KEEPS, Boolean, nullable=False, server_default=false()),
     CheckConstraint("account_type IN ('Secure', 'Anonymous')", name="account_type"),
 )
 
@@ -236,7 +244,7 @@ def save_accounts(connection: Connection, accounts: Iterable[Account]) -> None:
         for one in accounts
     ]
     if rows:
-        connection.execute(upsert(account, connection.dialect.name), rows)
+        connection.execute(upsert(account, connection.dialect.name, [DATABASE_KEEPS]), rows)
 
 
 def save_choice(connection: Connection, recipient: str, sender: str, accepted: bool, changed: datetime) -> None:

@@ -1,7 +1,9 @@
 """The content of deliveries: their models, their rules, and the way from XML to them and back."""
 
 from mm_soap.message.attachments import content_type_for, safe_filename
+from mm_soap.message.blocks import Block, Grid, Paragraph, Picture, Run, text_of_blocks, with_addresses
 from mm_soap.message.build import build_delivery, build_notification, new_attachment, new_message
+from mm_soap.message.html_blocks import blocks_of
 from mm_soap.message.model import (
     Attachment,
     Email,
@@ -16,6 +18,7 @@ from mm_soap.message.model import (
     SupportInfo,
 )
 from mm_soap.message.rules import Limits, broken_rules, check_delivery, check_forwarding, check_notification
+from mm_soap.message.showing import NOT_SENSITIVE, is_marked_sensitive, language_tag, support_lines
 from mm_soap.message.to_many import (
     MOST_RECIPIENTS,
     read_forwarding,
@@ -26,18 +29,25 @@ from mm_soap.message.wire import read_delivery
 
 __all__ = [
     "MOST_RECIPIENTS",
+    "NOT_SENSITIVE",
     "Attachment",
+    "Block",
     "Email",
     "Forwarding",
+    "Grid",
     "Limits",
     "Message",
     "Metadata",
     "Notification",
     "OfficialMatter",
+    "Paragraph",
     "Party",
+    "Picture",
+    "Run",
     "SecureDelivery",
     "Sms",
     "SupportInfo",
+    "blocks_of",
     "broken_rules",
     "build_delivery",
     "build_notification",
@@ -45,6 +55,8 @@ __all__ = [
     "check_forwarding",
     "check_notification",
     "content_type_for",
+    "is_marked_sensitive",
+    "language_tag",
     "new_attachment",
     "new_message",
     "read_delivery",
@@ -52,4 +64,7 @@ __all__ = [
     "read_notification",
     "require_few_recipients",
     "safe_filename",
+    "support_lines",
+    "text_of_blocks",
+    "with_addresses",
 ]

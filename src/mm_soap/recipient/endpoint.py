@@ -14,6 +14,7 @@ from mm_soap.xml import RECIPIENT_V2, RECIPIENT_V3
 
 if TYPE_CHECKING:
     from mm_soap.soap import Call, Handler, Precheck
+    from mm_soap.soap.model import Answer
 
 PRECHECKS: Mapping[str, Precheck] = {
     "isRegistered": wire.check_number_of_ids,
@@ -57,7 +58,7 @@ class _Asking:
         self._callers.check_party(call.caller.organisation)
         return wire.registered_answer(self._register.is_registered(wire.read_ids(call.payload)))
 
-    def is_reachable(self, call: Call) -> bytes:
+    def is_reachable(self, call: Call) -> Answer:
         sender = wire.read_sender(call.payload)
         self._callers.check_reach(call.caller.organisation, sender)
         recipients = wire.read_ids(call.payload) if call.values is None else call.values

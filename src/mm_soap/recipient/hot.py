@@ -16,6 +16,10 @@ sample of its form in three simple values alone. The id comes out of the request
 type ``RecipientId``, and consists of the digits 0 to 9, which need no escape. A time is what ``datetime.isoformat``
 writes, in UTC: always a valid ``xs:dateTime``. An operator that is changed has another form, which is checked anew.
 
+**The database.** What `mm_soap.recipient.hot_query` asks gives all ids in one text, and what belongs to them in others.
+No account can come to stand at another's id: the ids come back in the order of the rest, and unless they are those that
+were asked and every text has as many parts, the plain way is gone.
+
 **The request.** A thousand equal elements after one another cost a thousand times what one costs to parse and to
 validate. `shorten` takes out all but the first, and the shell parses and validates what is left, its whole envelope.
 Why that is the same: in what is left the name ``recipientId`` stands twice, in a start tag without attributes and in an
@@ -33,33 +37,30 @@ Whatever does not fit goes the plain way: digits of other scripts, an operator t
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
-from itertools import chain
-from typing import Any, Final
+from typing import Final
 
-import sqlalchemy as sql
 from lxml import etree
-from sqlalchemy import Connection, Dialect
 
 from mm_soap.contract import validate
 from mm_soap.errors import Refused
-from mm_soap.far import Register, store
+from mm_soap.far import Register
 from mm_soap.far.model import MOST_IDS, AccountStatus, AccountType, Operator, Reachability
-from mm_soap.recipient import wire
+from mm_soap.recipient import hot_query, wire
+from mm_soap.recipient.hot_query import FIELD
 from mm_soap.soap.model import ProvenAnswer, Shortened
-from mm_soap.storage import among, id_list, reading
+from mm_soap.storage import reading
 from mm_soap.xml import RECIPIENT_V3, parse_untrusted, qname
 
 _ANSWER: Final = qname(RECIPIENT_V3, "isReachableResponse")
-_NOT: Final = AccountType.NOT.value
-_MOST_FORMS: Final = 4096
-"""What is kept for operators that were changed or are gone is thrown away now and then."""
+_MOST_SETS: Final = 8
+"""Forms for operators that were changed or are gone are thrown away now and then."""
 
 _REQUEST: Final = qname(RECIPIENT_V3, "isReachable")
-_REQUEST_SAMPLE: Final = qname(RECIPIENT_V3, "recipientId")
 _NAME: Final = b"recipientId"
 _SPACE: Final = b" \t\r\n"
 _ID_LENGTH: Final = 12
@@ -73,16 +74,14 @@ _SAMPLE: Final = "189001619809"
 _REGISTERED: Final = datetime(1800, 1, 2, 3, 4, 5, 678901, UTC)
 _CHANGED: Final = datetime(1801, 2, 3, 4, 5, 6, 789012, UTC)
 
-_LINE: Final = "\x1e"
-_FIELD: Final = "\x1f"
-"""What separates accounts, and what their fields, in the text that the database makes: no XML can hold these."""
+_TIME_LENGTHS: Final = frozenset({0, 26})
+_TIME_SIGNS: Final = frozenset({b"", b"-- ::."})
 
+_Form = tuple[bytes, bytes, bytes, bytes]
+"""What stands before the id of a row, before its two times, and at the end; empty where it has not that time."""
 
-_Form = tuple[bytes, ...]
-"""What stands before, between and after the values of a row: its id, then the times that it has."""
-
-_Row = tuple[bytes, ...]
-"""A form with its values."""
+_Row = tuple[bytes, bytes, bytes]
+"""A form with the second time in it."""
 
 _Kind = tuple[Operator | None, str, bool, bool, bool, bool]
 """What a form is made for: operator, type, whether pending, whether the sender is accepted, which times there are."""
@@ -126,8 +125,8 @@ class HotReach:
     def __init__(self, register: Register) -> None:
         self._register = register
         # Two threads may both fill these in, with the same.
-        self._statement: _Statement | None = None
-        self._forms: dict[_Kind, _Form | None] = {}
+        self._statement: hot_query.Statement | None = None
+        self._rows: dict[tuple[str, bool], _Rows] = {}
 
     def answer(self, sender: str, recipients: Sequence[str]) -> ProvenAnswer | None:
         """Return the answer, or None where the plain way must be gone.
@@ -139,75 +138,92 @@ class HotReach:
         Raises:
             Refused: ``UNAVAILABLE`` when the database is away or busy.
         """
-        if len(recipients) > MOST_IDS or not _IDS.fullmatch("".join(recipients)):
+        asked = ",".join(recipients)
+        if not 0 < len(recipients) <= MOST_IDS or not asked.isascii():
             return None
         with reading(self._register.engine) as connection:
             if self._statement is None:
-                self._statement = _compiled(connection.dialect)
-            found = _found(connection, self._statement, sender, recipients)
-            operators = store.all_operators(connection) if found else {}
-            connected = bool(found) and store.is_sender(connection, sender)
-        rows = self._rows(found, operators, connected)
-        nobody = self._form((None, _NOT, False, False, False, False))
-        if rows is None or nobody is None:
+                self._statement = hot_query.compiled(connection.dialect)
+            found = hot_query.find(connection, self._statement, sender, asked)
+        moments, keys = _moments(found.times), found.keys.split(",")
+        if found.ids != asked or not len(recipients) == len(moments) == len(keys):
             return None
-        before, after = nobody
+        rows = self._rows_for(found.all_operators, found.connected)
         head, tail = _frame()
         parts = [head]
-        for recipient in recipients:
-            parts += rows.get(recipient) or (before, recipient.encode(), after)
+        for recipient, moment, key in zip(asked.encode().split(b","), moments, keys, strict=True):
+            row = rows[key]
+            if row is None:
+                return None
+            before, between, after = row
+            parts += (before, recipient, between, moment, after)
         parts.append(tail)
-        return ProvenAnswer(_ANSWER, b"".join(parts))
+        return ProvenAnswer(_ANSWER, parts)
 
-    def _rows(self, found: str, operators: Mapping[str, Operator], connected: bool) -> Mapping[str, _Row] | None:
-        """Return the row of each account by its id; None where one cannot be written here."""
-        forms: dict[tuple[bool, bool, str], _Form | None] = {}
-        rows: dict[str, _Row] = {}
-        for line in found.split(_LINE) if found else ():
-            # Most rows differ from another one of the same call in their id and their times alone.
-            recipient, registered, changed, other = line.split(_FIELD, 3)
-            key = bool(registered), bool(changed), other
-            form = forms.get(key)
-            if form is None:
-                form = forms[key] = self._form(_kind_of(key, operators, connected))
-                if form is None:
-                    return None
-            if registered and not changed:
-                rows[recipient] = form[0], recipient.encode(), form[1], _moment(registered), form[2]
-            else:
-                times = [_moment(time) for time in (registered, changed) if time]
-                rows[recipient] = (
-                    *chain.from_iterable(zip(form, (recipient.encode(), *times), strict=False)),
-                    form[-1],
-                )
+    def _rows_for(self, operators: str, connected: bool) -> _Rows:
+        rows = self._rows.get((operators, connected))
+        if rows is None:
+            if len(self._rows) >= _MOST_SETS:
+                self._rows.clear()
+            rows = self._rows[operators, connected] = _Rows(operators, connected)
         return rows
 
-    def _form(self, kind: _Kind) -> _Form | None:
-        try:
-            return self._forms[kind]
-        except KeyError:
-            if len(self._forms) >= _MOST_FORMS:
-                self._forms.clear()
-            form = self._forms[kind] = _proven_form(kind)
-            return form
+
+class _Rows(dict[str, "_Row | None"]):
+    """What stands around the id and the first time of a row, by its key; None for what is not as expected.
+
+    Args:
+        operators: all of them, as the database gives them.
+        connected: whether the sender is.
+    """
+
+    def __init__(self, operators: str, connected: bool) -> None:
+        super().__init__()
+        self._operators = {each[0]: Operator(*each) for each in json.loads(operators)}
+        # With an odd number of an operator, one key could be taken for another.
+        self._clear = all(number and FIELD not in number for number in self._operators)
+        self._connected = connected
+        self._forms: dict[tuple[str, bool], _Form | None] = {}
+
+    def __missing__(self, key: str) -> _Row | None:
+        """Make a row, and keep it unless a time is in it, which few have in common."""
+        rest, _, changed = key.rpartition(FIELD) if FIELD in key else (key, "", "")
+        of_form = rest, bool(changed)
+        if of_form not in self._forms:
+            self._forms[of_form] = self._form(*of_form)
+        form, moments = self._forms[of_form], _moments(changed)
+        row = (form[0], form[1], form[2] + moments[0] + form[3]) if form and moments else None
+        if not changed:
+            self[key] = row
+        return row
+
+    def _form(self, key: str, has_changed: bool) -> _Form | None:
+        """Return the form for a key, given without its last field."""
+        if not self._clear:
+            return None
+        if not key:
+            return _proven_form((None, AccountType.NOT, False, False, False, False))
+        number, *rest = key.split(FIELD)
+        account_type, pending, registered, choice = rest or (AccountType.SECURE, "0", "1", "")
+        operator, accepted = self._operators.get(number), self._connected and choice != "0"
+        kind = operator, account_type, pending == "1", accepted, registered == "1", has_changed
+        return None if operator is None else _proven_form(kind)
 
 
-def _kind_of(key: tuple[bool, bool, str], operators: Mapping[str, Operator], connected: bool) -> _Kind:
-    registered, changed, other = key
-    choice, pending, account_type, operator = other.split(_FIELD, 3)
-    accepted = connected and choice != "0"
-    return operators[operator], account_type, pending == "1", accepted, registered, changed
-
-
-def _moment(stored: str) -> bytes:
-    """Return a time as `datetime.isoformat` writes it in UTC, without the zone."""
-    at = datetime.fromisoformat(stored)
-    # isoformat takes ten times as long as all the rest. It leaves out a fraction that is zero.
-    usual = len(stored) == 26 and stored[4:20:3] == "-- ::." and at.tzinfo is None
-    if usual and not stored.endswith(".000000"):
-        return stored.replace(" ", "T", 1).encode()
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    return at.isoformat().removesuffix(_ZONE).encode()
+def _moments(times: str) -> list[bytes]:
+    """Return times as `datetime.isoformat` writes them in UTC, without the zone; nothing if one is not as expected."""
+    found, content = times.split(","), times.encode()
+    # What has these signs among twenty digits and is a time to Python can only be 2026-01-02 03:04:05.678901.
+    if not _TIME_LENGTHS.issuperset(map(len, found)) or not _TIME_SIGNS.issuperset(
+        content.translate(None, b"0123456789").split(b",")
+    ):
+        return []
+    try:
+        list(map(datetime.fromisoformat, filter(None, found)))
+    except ValueError:
+        return []
+    # isoformat would take ten times as long. It leaves out a fraction that is zero.
+    return content.replace(b" ", b"T").replace(b".000000", b"").split(b",")
 
 
 def _proven_form(kind: _Kind) -> _Form | None:
@@ -226,13 +242,18 @@ def _proven_form(kind: _Kind) -> _Form | None:
     if root.tag != _ANSWER or len(root) != 1 or head + rest + tail != sample:
         return None
     form = []
-    times = [moment.isoformat().removesuffix(_ZONE) for moment in (registered, changed) if moment is not None]
+    times = [None if at is None else at.isoformat().removesuffix(_ZONE) for at in (registered, changed)]
     for value in (_SAMPLE, *times):
+        if value is None:
+            form.append(b"")
+            continue
         if rest.count(value.encode()) != 1:
             return None
         before, _, rest = rest.partition(value.encode())
         form.append(before)
-    return (*form, rest)
+    first, second, third = form
+    # Where the second time is not there, what follows the first stands before it all the same.
+    return (first, second, third, rest) if has_changed else (first, second, rest, b"")
 
 
 @cache
@@ -241,51 +262,3 @@ def _frame() -> tuple[bytes, bytes]:
     nothing = wire.reachable_answer([])
     end = nothing.rindex(b"</")
     return nothing[:end], nothing[end:]
-
-
-_Statement = tuple[str, "Sequence[str] | None"]
-"""The text of a statement, and the names of its parameters in their order; None where the driver takes names."""
-
-
-def _found(connection: Connection, statement: _Statement, sender: str, recipients: Sequence[str]) -> str:
-    """Return the accounts of those recipients that have one, and what each chose about the sender, as one text."""
-    text, places = statement
-    if connection.dialect.name == "sqlite":
-        # Texts of one length have the order of their numbers.
-        values: dict[str, Any] = {"sender": sender, "ids": f"[{','.join(sorted(set(recipients)))}]"}
-    else:
-        values = {"sender": sender, "ids": id_list(map(int, recipients), connection.dialect.name)}
-    parameters = values if places is None else tuple(values[place] for place in places)
-    found: str | None = connection.exec_driver_sql(text, parameters).scalar_one()
-    return found or ""
-
-
-def _compiled(dialect: Dialect) -> _Statement:
-    """Return the statement of `_found`: one row of the database for all accounts.
-
-    The driver would take longer to make a row of each account than the database to find it; and sqlite3 lets another
-    thread run before each row, which with four calls at once is most of the time.
-    """
-    account, choice = store.account.c, store.sender_choice.c
-    if dialect.name == "sqlite":
-        times: list[sql.ColumnElement[Any]] = [account.last_registration, choice.changed]
-        join, write = sql.func.group_concat, sql.func.printf
-    else:
-        times = [
-            sql.func.to_char(
-                sql.func.timezone(sql.literal_column("'UTC'"), time), sql.literal_column("'YYYY-MM-DD HH24:MI:SS.US'")
-            )
-            for time in (account.last_registration, choice.changed)
-        ]
-        join, write = sql.func.string_agg, sql.func.format
-    flags = (sql.cast(flag, sql.Integer) for flag in (choice.accepted, account.pending))
-    fields = (account.recipient, *times, *flags, account.account_type, account.operator)
-    line = write(sql.literal_column(f"'{_FIELD.join(['%s'] * len(fields))}'"), *fields)
-    chosen = sql.and_(choice.recipient == account.recipient, choice.sender == sql.bindparam("sender", type_=sql.String))
-    statement = (
-        sql.select(join(line, sql.literal_column(f"'{_LINE}'")))
-        .select_from(store.account.outerjoin(store.sender_choice, chosen))
-        .where(among(account.recipient, "ids", dialect.name))
-    )
-    compiled = statement.compile(dialect=dialect)
-    return str(compiled), getattr(compiled, "positiontup", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -26,7 +27,12 @@ def wrap(payload: etree._Element | bytes) -> bytes:
     """Return the envelope around one element. Bytes are spliced in as they are, so a signature in them survives."""
     if not isinstance(payload, bytes):
         payload = etree.tostring(payload, encoding="UTF-8", xml_declaration=False, with_tail=False)
-    return b"".join((_START, payload, _END))
+    return wrap_parts((payload,))
+
+
+def wrap_parts(parts: Sequence[bytes]) -> bytes:
+    """Return the envelope around one element that is given in parts."""
+    return b"".join((_START, *parts, _END))
 
 
 def payload_of(envelope: etree._Element) -> etree._Element:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 from lxml import etree
 
@@ -37,29 +37,29 @@ class Call:
     values: Sequence[str] | None = None
 
 
-Handler = Callable[[Call], "etree._Element | bytes"]
-"""Carries out one operation and returns the answer's element, as a tree or serialised in UTF-8 without a declaration.
+@dataclass(frozen=True)
+class ProvenAnswer:
+    """An answer of which its maker has a proof that it follows the schema: it is sent without another look.
 
-It may raise `Refused`. Any other exception becomes the technical fault."""
-
-
-class ProvenAnswer(bytes):
-    """An answer in bytes of which its maker has a proof that it follows the schema: it is sent without another look.
+    Only `mm_soap.recipient.hot` makes one, and says there why it may.
 
     Args:
         element: the qualified name of the answer's element.
-        content: the element, serialised in UTF-8 without a declaration.
-
-    Only `mm_soap.recipient.hot` makes one, and says there why it may.
+        parts: the element, serialised in UTF-8 without a declaration, in parts that follow one another. It may be half
+            a megabyte, which is put together once.
     """
 
     element: str
+    parts: Sequence[bytes]
 
-    def __new__(cls, element: str, content: bytes) -> ProvenAnswer:
-        """Mark bytes as proven."""
-        made = super().__new__(cls, content)
-        made.element = element
-        return made
+
+Answer = Union["etree._Element", bytes, ProvenAnswer]
+"""What a `Handler` returns."""
+
+Handler = Callable[[Call], Answer]
+"""Carries out one operation and returns the answer's element, as a tree or serialised in UTF-8 without a declaration.
+
+It may raise `Refused`. Any other exception becomes the technical fault."""
 
 
 @dataclass(frozen=True)

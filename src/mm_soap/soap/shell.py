@@ -18,6 +18,7 @@ from mm_soap.errors import ConfigurationError, Refusal, Refused
 from mm_soap.soap import _spyne, envelope
 from mm_soap.soap.metrics import Metrics
 from mm_soap.soap.model import (
+    Answer,
     Call,
     Caller,
     Handler,
@@ -153,7 +154,7 @@ class _Protocol(_spyne.Soap11):  # type: ignore[misc]
     def serialize(self, ctx: Any, message: Any) -> None:
         (answer,) = ctx.out_object
         if isinstance(answer, ProvenAnswer) and answer.element == ctx.udc.operation.output:
-            ctx.out_string = [envelope.wrap(answer)]
+            ctx.out_string = [envelope.wrap_parts(answer.parts)]
             return
         ctx.out_document = parse_untrusted(answer) if isinstance(answer, bytes) else answer
         if not isinstance(ctx.out_document, etree._Element) or ctx.out_document.tag != ctx.udc.operation.output:
@@ -266,7 +267,7 @@ def _application(port: Port, handlers: Mapping[str, Handler], prechecks: Mapping
     def declared(operation: OperationContract) -> Any:
         handler = handlers.get(operation.name, not_implemented)
 
-        def function(ctx: Any, call: Call) -> etree._Element | bytes:
+        def function(ctx: Any, call: Call) -> Answer:
             return handler(call)
 
         function.__name__ = operation.name  # spyne tells methods apart by the function's name

@@ -5,6 +5,7 @@ parties use SQLAlchemy Core: prepared statements at module level, one transactio
 """
 
 from mm_soap.storage.columns import NAMING, UtcDateTime, among, big_key, id_list, insert_new, upsert
+from mm_soap.storage.copying import copy_rows
 from mm_soap.storage.database import Conflict, open_database, reading, writing
 from mm_soap.storage.ledger import (
     RETENTION,
@@ -35,6 +36,7 @@ __all__ = [
     "among",
     "big_key",
     "caller_identity",
+    "copy_rows",
     "events_of",
     "evidence_of",
     "forget_events",

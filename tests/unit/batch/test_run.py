@@ -139,7 +139,7 @@ def test_a_refusal_stands_beside_its_row(tmp_path: Path, identity: Identity) -> 
     found = Installation(tmp_path / "b", identity, [HERE, HERE]).run(FakeDispatcher(["refused"]), Pace(connections=1))
     assert [each.state for each in found] == [State.REFUSED, State.ENDED]
     assert found[0].reason == "5001: no (CallId call)"
-    assert [each.channel for each in found] == ["none", "mailbox"]
+    assert [each.channel for each in found] == ["none", "digital"]
 
 
 def test_a_short_outage_is_waited_for(tmp_path: Path, identity: Identity) -> None:

@@ -124,16 +124,24 @@ def test_the_status_as_the_sender_sees_it(service: MessageService, database: Eng
         assert status.recipient == RECIPIENT
         return status.type, status.delivery_status
 
-    with pytest.raises(Refused) as early:
-        status_in(State.ACCEPTED)
-    assert early.value.refusal is Refusal.NOT_FINISHED
-    assert {state.name: status_in(state) for state in State if state not in (State.ACCEPTED, State.UNPACKED)} == {
+    unknown_yet = {State.ACCEPTED, State.SWITCHING}
+    for state in unknown_yet:
+        with pytest.raises(Refused) as early:
+            status_in(state)
+        assert early.value.refusal is Refusal.NOT_FINISHED
+    assert {state.name: status_in(state) for state in State if state not in unknown_yet | {State.UNPACKED}} == {
         "SEALED": ("Digital", "Pending"),
         "LOOK_UP_AGAIN": ("Digital", "Pending"),
         "DELIVERED": ("Digital", "Delivered"),
         "FAILED": ("Digital", "DeliveryFailed"),
         "PAPER": ("Paper", None),
         "NOT_REGISTERED": ("Not", None),
+        "SWITCHED": ("Digital", "Pending"),
+        "SENT": ("Digital", "Delivered"),
+        "PRINTING": ("Paper", "Pending"),
+        "PRINTED": ("Paper", "Delivered"),
+        "NOT_PRINTED": ("Paper", "DeliveryFailed"),
+        "NO_CHANNEL": ("Not", "DeliveryFailed"),
     }
     for sender, asked in ((KOMMUN_B, distribution), (KOMMUN_A, "another")):
         with pytest.raises(Refused) as unknown:

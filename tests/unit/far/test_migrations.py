@@ -62,3 +62,40 @@ def test_what_was_signed_and_consented_to_before(engine: Engine) -> None:
         ended = dict(connection.execute(select(consent.c.recipient, consent.c.cancelled)).all())
     assert ended[192705178354] is None
     assert before <= ended[191212121212] <= datetime.now(UTC)
+
+
+CHOICE = "INSERT INTO sender_choice (recipient, sender, accepted) VALUES ({recipient}, '162021004748', false)"
+
+
+def test_who_chose_before_is_known_afterwards(engine: Engine) -> None:
+    config = migration._config("far")
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "far0006")
+    account = "INSERT INTO account (recipient, account_type, pending, operator) VALUES"
+    with writing(engine) as connection:
+        operator = "INSERT INTO operator (number, name, service_address, internal_address) VALUES"
+        connection.execute(text(f"{operator} ('165560000019', 'B', 'http://o', 'http://o')"))
+        connection.execute(text("INSERT INTO sender (number, name) VALUES ('162021004748', 'Kommun A')"))
+        for recipient in ("192705178354", "191212121212", "189001619809"):
+            connection.execute(text(f"{account} ({recipient}, 'Secure', false, '165560000019')"))
+        connection.execute(text(CHOICE.format(recipient="192705178354")))
+    migrate(engine, "far")
+    chose = select(metadata.tables["account"].c.recipient).where(metadata.tables["account"].c.has_choices)
+    with reading(engine) as connection:
+        assert connection.execute(chose).scalars().all() == [192705178354]
+    # Whoever writes a choice from now on, the database notes it.
+    with writing(engine) as connection:
+        connection.execute(text(CHOICE.format(recipient="191212121212")))
+        connection.execute(text("DELETE FROM account WHERE recipient = 192705178354"))
+        connection.execute(text(f"{account} (192705178354, 'Secure', false, '165560000019')"))
+    with reading(engine) as connection:
+        assert connection.execute(chose).scalars().all() == [191212121212]
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "far0006")
+    with writing(engine) as connection:
+        connection.execute(text(CHOICE.format(recipient="189001619809")))
+    migrate(engine, "far")
+    with reading(engine) as connection:
+        assert sorted(connection.execute(chose).scalars()) == [189001619809, 191212121212]

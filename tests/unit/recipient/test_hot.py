@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ from mm_soap.contract import ports, validate
 from mm_soap.errors import Refused
 from mm_soap.far import Account, Operator, Register, Sender, store
 from mm_soap.far.accounts import Accounts, Signing
+from mm_soap.far.audit import Change
+from mm_soap.far.bulk import ImportRules, import_accounts
 from mm_soap.far.callers import Callers
 from mm_soap.far.rights import cancel_consents_of
 from mm_soap.recipient import PRECHECKS, hot, recipient_handlers, wire
@@ -120,15 +123,16 @@ def fill(engine: Engine, rows: dict[str, Any]) -> None:
 @settings(deadline=None, max_examples=150)
 @given(
     rows=accounts,
-    asked=st.lists(st.sampled_from([*IDS, "191212121212"]), max_size=12),
+    asked=st.lists(st.sampled_from([*IDS, "191212121212"]), min_size=1, max_size=12),
     sender=st.sampled_from([KOMMUN_A, KOMMUN_B, STRANGER]),
 )
 def test_both_ways_give_the_same_bytes(engine: Engine, rows: dict[str, Any], asked: list[str], sender: str) -> None:
     fill(engine, rows)
     quick = hot.HotReach(Register(engine)).answer(sender, asked)
     assert quick is not None
-    assert quick == wire.reachable_answer(Register(engine).is_reachable(sender, asked))
-    validate(etree.fromstring(quick))
+    content = b"".join(quick.parts)
+    assert content == wire.reachable_answer(Register(engine).is_reachable(sender, asked))
+    validate(etree.fromstring(content))
 
 
 FULL = {
@@ -260,6 +264,53 @@ def test_an_operator_that_breaks_the_schema_is_never_sent(engine: Engine, caplog
     assert "answer not sent" in caplog.text
 
 
+def test_choices_outlive_what_writes_the_account_anew(engine: Engine) -> None:
+    fill(engine, {})
+    register = Register(engine)
+    register.add_account(Account(IDS[0], OPERATORS[0].number))
+    register.deselect(IDS[0], KOMMUN_A)
+    register.add_account(Account(IDS[0], OPERATORS[1].number))
+    row = (2, [IDS[0], OPERATORS[0].number, "", ""], "")
+    change = partial(Change, system_clock(), "anna", "anna", "accounts imported", None, None)
+    done = import_accounts(engine, [row], ImportRules(check_digits=False, replace=True), change, lambda *_: None)
+    assert done.replaced == 1
+    for wanted, sender in ((b"false", KOMMUN_A), (b"true", KOMMUN_B)):
+        answer = hot.HotReach(register).answer(sender, [IDS[0]])
+        assert answer is not None
+        assert b"<r:SenderAccepted>" + wanted in b"".join(answer.parts)
+
+
+def test_a_row_that_is_not_as_expected_goes_the_plain_way(engine: Engine) -> None:
+    """What the database gives is taken apart by commas: nothing may slip from one id to the next."""
+    fill(engine, FULL)
+    register = Register(engine)
+    for number in ("165560,00019", "165560|00019", "", "1|Secure|0|1"):
+        register.add_operator(Operator(number, "Odd", "http://o", "http://o"))
+        register.add_account(Account(IDS[-1], number))
+        assert hot.HotReach(register).answer(KOMMUN_A, [IDS[-1], IDS[0]]) is None
+        with writing(engine) as connection:
+            connection.execute(delete(store.account).where(store.account.c.recipient == int(IDS[-1])))
+            connection.execute(delete(store.operator).where(store.operator.c.number == number))
+
+
+@pytest.mark.parametrize(
+    ("times", "found"),
+    [
+        ("", [b""]),
+        (",2026-01-02 03:04:05.000000,,", [b"", b"2026-01-02T03:04:05", b"", b""]),
+        ("2026-01-02 03:04:05.000001", [b"2026-01-02T03:04:05.000001"]),
+        ("2026-02-30 03:04:05.000001", []),
+        ("2026-01-02 03:04:05.1+0100", []),
+        ("2026-01-02 03:04:05", []),
+        ("2026-01-02T03:04:05.000001", []),
+        ("20260102 030405.000001+0100", []),
+        ("0000-01-02 03:04:05.000001", []),
+    ],
+)
+def test_only_times_of_the_usual_form_are_written(times: str, found: list[bytes]) -> None:
+    assert hot._moments(times) == found
+
+
 def test_an_operator_that_changes_is_answered_as_it_is_now(engine: Engine) -> None:
     fill(engine, FULL)
     quick, register = hot.HotReach(Register(engine)), Register(engine)
@@ -267,7 +318,7 @@ def test_an_operator_that_changes_is_answered_as_it_is_now(engine: Engine) -> No
         register.add_operator(Operator(OPERATORS[0].number, name, "http://o/Service/v3", "http://i/Service/v3"))
         answer = quick.answer(KOMMUN_A, [IDS[0]])
         assert answer is not None
-        assert f"<r:Name>{name}</r:Name>".encode() in answer
+        assert f"<r:Name>{name}</r:Name>".encode() in b"".join(answer.parts)
 
 
 @pytest.mark.parametrize("text", [hot._SAMPLE, hot._REGISTERED.isoformat()])

@@ -15,6 +15,7 @@ from mm_soap.far.accounts.model import (
 )
 from mm_soap.far.accounts.service import Accounts
 from mm_soap.far.accounts.signing import SignatureVerifier, Signing
+from mm_soap.far.accounts.store import read_history
 
 __all__ = [
     "AccountInformation",
@@ -34,4 +35,5 @@ __all__ = [
     "Signing",
     "Step",
     "Wanted",
+    "read_history",
 ]

@@ -175,6 +175,7 @@ class HistoryEntry:
         sentence: what the request says, or what the import wrote, in one sentence.
         signatures: those that came with this step.
         importer: for an import, who did it.
+        request: the number of the request; None for an import.
     """
 
     at: datetime
@@ -186,6 +187,7 @@ class HistoryEntry:
     sentence: str = field(repr=False)
     signatures: tuple[GivenSignature, ...] = ()
     importer: Importer | None = None
+    request: int | None = field(default=None, compare=False)
 
 
 def sentence_of(

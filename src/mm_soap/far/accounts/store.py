@@ -234,6 +234,7 @@ def read_history(connection: Connection, recipient: str) -> Sequence[HistoryEntr
             row.call_id,
             row.sentence,
             tuple(given.get(row.id, ())),
+            request=row.request,
         )
         for row in rows
     ]
