@@ -65,7 +65,8 @@ def settings() -> str:
         tables.setdefault(table, []).append(line)
     parts = []
     for table, lines in tables.items():
-        name = f"[[{table[:-2]}]]" if table.endswith("[]") else f"[{table}]" if table else "Without a table"
+        written = table.removesuffix("[]").replace("[]", "")
+        name = f"[[{written}]]" if table.endswith("[]") else f"[{written}]" if table else "Without a table"
         heading = f"## {_code(name) if table else name}"
         parts.append("\n".join([heading, "", "| key | type | default | meaning | variable |", _RULE * 5 + "|", *lines]))
     return "\n\n".join(parts)

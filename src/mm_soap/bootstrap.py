@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, text
 from mm_soap.bootstrap_channels import channel_switch
 from mm_soap.bootstrap_delivery import Operators, delivery_policies, sender_limits
 from mm_soap.bootstrap_inbox import inbox_pages
+from mm_soap.bootstrap_mailboxes import contents_of, mailbox_housekeeping
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, Settings
@@ -51,7 +52,14 @@ from mm_soap.recipient.hot import shorten
 from mm_soap.refusals import keep_refusals
 from mm_soap.register_client import RegisterClient
 from mm_soap.service_supplier import PRECHECKS as SERVICE_PRECHECKS
-from mm_soap.service_supplier import ForwardingService, MailboxService, NotifyingService, Outbox, service_handlers
+from mm_soap.service_supplier import (
+    ForwardingService,
+    Inbox,
+    MailboxService,
+    NotifyingService,
+    Outbox,
+    service_handlers,
+)
 from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, SoapClient, Wsgi, soap_application
 from mm_soap.soap.model import Shorten
 from mm_soap.storage import forget_evidence, migrate, open_database, reading
@@ -224,12 +232,12 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
 
     outbox = Outbox(service.database, clock=clock)
     same = (service.database, register, service.limits)
-    notifying = NotifyingService(*same, outbox, service.retention, clock)
-    handlers = service_handlers(service, notifying, ForwardingService(*same, service.retention, clock), verify)
+    rest = (service.retention, clock, service.contents)
+    notifying = NotifyingService(*same, outbox, *rest)
+    handlers = service_handlers(service, notifying, ForwardingService(*same, *rest), verify)
     refused = keep_refusals(service.database, clock, _retention(settings))
     applications = _port(settings, "service", handlers, SERVICE_PRECHECKS, refused, metrics, own.path)
-    housekeeping = Housekeeping(service.database, clock, forget_evidence)
-    work = (register, outbox, housekeeping)
+    work = (register, outbox, mailbox_housekeeping(own, service))
     name = f"operator:{own.organisation}"
     pages = inbox_pages(settings, own, service, Inbox(service.database, service.contents, clock), trust, clock)
     return Party(name, applications, service.database, own.path, work, trusted.accepted, pages)
@@ -237,7 +245,8 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
 
 def _mailbox_service(settings: Settings, own: OperatorSettings, directory: Directory, clock: Clock) -> MailboxService:
     database = database_of(own.database, "service_supplier")
-    return MailboxService(database, directory, _limits(settings), _retention(settings), clock)
+    rest = (_retention(settings), clock, contents_of(own, database))
+    return MailboxService(database, directory, _limits(settings), *rest)
 
 
 def _port(

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mm_soap.config_channels import ChannelSettings, EmailSettings, PrintSettings, SmsSettings
+from mm_soap.config_mailboxes import BlobSettings, RetentionSettings
 from mm_soap.config_policy import DispatcherRules
 from mm_soap.config_types import Database, File, OptionalFile, Organisation, Table, Url, UrlPath
 from mm_soap.config_web import TestIdpSettings, WebSettings
@@ -167,6 +168,8 @@ class OperatorSettings(Table):
     party_grace: float = Field(default=600, ge=0, description=_PARTY_GRACE)
     ask_again: bool = Field(default=False, description=_ASK_AGAIN)
     web: WebSettings | None = None
+    blobs: BlobSettings = Field(default_factory=BlobSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
 
 
 class SenderSettings(Table):

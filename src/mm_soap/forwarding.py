@@ -17,7 +17,8 @@ from mm_soap.dsig import VerifiedSeal
 from mm_soap.dsig.cut import cut
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Forwarding
-from mm_soap.soap import SoapClient, payload_of
+from mm_soap.soap import SoapClient
+from mm_soap.soap.envelope import payload_of
 from mm_soap.xml import MESSAGE_V1, SENDER, SERVICE_V1, SERVICE_V3, parse_untrusted, qname, text_of
 
 _DELIVER_SECURE: Final = qname(SERVICE_V3, "deliverSecure")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -21,6 +21,9 @@ _SECONDS_BETWEEN_ROUNDS: Final = 600.0
 Forget = Callable[[Connection, datetime], int]
 """Deletes some of what is over at a time, and returns how many records it deleted."""
 
+Chore = Callable[[datetime], int]
+"""Does some of what is to be done at a time, and returns how much that was."""
+
 
 class Housekeeping:
     """Runs what a party forgets, in the background: at the start and every ten minutes.
@@ -29,12 +32,14 @@ class Housekeeping:
         database: the party's own.
         clock: the time.
         forget: each deletes a bounded number of records in a transaction of its own, until nothing is left.
+        chores: each does a bounded number of things outside any transaction, until nothing is left.
     """
 
-    def __init__(self, database: Engine, clock: Clock, *forget: Forget) -> None:
+    def __init__(self, database: Engine, clock: Clock, *forget: Forget, chores: Sequence[Chore] = ()) -> None:
         self._database = database
         self._clock = clock
         self._forget = forget
+        self._chores = chores
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -54,14 +59,23 @@ class Housekeeping:
 
     def once(self) -> int:
         """Forget all that is over now, and return how many records that were."""
+        chores = (*map(self._in_transaction, self._forget), *self._chores)
+        return sum(map(self._until_nothing_is_left, chores))
+
+    def _in_transaction(self, forget: Forget) -> Chore:
+        def chore(now: datetime) -> int:
+            with writing(self._database) as connection:
+                return forget(connection, now)
+
+        return chore
+
+    def _until_nothing_is_left(self, chore: Chore) -> int:
         total = 0
-        for forget in self._forget:
-            while not self._stopping.is_set():
-                with writing(self._database) as connection:
-                    number = forget(connection, self._clock())
-                total += number
-                if number == 0:
-                    break
+        while not self._stopping.is_set():
+            number = chore(self._clock())
+            total += number
+            if number == 0:
+                break
         return total
 
     def _run(self) -> None:

@@ -51,6 +51,14 @@ def mailbox_open(
     mailboxes.open_mailboxes(config, recipients, operator)
 
 
+@mailbox_app.command("close")
+def mailbox_close(recipient: Recipient, config: Config) -> None:
+    """Close a mailbox. Nothing comes to it any more; [operator.retention] says when it is deleted."""
+    from mm_soap.cli import mailboxes
+
+    mailboxes.close_mailbox(config, recipient)
+
+
 @mailbox_app.command("contact")
 def mailbox_contact(
     recipient: Recipient,

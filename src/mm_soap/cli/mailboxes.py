@@ -89,6 +89,12 @@ def open_mailboxes(config: Path, recipients: Sequence[str], operator: str | None
     console().print(plain(f"Open at {chosen}: {len(set(recipients))}"))
 
 
+def close_mailbox(config: Path, recipient: str) -> None:
+    """Close a mailbox, at whichever operator in the settings has it."""
+    _service_of(config, recipient).close_mailbox(recipient)
+    console().print("Closed.")
+
+
 def contact(config: Path, recipient: str, changes: Changes, as_json: bool) -> None:
     """Change a recipient's contact settings, and print them."""
     service = _service_of(config, recipient)

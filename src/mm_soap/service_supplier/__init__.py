@@ -1,14 +1,26 @@
 """The mailbox operator (service supplier): receives sealed deliveries into the mailboxes of its recipients."""
 
+from mm_soap.service_supplier.blobs import Blobs, FolderBlobs, NoBlobs
+from mm_soap.service_supplier.blobs_s3 import S3Blobs
+from mm_soap.service_supplier.contents import Contents, Sweep, name_of_database
+from mm_soap.service_supplier.deleting import forget_deliveries
 from mm_soap.service_supplier.endpoint import PRECHECKS, service_handlers
 from mm_soap.service_supplier.forwarding import ForwardingService
+from mm_soap.service_supplier.inbox import Download, Inbox
 from mm_soap.service_supplier.model import (
+    ARCHIVE,
+    INBOX,
+    TRASH,
+    AttachedFile,
     Contact,
     DeliveryOutcome,
     Fate,
+    Folder,
     Forwarded,
     Kind,
     MessageSummary,
+    OpenedMessage,
+    Page,
     StoredAttachment,
     StoredMessage,
     Told,
@@ -16,28 +28,45 @@ from mm_soap.service_supplier.model import (
 from mm_soap.service_supplier.notices import NoNotifier, Notice, NoticeNotTaken, Notifier
 from mm_soap.service_supplier.notifying import NotifyingService
 from mm_soap.service_supplier.outbox import Outbox
+from mm_soap.service_supplier.retention import Retention
 from mm_soap.service_supplier.service import MailboxService
-from mm_soap.service_supplier.store import forget_deliveries
 
 __all__ = [
+    "ARCHIVE",
+    "INBOX",
     "PRECHECKS",
+    "TRASH",
+    "AttachedFile",
+    "Blobs",
     "Contact",
+    "Contents",
     "DeliveryOutcome",
+    "Download",
     "Fate",
+    "Folder",
+    "FolderBlobs",
     "Forwarded",
     "ForwardingService",
+    "Inbox",
     "Kind",
     "MailboxService",
     "MessageSummary",
+    "NoBlobs",
     "NoNotifier",
     "Notice",
     "NoticeNotTaken",
     "Notifier",
     "NotifyingService",
+    "OpenedMessage",
     "Outbox",
+    "Page",
+    "Retention",
+    "S3Blobs",
     "StoredAttachment",
     "StoredMessage",
+    "Sweep",
     "Told",
     "forget_deliveries",
+    "name_of_database",
     "service_handlers",
 ]

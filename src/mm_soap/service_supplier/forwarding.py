@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import uuid4
@@ -25,6 +25,7 @@ from mm_soap.message import (
     read_forwarding,
 )
 from mm_soap.service_supplier import many, store
+from mm_soap.service_supplier.contents import Contents, Keeping
 from mm_soap.service_supplier.many import Answered
 from mm_soap.service_supplier.model import Fate, Kind, NewDelivery, Told
 from mm_soap.service_supplier.service import check_signers
@@ -70,6 +71,7 @@ class ForwardingService:
         limits: the rules for messages as this installation sets them.
         retention: how long evidence is kept.
         clock: the time.
+        contents: where bodies and attachments go.
     """
 
     database: Engine
@@ -77,6 +79,7 @@ class ForwardingService:
     limits: Limits
     retention: timedelta = RETENTION
     clock: Clock = system_clock
+    contents: Contents = field(default_factory=Contents)
 
     def deliver_forward(
         self, unsigned: UnsignedDocument, original: VerifiedSeal, raw: bytes, call_id: str, caller: str | None
@@ -127,13 +130,15 @@ class ForwardingService:
             raise Refused(Refusal.REQUEST_CONTRADICTS, "OrginalDelivery has no message of MessageIdToForward")
 
     def _store(self, arrival: _Arrival) -> Answered:
-        with writing(self.database) as connection:
-            known = many.answered(connection, arrival.digest)
-            answer = self._add(connection, arrival) if known is None else known
-            self._record(connection, arrival, answer, repeated=known is not None)
+        with self.contents.keeping(arrival.content.sender, arrival.messages) as keeping:
+            with writing(self.database) as connection:
+                known = many.answered(connection, arrival.digest)
+                answer = self._add(connection, arrival, keeping) if known is None else known
+                self._record(connection, arrival, answer, repeated=known is not None)
+            keeping.told = known is None and any(one.delivered for one in answer.told)
         return answer
 
-    def _add(self, connection: Connection, arrival: _Arrival) -> Answered:
+    def _add(self, connection: Connection, arrival: _Arrival, keeping: Keeping) -> Answered:
         words, at, content = arrival.words, arrival.at, arrival.content
         # Whether the recipient takes post from the original sender is not asked: another recipient sends this.
         here = many.mailboxes_here(connection, words.recipients)
@@ -154,7 +159,7 @@ class ForwardingService:
         )
         key = store.add_delivery(connection, new)
         many.add_answers(connection, key, told)
-        many.add_to_mailboxes(connection, key, Kind.FORWARDED, content.sender, arrival.messages, reached, at)
+        many.add_to_mailboxes(connection, key, Kind.FORWARDED, content.sender, keeping.messages, reached, at)
         if reached:
             many.add_forwarding(connection, key, words)
         return Answered(key, trans_id, True, told)

@@ -8,8 +8,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, String, bindparam, insert, select, update
 
-from mm_soap.message import Forwarding, Message, Party
+from mm_soap.message import Forwarding, Party
+from mm_soap.service_supplier.contents import KeptMessage
 from mm_soap.service_supplier.model import Contact, Kind, Told
+from mm_soap.service_supplier.searching import add_words
 from mm_soap.service_supplier.tables import (
     CONTENT_TYPE_LENGTH,
     answer,
@@ -49,12 +51,12 @@ _told = (
     .order_by(answer.c.position)
 )
 _here = select(mailbox.c.recipient, mailbox.c.email, mailbox.c.mobile, mailbox.c.language, mailbox.c.wanted).where(
-    mailbox.c.recipient.in_(bindparam("recipients", expanding=True))
+    mailbox.c.recipient.in_(bindparam("recipients", expanding=True)), mailbox.c.closed.is_(None)
 )
 _deselecting = select(deselected.c.recipient).where(
     deselected.c.sender == bindparam("sender"), deselected.c.recipient.in_(bindparam("recipients", expanding=True))
 )
-_add_message = PreparedInsert(message, left_out=["read"])
+_add_message = PreparedInsert(message, left_out=["read", "place", "former", "moved"])
 _add_attachment = PreparedInsert(attachment)
 _settle = (
     update(delivery)
@@ -107,11 +109,11 @@ def add_to_mailboxes(
     key: int,
     kind: Kind,
     sender: Party,
-    messages: Sequence[Message],
+    messages: Sequence[KeptMessage],
     recipients: Sequence[str],
     received: datetime,
 ) -> None:
-    """Store messages in the mailbox of each recipient. The first has body and attachments for all."""
+    """Store messages in the mailbox of each recipient, with their words. The first has body and attachments for all."""
     rows = [
         {
             "delivery": key,
@@ -120,13 +122,15 @@ def add_to_mailboxes(
             "received": received,
             "kind": kind.value,
             "content": place if number else None,
-            "message_id": one.id,
-            "subject": one.subject,
+            "message_id": one.message.id,
+            "subject": one.message.subject,
             "sender": sender.id,
             "sender_name": sender.name,
-            "language": one.language,
-            "content_type": one.content_type[:CONTENT_TYPE_LENGTH],
-            "body": b"" if number else one.body,
+            "language": one.message.language,
+            "content_type": one.message.content_type[:CONTENT_TYPE_LENGTH],
+            "body": b"" if number else one.body.body,
+            "blob": None if number else one.body.blob,
+            "size": one.body.size,
         }
         for number, recipient in enumerate(recipients)
         for place, one in enumerate(messages)
@@ -139,14 +143,26 @@ def add_to_mailboxes(
             "filename": one.filename,
             "content_type": one.content_type[:CONTENT_TYPE_LENGTH],
             "checksum": one.checksum,
-            "body": one.body,
+            "body": kept.body,
+            "blob": kept.blob,
+            "size": kept.size,
         }
         for place, holder in enumerate(messages)
-        for position, one in enumerate(holder.attachments)
+        for position, (one, kept) in enumerate(zip(holder.message.attachments, holder.files, strict=True))
+    ]
+    words = [
+        {
+            "recipient": row["recipient"],
+            "delivery": key,
+            "position": row["position"],
+            "words": messages[index % len(messages)].words,
+        }
+        for index, row in enumerate(rows)
     ]
     _add_message.execute(connection, rows)
     if recipients:
         _add_attachment.execute(connection, files)
+    add_words(connection, words)
 
 
 def add_forwarding(connection: Connection, key: int, content: Forwarding) -> None:

@@ -8,6 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final, NamedTuple
+
+INBOX: Final = 0
+"""The place of a message that nobody moved."""
+ARCHIVE: Final = -1
+TRASH: Final = -2
+"""Where a message waits that its recipient threw away. A place above 0 is one of the recipient's own folders."""
+
+FOLDER_NAME_LENGTH: Final = 100
+MOST_FOLDERS: Final = 200
+"""In one mailbox."""
 
 
 class Kind(StrEnum):
@@ -130,11 +141,13 @@ class Mailbox:
         recipient: its twelve digits.
         opened: when it was opened.
         contact: where its notifications are sent on to.
+        closed: when it was closed, None while it is open.
     """
 
     recipient: str = field(repr=False)
     opened: datetime
     contact: Contact = Contact()
+    closed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +162,8 @@ class MessageSummary:
         received: when it came.
         read: when it was first read, None while it is unread.
         kind: how it came.
+        place: where in the mailbox it is: `INBOX`, `ARCHIVE`, `TRASH`, or the id of a folder.
+        key: names it in the mailbox, also where a sender used an id twice.
     """
 
     message_id: str
@@ -158,6 +173,8 @@ class MessageSummary:
     received: datetime
     read: datetime | None
     kind: Kind = Kind.SECURE
+    place: int = INBOX
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,3 +208,85 @@ class StoredMessage:
     body: bytes = field(repr=False)
     attachments: tuple[StoredAttachment, ...]
     forwarded: Forwarded | None = None
+
+
+class MessageKey(NamedTuple):
+    """The key of a message: its delivery and its position there."""
+
+    delivery: int
+    position: int
+
+    def __str__(self) -> str:
+        """Return it as others get it."""
+        return f"{self.delivery}-{self.position}"
+
+    @classmethod
+    def read(cls, text: str) -> MessageKey | None:
+        """Return the key that a text is, or None. It may come from anybody."""
+        delivery, _, position = text.partition("-")
+        if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in (delivery, position)):
+            return None
+        number = int(position)
+        return cls(int(delivery), number) if number < 2**31 else None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """What is told of an attachment without its bytes. ``filename`` is shown to people and never used as a path.
+
+    Args:
+        position: names it in its message.
+        filename: as the sender wrote it.
+        content_type: as the sender wrote it.
+        checksum: as the sender wrote it: MD5.
+        size: in bytes.
+    """
+
+    position: int
+    filename: str = field(repr=False)
+    content_type: str
+    checksum: str = field(repr=False)
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedMessage:
+    """A message that is being read: as `StoredMessage`, with its files told of and not yet fetched."""
+
+    summary: MessageSummary
+    trans_id: str
+    language: str
+    content_type: str
+    body: bytes = field(repr=False)
+    files: tuple[AttachedFile, ...]
+    forwarded: Forwarded | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list of messages.
+
+    Args:
+        lines: the messages.
+        next: the cursor of the page after this one, None if this is the last.
+    """
+
+    lines: tuple[MessageSummary, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A place in a mailbox.
+
+    Args:
+        id: `INBOX`, `ARCHIVE`, `TRASH`, or the id of the recipient's own folder.
+        name: of an own folder; empty for the others.
+        messages: how many it holds.
+        unread: how many of them are unread.
+    """
+
+    id: int
+    name: str = field(repr=False)
+    messages: int
+    unread: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from mm_soap.dsig import UnsignedDocument
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits, Notification, check_notification, read_notification
 from mm_soap.service_supplier import many, outgoing, store
+from mm_soap.service_supplier.contents import Contents, Keeping
 from mm_soap.service_supplier.many import Answered
 from mm_soap.service_supplier.model import Contact, Fate, Kind, NewDelivery, Told
 from mm_soap.service_supplier.outbox import LEASE, Outbox
@@ -55,6 +56,7 @@ class NotifyingService:
         outbox: sends notifications on.
         retention: how long evidence is kept.
         clock: the time.
+        contents: where bodies go.
     """
 
     database: Engine
@@ -63,6 +65,7 @@ class NotifyingService:
     outbox: Outbox
     retention: timedelta = RETENTION
     clock: Clock = system_clock
+    contents: Contents = field(default_factory=Contents)
 
     def notify(
         self, unsigned: UnsignedDocument, raw: bytes, call_id: str, caller: str | None
@@ -114,14 +117,16 @@ class NotifyingService:
             raise Refused(Refusal.NOT_AUTHORISED)
 
     def _store(self, arrival: _Arrival) -> tuple[Answered, bool]:
-        with writing(self.database) as connection:
-            known = many.answered(connection, arrival.digest)
-            answer = self._add(connection, arrival) if known is None else known
-            fate = Fate.REPEATED if known else _fate(answer.told)
-            self._record(connection, arrival, answer, fate)
+        with self.contents.keeping(arrival.content.sender, [arrival.content.message]) as keeping:
+            with writing(self.database) as connection:
+                known = many.answered(connection, arrival.digest)
+                answer = self._add(connection, arrival, keeping) if known is None else known
+                fate = Fate.REPEATED if known else _fate(answer.told)
+                self._record(connection, arrival, answer, fate)
+            keeping.told = fate is Fate.STORED
         return answer, known is None
 
-    def _add(self, connection: Connection, arrival: _Arrival) -> Answered:
+    def _add(self, connection: Connection, arrival: _Arrival, keeping: Keeping) -> Answered:
         content, at = arrival.content, arrival.at
         here = many.mailboxes_here(connection, content.recipients)
         gone = many.deselecting(connection, content.sender.id, content.recipients)
@@ -142,7 +147,7 @@ class NotifyingService:
         )
         key = store.add_delivery(connection, new)
         many.add_answers(connection, key, told)
-        many.add_to_mailboxes(connection, key, Kind.NOTIFICATION, content.sender, [content.message], reached, at)
+        many.add_to_mailboxes(connection, key, Kind.NOTIFICATION, content.sender, keeping.messages, reached, at)
         to = self._addressed(content, {one: here[one] for one in reached})
         waits = outgoing.add_notices(connection, key, content.message.id, (content.email, content.sms), to, at + LEASE)
         if waits:

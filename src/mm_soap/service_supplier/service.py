@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -14,13 +14,16 @@ from mm_soap.directory import Directory
 from mm_soap.dsig import VerifiedSeal
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits, SecureDelivery, check_delivery, read_delivery
-from mm_soap.service_supplier import store
+from mm_soap.service_supplier import many, places, store
+from mm_soap.service_supplier.contents import Contents
 from mm_soap.service_supplier.model import (
     Contact,
     DeliveryOutcome,
     Fate,
+    Kind,
     MessageSummary,
     NewDelivery,
+    StoredAttachment,
     StoredMessage,
 )
 from mm_soap.storage import (
@@ -59,6 +62,7 @@ class MailboxService:
         limits: the rules for messages as this installation sets them.
         retention: how long evidence is kept.
         clock: the time.
+        contents: where bodies and attachments go.
 
     Every method raises ``Refused`` with ``UNAVAILABLE`` when the database is away or busy.
     """
@@ -68,6 +72,7 @@ class MailboxService:
     limits: Limits
     retention: timedelta = RETENTION
     clock: Clock = system_clock
+    contents: Contents = field(default_factory=Contents)
 
     def deliver_secure(self, verified: VerifiedSeal, raw: bytes, call_id: str, caller: str | None) -> DeliveryOutcome:
         """Put a delivery into its recipient's mailbox; it is on disk when this returns.
@@ -124,17 +129,22 @@ class MailboxService:
 
     def _store(self, arrival: _Arrival) -> DeliveryOutcome:
         content = arrival.content
-        with writing(self.database) as connection:
-            known = store.what_is_known(connection, arrival.document_digest, content.recipient, content.sender.id)
-            if known.trans_id is not None:
-                fate, trans_id, delivered = Fate.REPEATED, known.trans_id, bool(known.delivered)
-            else:
-                fate, trans_id = _fate(known), str(uuid4())
-                delivered = fate is Fate.STORED
-                key = store.add_delivery(connection, _new_delivery(arrival, trans_id, delivered))
-                if delivered:
-                    store.add_messages(connection, key, content, arrival.at)
-            self._record(connection, arrival, trans_id, fate)
+        with self.contents.keeping(content.sender, content.messages) as keeping:
+            with writing(self.database) as connection:
+                known = store.what_is_known(connection, arrival.document_digest, content.recipient, content.sender.id)
+                if known.trans_id is not None:
+                    fate, trans_id, delivered = Fate.REPEATED, known.trans_id, bool(known.delivered)
+                else:
+                    fate, trans_id = _fate(known), str(uuid4())
+                    delivered = fate is Fate.STORED
+                    key = store.add_delivery(connection, _new_delivery(arrival, trans_id, delivered))
+                    if delivered:
+                        to = [content.recipient]
+                        many.add_to_mailboxes(
+                            connection, key, Kind.SECURE, content.sender, keeping.messages, to, arrival.at
+                        )
+                self._record(connection, arrival, trans_id, fate)
+            keeping.told = fate is Fate.STORED
         return DeliveryOutcome(trans_id, ((content.recipient, delivered),))
 
     def _record(self, connection: Connection, arrival: _Arrival, trans_id: str, fate: Fate) -> None:
@@ -164,7 +174,7 @@ class MailboxService:
         record_evidence(connection, evidence)
 
     def list_messages(self, recipient: str) -> Sequence[MessageSummary]:
-        """Return the messages in a mailbox, newest first.
+        """Return the messages in a mailbox, newest first, but for those thrown away.
 
         Raises:
             Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
@@ -172,24 +182,46 @@ class MailboxService:
         with reading(self.database) as connection:
             if store.find_mailbox(connection, recipient) is None:
                 raise Refused(Refusal.NOT_FOUND, "mailbox")
-            return store.find_messages(connection, recipient)
+            return [places.line(row) for row in places.page(connection, recipient)]
 
     def get_message(self, recipient: str, message_id: str) -> StoredMessage:
-        """Return one message with its attachments.
+        """Return one message with its attachments; the newest, should a sender have used an id twice.
 
         Raises:
             Refused: ``NOT_FOUND`` when the recipient's mailbox has no such message.
         """
         with reading(self.database) as connection:
-            found = store.find_message(connection, recipient, message_id)
-        if found is None:
-            raise Refused(Refusal.NOT_FOUND, "message")
-        return found
+            key = places.find_key(connection, recipient, message_id)
+            row = None if key is None else places.find(connection, recipient, key)
+            if row is None:
+                raise Refused(Refusal.NOT_FOUND, "message")
+            files = [
+                (one, places.file_of(connection, row.delivery, row.content, one.position))
+                for one in places.files_of(connection, row.delivery, row.content)
+            ]
+            forwarded = places.forwarded_with(connection, row.delivery)
+        attachments = tuple(
+            StoredAttachment(one.filename, one.content_type, one.checksum, self.contents.whole(*where))
+            for one, where in files
+            if where is not None
+        )
+        body, line = self.contents.whole(row.body, row.blob), places.line_of(row)
+        return StoredMessage(line, row.trans_id, row.language, row.content_type, body, attachments, forwarded)
 
     def open_mailboxes(self, recipients: Iterable[str]) -> None:
-        """Open mailboxes; one that is open already stays as it is."""
+        """Open mailboxes; one that is open already stays as it is, and a closed one is open again."""
         with writing(self.database) as connection:
             store.save_mailboxes(connection, recipients, self.clock())
+
+    def close_mailbox(self, recipient: str) -> None:
+        """Close a mailbox: nothing is delivered to it from now on. What is in it stays for the time of grace.
+
+        Raises:
+            Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
+        """
+        with writing(self.database) as connection:
+            if not store.close_mailbox(connection, recipient, self.clock()):
+                raise Refused(Refusal.NOT_FOUND, "mailbox")
 
     def open_mailbox(self, recipient: str) -> None:
         """Open one mailbox; see `open_mailboxes`."""

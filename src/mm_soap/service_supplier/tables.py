@@ -19,10 +19,14 @@ from sqlalchemy import (
     true,
 )
 
+from mm_soap.service_supplier.model import FOLDER_NAME_LENGTH, TRASH
 from mm_soap.storage import NAMING, UtcDateTime, add_ledger, big_key
 
 # The contract sets no bound. What is longer has parameters that nobody reads; they are cut.
 CONTENT_TYPE_LENGTH: Final = 255
+
+BLOB_LENGTH: Final = 32
+"""A random UUID in hexadecimal."""
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -36,6 +40,8 @@ mailbox = Table(
     Column("mobile", String(20)),
     Column("language", String(2), nullable=False, server_default="sv"),
     Column("wanted", String(20), nullable=False, server_default="EMail,SMS"),
+    # When it was closed: nothing is delivered to it since.
+    Column("closed", UtcDateTime),
 )
 
 deselected = Table(
@@ -61,6 +67,15 @@ delivery = Table(
     Column("delivered", Boolean, nullable=False),
     # Whether its answer will not change any more. A notification's waits for what is sent on.
     Column("settled", Boolean, nullable=False, server_default=true()),
+    # When the last of its messages was deleted.
+    Column("emptied", UtcDateTime),
+    Index("ix_delivery_call_id", "call_id"),
+)
+Index(
+    "ix_delivery_emptied",
+    delivery.c.emptied,
+    sqlite_where=delivery.c.emptied.is_not(None),
+    postgresql_where=delivery.c.emptied.is_not(None),
 )
 
 # Bodies stand last: SQLite reads a row from its beginning, and a list of messages needs no body.
@@ -81,8 +96,22 @@ message = Table(
     Column("sender_name", String, nullable=False),
     Column("language", String, nullable=False),
     Column("content_type", String(CONTENT_TYPE_LENGTH), nullable=False),
+    # The content, or empty where `blob` names it.
     Column("body", LargeBinary, nullable=False),
-    Index(None, "recipient", "received"),
+    Column("blob", String(BLOB_LENGTH)),
+    Column("size", Integer),
+    Column("place", big_key(), nullable=False, server_default="0"),
+    # Where it was before it was archived or thrown away, and when it came to where it is.
+    Column("former", big_key(), nullable=False, server_default="0"),
+    Column("moved", UtcDateTime),
+    # With `read` in it, unread messages are counted from the index alone.
+    Index("ix_message_mailbox", "recipient", "place", "received", "read"),
+)
+Index(
+    "ix_message_thrown_away",
+    message.c.moved,
+    sqlite_where=message.c.place == TRASH,
+    postgresql_where=message.c.place == TRASH,
 )
 
 attachment = Table(
@@ -95,6 +124,8 @@ attachment = Table(
     Column("content_type", String(CONTENT_TYPE_LENGTH), nullable=False),
     Column("checksum", String(255), nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("blob", String(BLOB_LENGTH)),
+    Column("size", Integer),
     ForeignKeyConstraint(["delivery", "message"], [message.c.delivery, message.c.position], ondelete="CASCADE"),
 )
 
@@ -147,5 +178,40 @@ outgoing = Table(
     Index("ix_outgoing_next_attempt", "next_attempt"),
 )
 """What is to be sent on to one recipient by one channel, and whether it was."""
+
+folder = Table(
+    "folder",
+    metadata,
+    Column("id", big_key(), primary_key=True),
+    Column("recipient", ForeignKey(mailbox.c.recipient), nullable=False),
+    Column("name", String(FOLDER_NAME_LENGTH), nullable=False),
+    # The name as it is compared: two folders of a mailbox may not differ in case alone.
+    Column("folded", String(3 * FOLDER_NAME_LENGTH), nullable=False),
+    Index("uq_folder_recipient_folded", "recipient", "folded", unique=True),
+)
+"""A recipient's own folders."""
+
+searchable = Table(
+    "searchable",
+    metadata,
+    Column("recipient", String(12), primary_key=True),
+    Column("delivery", big_key(), primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True),
+    Column("words", String, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The words of each message, by mailbox: a search reads those of one mailbox, and no other's."""
+
+doomed = Table("doomed", metadata, Column("blob", String(BLOB_LENGTH), primary_key=True))
+"""Blobs whose messages are deleted, until they are deleted too."""
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", String(BLOB_LENGTH), primary_key=True),
+    Column("unindexed_to", big_key(), nullable=False),
+)
+"""One row: the name of this database, under which its blobs are kept, and the last delivery that search must still
+learn, from before there was any search."""
 
 add_ledger(metadata)
