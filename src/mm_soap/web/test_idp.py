@@ -90,9 +90,7 @@ def create_test_idp(base_url: str, key: bytes, people: Mapping[str, EIdentity]) 
             return server.create_authorization_response(grant=grant, grant_user=person)
         text = _text_to_sign(request.args)
         chosen = request.args.get("login_hint", "")
-        return render_template(
-            "test_idp/choose.html", people=people.values(), levels=LEVELS, text=text, chosen=chosen
-        )
+        return render_template("test_idp/choose.html", people=people.values(), levels=LEVELS, text=text, chosen=chosen)
 
     @app.post(f"{TEST_PROVIDER}/token")
     @csrf.exempt  # type: ignore[untyped-decorator]

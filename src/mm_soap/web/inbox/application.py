@@ -114,10 +114,10 @@ def create_inbox(
     )
     # Lax: the provider's answer comes from its own site, and needs what the session holds.
     app.config.update(SESSION_COOKIE_SAMESITE="Lax", PERMANENT_SESSION_LIFETIME=ends.idle)
-    app.jinja_env.globals.update(place=place, menu=MENU, languages=LANGUAGES, idle_minutes=int(ends.idle.total_seconds() // 60))
-    app.jinja_env.filters.update(
-        day=_day, moment=_moment, size=_size, removed_name=lambda kind: say(f"removed.{kind}")
+    app.jinja_env.globals.update(
+        place=place, menu=MENU, languages=LANGUAGES, idle_minutes=int(ends.idle.total_seconds() // 60)
     )
+    app.jinja_env.filters.update(day=_day, moment=_moment, size=_size, removed_name=lambda kind: say(f"removed.{kind}"))
     CSRFProtect(app)
     provider = Provider(app, client, f"{place.base_url}{place.path}/Inbox/signed-in")
     entrance = Entrance(Sessions(ends.longest, clock), behind.accounts)

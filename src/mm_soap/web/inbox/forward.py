@@ -22,7 +22,6 @@ _LONGEST_SUBJECT: Final = 255
 _SECONDS: Final = 30.0
 
 
-
 def forward_pages(
     inbox: Inbox, accounts: AccountClient, entrance: Entrance, verify: VerifySeal, limits: Limits
 ) -> Blueprint:

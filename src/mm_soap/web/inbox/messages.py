@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final
 
-from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, send_file, session, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    session,
+    url_for,
+)
 
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import safe_filename
@@ -172,7 +183,9 @@ def folder_pages(inbox: Inbox, entrance: Entrance) -> Blueprint:
         except Refused as refused:
             if refused.refusal in (Refusal.UNAVAILABLE, Refusal.NOT_FOUND):
                 raise _not_found(refused) from None
-            return render_template("inbox/folders.html", folders=inbox.folders(visit.mailbox), wrong="folders.wrong"), 400
+            return render_template(
+                "inbox/folders.html", folders=inbox.folders(visit.mailbox), wrong="folders.wrong"
+            ), 400
         session["told"] = f"folders.{act}"
         return redirect(url_for("folders.listed"))
 

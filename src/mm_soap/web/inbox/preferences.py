@@ -73,7 +73,9 @@ def preference_pages(
     return pages
 
 
-def account_pages(operator: str, service: MailboxService, accounts: AccountClient, entrance: Entrance, signing: Signing) -> Blueprint:
+def account_pages(
+    operator: str, service: MailboxService, accounts: AccountClient, entrance: Entrance, signing: Signing
+) -> Blueprint:
     """Return the pages by which a mailbox is opened, moved here, and closed.
 
     Args:

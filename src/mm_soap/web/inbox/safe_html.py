@@ -14,12 +14,15 @@ import nh3
 
 from mm_soap.message.html_tree import document_node, parse_html
 
+_SIDES: Final = ("bottom", "left", "right", "top")
 _STYLES: Final = frozenset(
-    "background-color border border-bottom border-collapse border-color border-left border-right border-spacing "
-    "border-style border-top border-width color font-family font-size font-style font-weight height letter-spacing "
-    "line-height list-style-type margin margin-bottom margin-left margin-right margin-top max-width min-width padding "
-    "padding-bottom padding-left padding-right padding-top text-align text-decoration text-indent text-transform "
-    "vertical-align white-space width".split()
+    {
+        *("background-color", "color", "height", "letter-spacing", "line-height", "list-style-type", "max-width"),
+        *("min-width", "text-align", "text-decoration", "text-indent", "text-transform", "vertical-align"),
+        *("white-space", "width", *(f"font-{what}" for what in ("family", "size", "style", "weight"))),
+        *("border", *(f"border-{what}" for what in ("collapse", "color", "spacing", "style", "width", *_SIDES))),
+        *(name for what in ("margin", "padding") for name in (what, *(f"{what}-{side}" for side in _SIDES))),
+    }
 )
 _TAGS: Final = frozenset(nh3.ALLOWED_TAGS - {"map", "area"}) | {"font", "main", "section", "address", "u", "big"}
 _GONE_WHOLE: Final = {"script", "style", "title", "noscript", "template", "iframe", "object", "select", "svg", "math"}

@@ -91,8 +91,8 @@ class Signing:
 
     def signed(self, visit: Visit, person: Person) -> Any:
         """Carry out what a person signed, and say what became of it."""
-        *parts, deselected = session.pop("signing")
-        task = Task(*parts, tuple(deselected))
+        kind, recipient, name, at, language, deselected = session.pop("signing")
+        task = Task(kind, recipient, name, at, language, tuple(deselected))
         if person.signature is None or person.number != visit.person or task.recipient != visit.mailbox:
             return render_template("inbox/unsigned.html", key="sign.other"), 403
         try:

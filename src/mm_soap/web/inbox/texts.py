@@ -125,7 +125,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "folders.make": ("Mappen är skapad.", "The folder is made."),
     "folders.rename": ("Mappen har fått nytt namn.", "The folder has its new name."),
-    "folders.remove": ("Mappen är borttagen. Innehållet ligger i inkorgen.", "The folder is gone. What it held is in the inbox."),
+    "folders.remove": (
+        "Mappen är borttagen. Innehållet ligger i inkorgen.",
+        "The folder is gone. What it held is in the inbox.",
+    ),
     "folders.empty": ("Papperskorgen är tömd.", "The trash is empty."),
     "act.archive": ("Arkivera", "Archive"),
     "act.restore": ("Lägg tillbaka", "Put back"),
@@ -176,7 +179,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "contact.language": ("Språk i aviseringar", "Language of notifications"),
     "contact.save": ("Spara", "Save"),
     "contact.saved": ("Sparat.", "Saved."),
-    "contact.wrong_email": ("Skriv en e-postadress, till exempel namn@example.se.", "Write an e-mail address, such as name@example.se."),
+    "contact.wrong_email": (
+        "Skriv en e-postadress, till exempel namn@example.se.",
+        "Write an e-mail address, such as name@example.se.",
+    ),
     "contact.wrong_mobile": ("Skriv ett nummer med 5 till 15 siffror.", "Write a number of 5 to 15 digits."),
     "account": ("Konto", "Account"),
     "account.title": ("Konto", "Account"),
@@ -239,7 +245,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "{at}\n\nRecipient: {name}\n\nI want to close the digital mailbox at {operator}.",
     ),
     "forward.title": ("Vidarebefordra", "Forward"),
-    "forward.recipient": ("Till: person- eller organisationsnummer, 12 siffror", "To: personal or organisation number, 12 digits"),
+    "forward.recipient": (
+        "Till: person- eller organisationsnummer, 12 siffror",
+        "To: personal or organisation number, 12 digits",
+    ),
     "forward.subject": ("Rubrik", "Subject"),
     "forward.prefix": ("VB", "Fwd"),
     "forward.text": ("Dina ord", "Your words"),
@@ -254,7 +263,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The original cannot be forwarded any more: it is too old.",
     ),
     "forward.not_reached": ("Mottagaren kan inte nås digitalt.", "The recipient cannot be reached digitally."),
-    "forward.refused": ("Mottagarens operatör tog inte emot meddelandet.", "The recipient's operator did not accept it."),
+    "forward.refused": (
+        "Mottagarens operatör tog inte emot meddelandet.",
+        "The recipient's operator did not accept it.",
+    ),
     "forward.unsure": (
         "Mottagarens operatör svarade inte. Skicka samma ord igen: det kommer inte fram två gånger.",
         "The recipient's operator did not answer. Send the same words again: they do not arrive twice.",
