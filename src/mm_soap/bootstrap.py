@@ -19,6 +19,7 @@ from mm_soap.bootstrap_channels import channel_switch
 from mm_soap.bootstrap_delivery import Operators, delivery_policies, sender_limits
 from mm_soap.bootstrap_inbox import inbox_pages
 from mm_soap.bootstrap_mailboxes import contents_of, mailbox_housekeeping
+from mm_soap.bootstrap_notices import notifier_of
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, Settings
@@ -54,7 +55,6 @@ from mm_soap.register_client import RegisterClient
 from mm_soap.service_supplier import PRECHECKS as SERVICE_PRECHECKS
 from mm_soap.service_supplier import (
     ForwardingService,
-    Inbox,
     MailboxService,
     NotifyingService,
     Outbox,
@@ -230,7 +230,7 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
     def verify(call: Call, element: etree._Element) -> VerifiedSeal:
         return verify_sealed(call.raw, element, trust)
 
-    outbox = Outbox(service.database, clock=clock)
+    outbox = Outbox(service.database, notifier_of(own, clock), clock)
     same = (service.database, register, service.limits)
     rest = (service.retention, clock, service.contents)
     notifying = NotifyingService(*same, outbox, *rest)
@@ -239,7 +239,7 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
     applications = _port(settings, "service", handlers, SERVICE_PRECHECKS, refused, metrics, own.path)
     work = (register, outbox, mailbox_housekeeping(own, service))
     name = f"operator:{own.organisation}"
-    pages = inbox_pages(settings, own, service, Inbox(service.database, service.contents, clock), trust, clock)
+    pages = inbox_pages(settings, own, service, trust)
     return Party(name, applications, service.database, own.path, work, trusted.accepted, pages)
 
 

@@ -22,7 +22,8 @@ from mm_soap.channels import (
     Window,
 )
 from mm_soap.clock import Clock
-from mm_soap.config import ChannelSettings, DispatcherSettings, EmailSettings, PrintSettings, SmsSettings
+from mm_soap.config import ChannelSettings, DispatcherSettings, PrintSettings
+from mm_soap.config_channels import MailServerSettings, SmsGatewaySettings
 from mm_soap.dispatcher import Cause, ChannelPlan, ChannelSwitch
 from mm_soap.errors import ConfigurationError
 
@@ -45,10 +46,10 @@ def channel_switch(own: DispatcherSettings, database: Engine, clock: Clock) -> C
     usual = delivery_policies(own).default
     waits = {ChannelName.MAILBOX: usual.give_up_after}
     if own.email is not None:
-        channels[ChannelName.EMAIL] = _email(own.email)
+        channels[ChannelName.EMAIL] = mail_channel(own.email)
         waits[ChannelName.EMAIL] = own.email.give_up_after
     if own.sms is not None:
-        channels[ChannelName.SMS] = _sms(own.sms)
+        channels[ChannelName.SMS] = SmsChannel(sms_gateway(own.sms), own.sms.longest)
         waits[ChannelName.SMS] = own.sms.give_up_after
     acknowledge_within = timedelta()
     if own.print is not None:
@@ -72,15 +73,16 @@ def _plan(own: ChannelSettings) -> ChannelPlan:
     )
 
 
-def _email(own: EmailSettings) -> Channel:
+def mail_channel(own: MailServerSettings) -> SmtpChannel:
+    """Return what hands e-mail to a mail server."""
     anchors = Path(own.anchors) if own.anchors else None
     return SmtpChannel(own.host, own.port, own.security, own.user, _password(own.password_file), own.timeout, anchors)
 
 
-def _sms(own: SmsSettings) -> Channel:
+def sms_gateway(own: SmsGatewaySettings) -> ElksGateway:
+    """Return what sends text messages."""
     password = _password(str(own.password_file))
-    gateway = ElksGateway(own.user, password, url=own.url, timeout=own.timeout, ca=own.anchors or None)
-    return SmsChannel(gateway, own.longest)
+    return ElksGateway(own.user, password, url=own.url, timeout=own.timeout, ca=own.anchors or None)
 
 
 def _print(own: PrintSettings) -> Channel:

@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from mm_soap.account_client import AccountClient
-from mm_soap.clock import Clock
 from mm_soap.config import OperatorSettings, Settings
 from mm_soap.config_web import TEST_PROVIDER, TestIdpSettings, WebSettings
 from mm_soap.contract import ports
@@ -29,9 +28,7 @@ if TYPE_CHECKING:
     from mm_soap.web.inbox.provider import Client
 
 
-def inbox_pages(
-    settings: Settings, own: OperatorSettings, service: MailboxService, inbox: Inbox, trust: Trust, clock: Clock
-) -> Mapping[str, Wsgi]:
+def inbox_pages(settings: Settings, own: OperatorSettings, service: MailboxService, trust: Trust) -> Mapping[str, Wsgi]:
     """Return the web inbox of an operator by the paths above its pages; nothing if it has none.
 
     Raises:
@@ -51,8 +48,9 @@ def inbox_pages(
         SoapClient(base + ports()["recipient"].path, timeout=own.register_timeout),
         SoapClient(base + ports()["authority"].path, timeout=own.register_timeout),
     )
+    inbox = Inbox(service.database, service.contents, service.clock)
     behind = Behind(service, inbox, accounts, lambda raw, element: verify_sealed(raw, element, trust))
-    app = create_inbox(place, behind, _client(settings, web), secret, ends, clock)
+    app = create_inbox(place, behind, _client(settings, web), secret, ends, service.clock)
     return dict.fromkeys((own.path + path for path in PATHS), app)
 
 

@@ -14,8 +14,8 @@ _LOGIN_FILE: Final = "File: the password in its first line, readable by its owne
 _ANCHORS: Final = "PEM file: the authorities whose certificates are trusted there. Empty for the system's."
 
 
-class EmailSettings(Table):
-    """[dispatcher.email]: the mail server. Without this table nothing goes by e-mail."""
+class MailServerSettings(Table):
+    """A mail server that takes e-mail from here."""
 
     host: str = Field(min_length=1, description="The mail server's name.")
     port: int = Field(default=587, gt=0, lt=65_536, description="Its TCP port.")
@@ -26,19 +26,41 @@ class EmailSettings(Table):
     user: str = Field(default="", description="The user to log in as. Empty for no login.")
     password_file: OptionalFile = Field(default="", description=_LOGIN_FILE)
     timeout: float = Field(default=30, gt=0, description=_TIMEOUT)
+
+
+class EmailSettings(MailServerSettings):
+    """[dispatcher.email]: the mail server. Without this table nothing goes by e-mail."""
+
     give_up_after: float = Field(default=86_400, gt=0, description=_GIVE_UP)
 
 
-class SmsSettings(Table):
-    """[dispatcher.sms]: the SMS gateway, 46elks or one that speaks as it does. Without this table there is none."""
+class OperatorEmailSettings(MailServerSettings):
+    """[operator.email]: the mail server that tells recipients of post. Without this table nobody is told by e-mail."""
+
+    sender: EmailAddress = Field(
+        min_length=3, description="The address that it is from. Answers go to the one that the message names."
+    )
+
+
+class SmsGatewaySettings(Table):
+    """An SMS gateway, 46elks or one that speaks as it does."""
 
     url: Url = Field(default="https://api.46elks.com/a1", description="Where it is: the URL before /sms.")
     anchors: OptionalFile = Field(default="", description=_ANCHORS)
     user: str = Field(min_length=1, description="The API's user name.")
     password_file: File = Field(description="File: the API's password in its first line, readable by its owner alone.")
-    longest: int = Field(default=600, gt=0, le=1600, description="How many characters a text message may have.")
     timeout: float = Field(default=30, gt=0, description=_TIMEOUT)
+
+
+class SmsSettings(SmsGatewaySettings):
+    """[dispatcher.sms]: the SMS gateway. Without this table there is none."""
+
+    longest: int = Field(default=600, gt=0, le=1600, description="How many characters a text message may have.")
     give_up_after: float = Field(default=86_400, gt=0, description=_GIVE_UP)
+
+
+class OperatorSmsSettings(SmsGatewaySettings):
+    """[operator.sms]: the SMS gateway that tells recipients of post. Without this table nobody is told by SMS."""
 
 
 class PrintSettings(Table):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from mm_soap.config_tables import Settings
+from mm_soap.config_tables import DispatcherSettings, OperatorSettings, Settings
 from mm_soap.errors import ConfigurationError
 from mm_soap.pki import is_test_certificate, read_certificates
 
@@ -55,8 +55,9 @@ def _check_transport(settings: Settings) -> None:
         urls.append(("far.companies.url", settings.far.companies.url))
     if settings.dispatcher and settings.dispatcher.sms:
         urls.append(("dispatcher.sms.url", settings.dispatcher.sms.url))
-    if settings.dispatcher and settings.dispatcher.email and settings.dispatcher.email.security == "none":
-        raise ConfigurationError('Set dispatcher.email.security to "starttls" or "tls": others could read the e-mail.')
+    for key, party in (("dispatcher", settings.dispatcher), *(("operator", each) for each in settings.operator)):
+        if party and party.email and party.email.security == "none":
+            raise ConfigurationError(f'Set {key}.email.security to "starttls" or "tls": others could read the e-mail.')
     for key, url in urls:
         if not url.startswith("https://"):
             raise ConfigurationError(f"{key} must begin with https:// in the production profile.")
@@ -73,14 +74,19 @@ def _private_keys(settings: Settings) -> Iterable[tuple[str, Path]]:
         yield "tls.key", settings.tls.key
     if settings.dispatcher:
         yield "dispatcher.key", settings.dispatcher.key
-        if settings.dispatcher.email and settings.dispatcher.email.password_file:
-            yield "dispatcher.email.password_file", Path(settings.dispatcher.email.password_file)
-        if settings.dispatcher.sms:
-            yield "dispatcher.sms.password_file", settings.dispatcher.sms.password_file
+        yield from _passwords("dispatcher", settings.dispatcher)
     for operator in settings.operator:
         yield "operator.key", operator.key
+        yield from _passwords("operator", operator)
     for sender in settings.sender:
         yield "sender.key", sender.key
+
+
+def _passwords(key: str, party: DispatcherSettings | OperatorSettings) -> Iterable[tuple[str, Path]]:
+    if party.email and party.email.password_file:
+        yield f"{key}.email.password_file", Path(party.email.password_file)
+    if party.sms:
+        yield f"{key}.sms.password_file", party.sms.password_file
 
 
 def _check_private(key: str, file: Path) -> None:

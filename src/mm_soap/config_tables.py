@@ -9,7 +9,14 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from mm_soap.config_channels import ChannelSettings, EmailSettings, PrintSettings, SmsSettings
+from mm_soap.config_channels import (
+    ChannelSettings,
+    EmailSettings,
+    OperatorEmailSettings,
+    OperatorSmsSettings,
+    PrintSettings,
+    SmsSettings,
+)
 from mm_soap.config_mailboxes import BlobSettings, RetentionSettings
 from mm_soap.config_policy import DispatcherRules
 from mm_soap.config_types import Database, File, OptionalFile, Organisation, Table, Url, UrlPath
@@ -168,6 +175,8 @@ class OperatorSettings(Table):
     party_grace: float = Field(default=600, ge=0, description=_PARTY_GRACE)
     ask_again: bool = Field(default=False, description=_ASK_AGAIN)
     web: WebSettings | None = None
+    email: OperatorEmailSettings | None = None
+    sms: OperatorSmsSettings | None = None
     blobs: BlobSettings = Field(default_factory=BlobSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
 

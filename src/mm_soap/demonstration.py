@@ -154,7 +154,7 @@ def init_demo(directory: Path, clock: Clock, seed: Seed | None = None) -> Settin
 def settings_text() -> str:
     """Return the mm-soap.toml of a demonstration."""
     operators = "\n".join(_operator_text(n, o) for n, o in enumerate(DEMO_WORLD.operators, start=1))
-    senders = "\n".join(_sender_text(sender) for sender in DEMO_WORLD.senders)
+    senders = "\n".join([*map(_sender_text, DEMO_WORLD.senders), _TEST_IDP])
     return f"""\
 # A demonstration of mm-soap: a register, a dispatcher and two mailbox operators in one process, on this machine alone.
 # Paths are relative to this file. An environment variable overrides each setting: MM_SOAP_PORT=9000 the port,
@@ -208,11 +208,14 @@ give_up_after = 86400
 
 # The mailbox operators. The second one's service is at {OPERATOR_TWO.path}/Service/v3.
 {operators}
-# Stands in for e-identification at /test-idp: anybody signs in as anybody. Production refuses it.
-[test_idp]
-
 # Those for whom `mm-soap send` signs.
 {senders}"""
+
+
+_TEST_IDP: Final = """\
+# Stands in for e-identification at /test-idp: anybody signs in as anybody. Production refuses it.
+[test_idp]
+"""
 
 
 def _sender_text(sender: DemoOrganisation) -> str:
@@ -234,7 +237,7 @@ certificate = "pki/{operator.number}.pem"
 key = "pki/{operator.number}.key"
 database = "data/operator-{number}.sqlite3"
 path = "{operator.path}"
-# The inbox that recipients use in a browser: {operator.path}/Inbox.
+# The inbox that recipients use in a browser: {operator.path}/Inbox. They sign in at [test_idp].
 [operator.web]
 """
 

@@ -277,8 +277,9 @@ def test_a_company_is_chosen_and_left_again(served: Server, page: Page, look: st
 def test_a_mailbox_is_opened_moved_and_closed(served: Server, page: Page, look: str) -> None:
     who = "Tolvan Demo"
     sign_in(page, served, who)
-    expect(page.get_by_role("heading", level=1)).to_have_text("You have no mailbox here")
-    good(page)
+    if look == "desktop":  # the first time
+        expect(page.get_by_role("heading", level=1)).to_have_text("You have no mailbox here")
+        good(page)
     page.get_by_role("link", name="Account").first.click()
     page.get_by_role("button", name="Open a mailbox at Brevlåda Ett").click()
     sign_text(page, who)

@@ -110,7 +110,7 @@ def test_a_delivery_is_shown_step_by_step(bed: Server, page: Page, look: str) ->
 def test_a_refused_message_shows_what_to_do_first(bed: Server, page: Page, look: str) -> None:
     page.goto(bed.url + listed(bed, f"?sender={OTHER.number}")[0])
     expect(page.locator(".todo li").first).to_contain_text("Hash only after the last change")
-    expect(page.locator("dd.what")).to_contain_text("DigestValue")
+    expect(page.locator("dd.what")).to_contain_text("CONTENT_CHANGED")
     pictured(page, f"refused-{look}")
     good(page)
 

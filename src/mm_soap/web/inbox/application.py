@@ -24,7 +24,7 @@ from mm_soap.service_supplier.model import ARCHIVE, INBOX, TRASH, Folder
 from mm_soap.soap import Wsgi
 from mm_soap.web.inbox.entrance import Entrance, entrance_pages, mailbox_pages
 from mm_soap.web.inbox.forward import forward_pages
-from mm_soap.web.inbox.messages import folder_pages, message_pages
+from mm_soap.web.inbox.messages import folder_pages, message_pages, moving_pages
 from mm_soap.web.inbox.preferences import account_pages, preference_pages
 from mm_soap.web.inbox.provider import Client, Provider
 from mm_soap.web.inbox.sessions import Sessions
@@ -126,6 +126,7 @@ def create_inbox(
         entrance_pages(provider, entrance, signing.signed),
         mailbox_pages(entrance),
         message_pages(behind.service, behind.inbox, entrance),
+        moving_pages(behind.inbox, entrance),
         folder_pages(behind.inbox, entrance),
         forward_pages(behind.inbox, behind.accounts, entrance, behind.verify, behind.service.limits),
         preference_pages(behind.service, behind.accounts, entrance, signing),

@@ -124,6 +124,14 @@ def message_pages(service: MailboxService, inbox: Inbox, entrance: Entrance) -> 
             abort(404)
         return _answer_file(inbox, visit, key, number, opened="open" in request.args)
 
+    return pages
+
+
+def moving_pages(inbox: Inbox, entrance: Entrance) -> Blueprint:
+    """Return the page that is posted to in order to put a message somewhere else, or to delete it."""
+    pages = Blueprint("moving", __name__)
+    pages.before_request(entrance.guard)
+
     @pages.post("/Inbox/message/<key>")
     @shown
     def moved(visit: Visit, key: str) -> Any:

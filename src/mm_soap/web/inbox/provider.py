@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import Any, Final
 

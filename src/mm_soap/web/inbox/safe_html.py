@@ -70,10 +70,8 @@ def clean(text: str) -> Cleaned:
 
     def attribute(tag: str, name: str, value: str) -> str | None:
         if tag == "img" and name == "src" and not value.strip().lower().startswith("data:image/"):
-            removed["pictures"] = None
             return None
         if tag == "a" and name == "href" and not value.strip().lower().startswith(_LINKS):
-            removed["links"] = None
             return None
         if name == "style" and "(" in value and "rgb" not in value.lower():
             removed["styles"] = None
@@ -99,11 +97,11 @@ def clean(text: str) -> Cleaned:
 
 def _kind(name: str) -> str:
     if name.startswith("@"):
-        return "scripts" if name.startswith("@on") else "pictures" if name in _PICTURES else "other"
+        return "scripts" if name.startswith("@on") else _ADDRESSES.get(name, "other")
     return _KINDS.get(name, "other")
 
 
-_PICTURES: Final = frozenset({"@src", "@srcset", "@background", "@poster"})
+_ADDRESSES: Final = {"@href": "links", **dict.fromkeys(("@src", "@srcset", "@background", "@poster"), "pictures")}
 _NOT_MISSED: Final = frozenset({"@class", "@id", "@name", "@rel", "@target", "@style", "@type", "@content", "@charset"})
 
 
@@ -119,7 +117,7 @@ def _seen(text: str) -> Counter[str] | None:
         if not node.is_element_node:
             continue
         found[tag] += 1
-        known = _ATTRIBUTES["*"] | _ATTRIBUTES.get(tag, set())
+        known = (_ATTRIBUTES["*"] | _ATTRIBUTES.get(tag, set())) - {"href", "src"}
         for name in node.attributes:
             if tag in _TAGS and name.lower() not in known and f"@{name.lower()}" not in _NOT_MISSED:
                 found[f"@{name.lower()}"] += 1

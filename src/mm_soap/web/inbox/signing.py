@@ -123,6 +123,8 @@ class Signing:
             complete = self._accounts.deregister(task.recipient, self._operator, text, signature, today)
         if complete and task.kind in (REGISTER, MOVE):
             self._service.open_mailbox(task.recipient)
+        elif complete and task.kind == LEAVE:
+            self._service.close_mailbox(task.recipient)
         return complete
 
     def _names(self, task: Task) -> list[KnownSender]:

@@ -72,7 +72,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "error.lead": ("Försök igen om en stund.", "Try again in a while."),
     "away.title": ("Tjänsten svarar inte just nu", "The service does not answer now"),
     "list.none": ("Här finns inga meddelanden.", "There are no messages here."),
-    "list.unread": ("{count} olästa", "{count} unread"),
+    "list.unread": ("Olästa: {count}", "Unread: {count}"),
     "list.new": ("Oläst", "Unread"),
     "list.attachment": ("Bilaga", "Attachment"),
     "list.older": ("Äldre", "Older"),
