@@ -42,7 +42,7 @@ def inbox_pages(settings: Settings, own: OperatorSettings, service: MailboxServi
     web = own.web
     place = Place(own.name, own.organisation, settings.base_url, own.path, settings.profile == "demonstration")
     secret = hmac.digest(kept_secret(web.session_key, _new_secret), own.organisation.encode(), "sha256")
-    ends = Ends(timedelta(minutes=web.idle_minutes), timedelta(minutes=web.session_minutes))
+    ends = Ends(timedelta(seconds=web.idle_timeout), timedelta(seconds=web.session_timeout))
     base = settings.register_url(own)
     accounts = AccountClient(
         SoapClient(base + ports()["recipient"].path, timeout=own.register_timeout),

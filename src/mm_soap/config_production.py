@@ -77,6 +77,8 @@ def _private_keys(settings: Settings) -> Iterable[tuple[str, Path]]:
         yield from _passwords("dispatcher", settings.dispatcher)
     for operator in settings.operator:
         yield "operator.key", operator.key
+        if operator.web and operator.web.client_secret:
+            yield "operator.web.client_secret", Path(operator.web.client_secret)
         yield from _passwords("operator", operator)
     for sender in settings.sender:
         yield "sender.key", sender.key

@@ -41,9 +41,11 @@ class WebSettings(Table):
         default=Path("data/session.key"),
         description="File with the secret that signs sessions, made when it is not there. Processes share it.",
     )
-    idle_minutes: int = Field(default=15, gt=0, le=60, description="After how long without a request a session ends.")
-    session_minutes: int = Field(
-        default=480, gt=0, le=1440, description="After how long a session ends in any case, in minutes."
+    idle_timeout: float = Field(
+        default=900, ge=60, le=3600, description="After how long without a request a session ends, in seconds."
+    )
+    session_timeout: float = Field(
+        default=28_800, ge=60, le=86_400, description="After how long a session ends in any case, in seconds."
     )
 
 
