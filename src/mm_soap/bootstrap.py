@@ -21,6 +21,7 @@ from mm_soap.bootstrap_inbox import inbox_pages
 from mm_soap.bootstrap_mailboxes import contents_of, mailbox_housekeeping
 from mm_soap.bootstrap_notices import notifier_of
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
+from mm_soap.bootstrap_transport import identify_by, register_client
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, Settings
 from mm_soap.contract import ports, wsdl
@@ -53,14 +54,8 @@ from mm_soap.recipient.hot import shorten
 from mm_soap.refusals import keep_refusals
 from mm_soap.register_client import RegisterClient
 from mm_soap.service_supplier import PRECHECKS as SERVICE_PRECHECKS
-from mm_soap.service_supplier import (
-    ForwardingService,
-    MailboxService,
-    NotifyingService,
-    Outbox,
-    service_handlers,
-)
-from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, SoapClient, Wsgi, soap_application
+from mm_soap.service_supplier import ForwardingService, MailboxService, NotifyingService, Outbox, service_handlers
+from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, Wsgi, soap_application
 from mm_soap.soap.model import Shorten
 from mm_soap.storage import forget_evidence, migrate, open_database, reading
 from mm_soap.user_signatures import UserSignatureVerifier
@@ -194,7 +189,7 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
     engine = EmbeddedEngine(
         database,
         Addressing(database, register, identity, policies.default, clock, own.look_up_batch),
-        Handover(Operators(policies), policies, clock),
+        Handover(Operators(settings, own, policies), policies, clock),
         clock,
         look_up_batch=own.look_up_batch,
         switch=channel_switch(own, database, clock),
@@ -269,15 +264,16 @@ def _port(
         prechecks=prechecks,
         metrics=metrics,
         shorten=shorten,
+        identify=identify_by(settings, system_clock),
     )
     return {prefix + port.path: application}
 
 
 def _register_client(settings: Settings, own: DispatcherSettings | OperatorSettings) -> RegisterClient:
-    base = settings.register_url(own)
-    return RegisterClient(
-        SoapClient(base + ports()["recipient"].path, timeout=own.register_timeout),
-        SoapClient(base + ports()["authority"].path, timeout=own.register_timeout),
+    return register_client(
+        settings,
+        own,
+        timeout=own.register_timeout,
         max_age=own.party_cache,
         grace=own.party_grace,
         ask_again=own.ask_again,

@@ -6,9 +6,11 @@ import threading
 
 from lxml import etree
 
-from mm_soap.config import DispatcherSettings
+from mm_soap.bootstrap_transport import soap_client
+from mm_soap.config import DispatcherSettings, Settings
 from mm_soap.config_policy import LimitSettings, PolicySettings
 from mm_soap.dispatcher import Backoff, BreakerPolicy, DeliveryPolicy, Limit, Policies, SenderLimits, TimeLimits
+from mm_soap.errors import TransportError
 from mm_soap.soap import SoapClient
 
 
@@ -26,10 +28,14 @@ class Operators:
     """A client for each operator's address; addresses come from the register.
 
     Args:
+        settings: of the installation.
+        own: the dispatcher, whose certificate is shown.
         policies: say how many connections are worth keeping.
     """
 
-    def __init__(self, policies: Policies) -> None:
+    def __init__(self, settings: Settings, own: DispatcherSettings, policies: Policies) -> None:
+        self._settings = settings
+        self._own = own
         self._pool = max(each.calls_at_once for each in (policies.default, *policies.own.values()))
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, TimeLimits], SoapClient] = {}
@@ -39,8 +45,14 @@ class Operators:
         with self._lock:
             client = self._clients.get((address, limits))
             if client is None:
-                client = self._clients[address, limits] = SoapClient(
-                    address, timeout=limits.answer, connect_timeout=limits.connect, pool=self._pool
+                if self._settings.profile == "production" and not address.startswith("https://"):
+                    raise TransportError(
+                        "the operator's address in the register does not begin with https://", perhaps_received=False
+                    )
+                client = self._clients[address, limits] = soap_client(
+                    *(self._settings, self._own, address, limits.answer),
+                    connect_timeout=limits.connect,
+                    pool=self._pool,
                 )
         return client.call(body, expected=expected)
 

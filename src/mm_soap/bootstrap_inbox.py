@@ -8,12 +8,13 @@ import secrets
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from mm_soap.account_client import AccountClient
+from mm_soap.bootstrap_transport import soap_client
 from mm_soap.config import OperatorSettings, Settings
 from mm_soap.config_web import TEST_PROVIDER, TestIdpSettings, WebSettings
 from mm_soap.contract import ports
@@ -26,6 +27,10 @@ from mm_soap.user_signatures import UserSignatureError
 if TYPE_CHECKING:
     from mm_soap.testing.e_identification import EIdentity
     from mm_soap.web.inbox.provider import Client
+
+
+_FORWARD_SECONDS: Final = 30.0
+"""How long another operator may take to answer when a recipient forwards something."""
 
 
 def inbox_pages(settings: Settings, own: OperatorSettings, service: MailboxService, trust: Trust) -> Mapping[str, Wsgi]:
@@ -45,11 +50,15 @@ def inbox_pages(settings: Settings, own: OperatorSettings, service: MailboxServi
     ends = Ends(timedelta(seconds=web.idle_timeout), timedelta(seconds=web.session_timeout))
     base = settings.register_url(own)
     accounts = AccountClient(
-        SoapClient(base + ports()["recipient"].path, timeout=own.register_timeout),
-        SoapClient(base + ports()["authority"].path, timeout=own.register_timeout),
+        soap_client(settings, own, base + ports()["recipient"].path, own.register_timeout),
+        soap_client(settings, own, base + ports()["authority"].path, own.register_timeout),
     )
+
+    def call(address: str) -> SoapClient:
+        return soap_client(settings, own, address, _FORWARD_SECONDS, pool=1)
+
     inbox = Inbox(service.database, service.contents, service.clock)
-    behind = Behind(service, inbox, accounts, lambda raw, element: verify_sealed(raw, element, trust))
+    behind = Behind(service, inbox, accounts, lambda raw, element: verify_sealed(raw, element, trust), call)
     app = create_inbox(place, behind, _client(settings, web), secret, ends, service.clock)
     return dict.fromkeys((own.path + path for path in PATHS), app)
 
@@ -97,18 +106,20 @@ def kept_secret(file: Path, make: Callable[[], bytes]) -> bytes:
 def _client(settings: Settings, web: WebSettings) -> Client:
     from mm_soap.web.inbox.provider import Client
 
-    issuer = web.issuer
+    issuer, ca = web.issuer, None
     if not issuer:
         if settings.test_idp is None:
             raise ConfigurationError("Set operator.web.issuer: recipients need a provider to sign in with.")
         issuer = settings.base_url + TEST_PROVIDER
+        if settings.tls and settings.tls.server_anchors:
+            ca = str(settings.tls.server_anchors[0])
     secret = None
     if web.client_secret:
         try:
             secret = Path(web.client_secret).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             raise ConfigurationError("operator.web.client_secret names a file that cannot be read.") from None
-    return Client(issuer, web.client_id, secret, web.scope, web.number_claim, web.levels)
+    return Client(issuer, web.client_id, secret, web.scope, web.number_claim, web.levels, ca)
 
 
 def _people(own: TestIdpSettings) -> dict[str, EIdentity]:

@@ -30,9 +30,9 @@ from mm_soap.config_tables import (
     SenderSettings,
     Settings,
     TestbedSettings,
-    TlsSettings,
     TrustSettings,
 )
+from mm_soap.config_tls import TlsSettings
 from mm_soap.config_types import paths_from
 from mm_soap.errors import ConfigurationError
 

@@ -13,11 +13,15 @@ from mm_soap.pki import is_test_certificate, read_certificates
 def check_production(settings: Settings) -> None:
     """Refuse what only a demonstration may have: plain HTTP, the test CA, private keys that others can read.
 
+    Addresses that the register gives are looked at when they are called.
+
     Raises:
         ConfigurationError: one sentence that names the setting and says what to do.
     """
     _check_transport(settings)
     _check_anchors("trust.anchors", settings.trust.anchors)
+    if (settings.dispatcher or settings.operator) and not settings.trust.anchors:
+        raise ConfigurationError("Set trust.anchors: without it, nobody's signature is believed.")
     if settings.far:
         _check_anchors("far.e_identification_anchors", settings.far.e_identification_anchors)
         if not settings.far.signatures_once:
@@ -26,8 +30,14 @@ def check_production(settings: Settings) -> None:
             )
     if settings.tls:
         _check_anchors("tls.client_anchors", settings.tls.client_anchors)
-    for key, file in _private_keys(settings):
-        _check_private(key, file)
+        _check_anchors("tls.server_anchors", settings.tls.server_anchors)
+    for key, certificate, private in _identities(settings):
+        _check_anchors(key, [certificate])
+        _check_private(key.replace("certificate", "key"), private)
+    parties = [("dispatcher", settings.dispatcher), *(("operator", operator) for operator in settings.operator)]
+    for name, party in parties:
+        for key, file in _passwords(name, party) if party else ():
+            _check_private(key, file)
     _check_sign_in(settings)
 
 
@@ -39,17 +49,19 @@ def _check_sign_in(settings: Settings) -> None:
             raise ConfigurationError(
                 "operator.web.issuer must begin with https:// in the production profile: name a real provider."
             )
+        if operator.web and operator.web.client_secret:
+            _check_private("operator.web.client_secret", Path(operator.web.client_secret))
 
 
 def _check_transport(settings: Settings) -> None:
-    if settings.tls is None:
-        raise ConfigurationError("The production profile needs a table [tls] with certificate, key and client_anchors.")
-    if not settings.tls.client_anchors:
-        raise ConfigurationError("Set tls.client_anchors: in production, a caller is known by its client certificate.")
-    urls = [("public_url", settings.base_url)]
+    urls: list[tuple[str, str]] = []
+    if settings.far or settings.dispatcher or settings.operator:
+        _check_server(settings)
+        urls.append(("public_url", settings.base_url))
     if settings.dispatcher:
         urls.append(("dispatcher.register_url", settings.register_url(settings.dispatcher)))
     urls += [("operator.register_url", settings.register_url(operator)) for operator in settings.operator]
+    urls += [("sender.register_url", settings.register_url(sender)) for sender in settings.sender]
     urls += [("sender.dispatcher_url", sender.dispatcher_url or settings.base_url) for sender in settings.sender]
     if settings.far and settings.far.companies and settings.far.companies.url:
         urls.append(("far.companies.url", settings.far.companies.url))
@@ -63,25 +75,32 @@ def _check_transport(settings: Settings) -> None:
             raise ConfigurationError(f"{key} must begin with https:// in the production profile.")
 
 
+def _check_server(settings: Settings) -> None:
+    if settings.tls is None or not (settings.tls.certificate or settings.tls.proxies):
+        raise ConfigurationError(
+            "The production profile needs a table [tls] with client_anchors, and certificate and key, or proxies."
+        )
+    if not settings.tls.client_anchors:
+        raise ConfigurationError("Set tls.client_anchors: in production, a caller is known by its client certificate.")
+    if settings.tls.proxies and not settings.public_url:
+        raise ConfigurationError("Set public_url: behind a proxy, only you know by which address others reach it.")
+
+
 def _check_anchors(key: str, files: Iterable[Path]) -> None:
     for file in files:
         if any(is_test_certificate(certificate) for certificate in read_certificates(file)):
-            raise ConfigurationError(f"{key} names {file}, which holds the test CA: remove it, it proves nothing.")
+            raise ConfigurationError(f"{key} names {file}, which is of the test CA: it proves nothing.")
 
 
-def _private_keys(settings: Settings) -> Iterable[tuple[str, Path]]:
-    if settings.tls:
-        yield "tls.key", settings.tls.key
+def _identities(settings: Settings) -> Iterable[tuple[str, Path, Path]]:
+    if settings.tls and settings.tls.certificate:
+        yield "tls.certificate", Path(settings.tls.certificate), Path(settings.tls.key)
     if settings.dispatcher:
-        yield "dispatcher.key", settings.dispatcher.key
-        yield from _passwords("dispatcher", settings.dispatcher)
+        yield "dispatcher.certificate", settings.dispatcher.certificate, settings.dispatcher.key
     for operator in settings.operator:
-        yield "operator.key", operator.key
-        if operator.web and operator.web.client_secret:
-            yield "operator.web.client_secret", Path(operator.web.client_secret)
-        yield from _passwords("operator", operator)
+        yield "operator.certificate", operator.certificate, operator.key
     for sender in settings.sender:
-        yield "sender.key", sender.key
+        yield "sender.certificate", sender.certificate, sender.key
 
 
 def _passwords(key: str, party: DispatcherSettings | OperatorSettings) -> Iterable[tuple[str, Path]]:

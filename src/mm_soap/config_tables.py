@@ -19,6 +19,7 @@ from mm_soap.config_channels import (
 )
 from mm_soap.config_mailboxes import BlobSettings, RetentionSettings
 from mm_soap.config_policy import DispatcherRules
+from mm_soap.config_tls import TlsSettings
 from mm_soap.config_types import Database, File, OptionalFile, Organisation, Table, Url, UrlPath
 from mm_soap.config_web import TestIdpSettings, WebSettings
 
@@ -66,16 +67,6 @@ class RulesSettings(Table):
         description="The longest message, in bytes: bodies and attachments, decoded.",
     )
     check_digits: bool = Field(default=True, description="Whether the check digit of identifiers is checked.")
-
-
-class TlsSettings(Table):
-    """[tls]: how this server identifies itself, and whom it lets in."""
-
-    certificate: File = Field(description="PEM file: the server's certificate, then those of its issuers.")
-    key: File = Field(description="PEM file: the server's private key, readable by its owner alone.")
-    client_anchors: tuple[File, ...] = Field(
-        default=(), description="PEM files: the authorities whose client certificates are let in. Empty asks for none."
-    )
 
 
 class EvidenceSettings(Table):
@@ -283,7 +274,8 @@ class Settings(BaseSettings):
             return self.public_url
         # What listens on every address is reached at this one from the same machine.
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
-        return f"{'https' if self.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
+        scheme = "https" if self.tls and self.tls.certificate else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def register_url(self, party: DispatcherSettings | OperatorSettings | SenderSettings) -> str:
         """Return where a party finds the register: the URL before /Recipient/v3 and /Authority."""

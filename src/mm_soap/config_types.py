@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -56,6 +57,13 @@ def _organisation(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise PydanticCustomError("address", "must be an IP address such as 192.0.2.1") from None
+
+
 def _url_path(value: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", value):
         raise PydanticCustomError("url_path", "must be empty or a path such as /brevlada-tva")
@@ -78,6 +86,7 @@ File = Annotated[Path, AfterValidator(_from_folder)]
 OptionalFile = Annotated[str, AfterValidator(_optional_file)]
 Database = Annotated[str, AfterValidator(_database)]
 Url = Annotated[str, AfterValidator(_url)]
+Address = Annotated[str, AfterValidator(_address)]
 UrlPath = Annotated[str, AfterValidator(_url_path)]
 Organisation = Annotated[str, AfterValidator(_organisation)]
 EmailAddress = Annotated[str, AfterValidator(_email_address)]

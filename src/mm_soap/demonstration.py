@@ -116,7 +116,7 @@ Seed = Callable[[Settings, DemoWorld], None]
 """Fills the databases that the settings name with what the world holds."""
 
 
-def init_demo(directory: Path, clock: Clock, seed: Seed | None = None) -> Settings:
+def init_demo(directory: Path, clock: Clock, seed: Seed | None = None, *, tls: bool = False) -> Settings:
     """Make a demonstration in a directory: mm-soap.toml, data/ and pki/, with new keys; return its settings.
 
     Args:
@@ -124,6 +124,7 @@ def init_demo(directory: Path, clock: Clock, seed: Seed | None = None) -> Settin
         clock: the certificates' dates are counted from what it says.
         seed: fills the databases; called last. If it fails, the settings file is taken away again, so that another
             attempt is possible.
+        tls: whether the parties speak TLS, with certificates of the test CA on both sides.
 
     Raises:
         ConfigurationError: the directory holds a mm-soap.toml already, or cannot be written.
@@ -136,9 +137,9 @@ def init_demo(directory: Path, clock: Clock, seed: Seed | None = None) -> Settin
     except OSError as error:
         raise ConfigurationError(f"The folder {directory} cannot be written: {error.strerror}.") from None
     try:
-        _write_pki(directory / "pki", clock)
+        _write_pki(directory / "pki", clock, tls=tls)
         write_registers(directory / "data")
-        file.write_text(settings_text(), encoding="utf-8")
+        file.write_text(settings_text(tls=tls), encoding="utf-8")
         settings = load(file)
         if seed:
             seed(settings, DEMO_WORLD)
@@ -151,8 +152,8 @@ def init_demo(directory: Path, clock: Clock, seed: Seed | None = None) -> Settin
     return settings
 
 
-def settings_text() -> str:
-    """Return the mm-soap.toml of a demonstration."""
+def settings_text(*, tls: bool = False) -> str:
+    """Return the mm-soap.toml of a demonstration; with ``tls``, of one that speaks TLS."""
     operators = "\n".join(_operator_text(n, o) for n, o in enumerate(DEMO_WORLD.operators, start=1))
     senders = "\n".join([*map(_sender_text, DEMO_WORLD.senders), _TEST_IDP])
     return f"""\
@@ -168,7 +169,7 @@ port = 8080
 # How others reach this server, when that is not http://HOST:PORT. It stands in the WSDLs and in the register.
 # public_url = "https://post.example.se"
 
-[trust]
+{_TLS if tls else ""}[trust]
 # Whose signatures are believed: here, whoever has a certificate of the test CA.
 anchors = ["pki/ca.pem"]
 # Senders, by organisation number, whose old systems still sign with SHA-1.
@@ -217,6 +218,17 @@ _TEST_IDP: Final = """\
 [test_idp]
 """
 
+_TLS: Final = """\
+# TLS, with certificates on both sides. Who calls is known by the client certificate: curl --cert pki/NUMBER.pem
+# --key pki/NUMBER.key --cacert pki/ca.pem https://127.0.0.1:8080/Recipient/v3?wsdl
+[tls]
+certificate = "pki/server.pem"
+key = "pki/server.key"
+client_anchors = ["pki/ca.pem"]
+server_anchors = ["pki/ca.pem"]
+
+"""
+
 
 def _sender_text(sender: DemoOrganisation) -> str:
     return f"""\
@@ -249,11 +261,13 @@ def _claim(file: Path) -> None:
         raise ConfigurationError(f"{file} is there already: choose another folder, or remove it first.") from None
 
 
-def _write_pki(folder: Path, clock: Clock) -> None:
+def _write_pki(folder: Path, clock: Clock, *, tls: bool) -> None:
     pki = TestPki(clock, new_keys=True)
     for number, name in DEMO_WORLD.organisations.items():
         pki.organisation(number, name)
     pki.write(folder)
+    if tls:
+        pki.write_server(folder, ("127.0.0.1", "localhost", "::1"))
     issuer = EIdentificationIssuer(clock, pki)
     signers = {UNKNOWN: "Tolvan Demo", **{person.number: person.name for person in PERSONS}}
     issuer.write(folder, [issuer.person(number, name, elliptic=SECP256R1()) for number, name in signers.items()])

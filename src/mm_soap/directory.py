@@ -16,3 +16,15 @@ class Directory(Protocol):
 
     def may_dispatch(self, dispatcher: str, sender: str) -> bool:
         """Tell whether a dispatcher is approved and may sign for a sender."""
+
+
+class MailboxDirectory(Directory, Protocol):
+    """Answers also from the register's Recipient service."""
+
+    def operator_of(self, recipient: str, sender: str) -> str | None:
+        """Return the organisation number of a recipient's mailbox operator, None if it has no mailbox.
+
+        Args:
+            recipient: whose mailbox.
+            sender: a connected sender, for which it is asked.
+        """

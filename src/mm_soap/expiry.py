@@ -105,8 +105,9 @@ def _files(settings: Settings) -> Iterator[tuple[str, str, Path]]:
     for anchor in settings.trust.anchors:
         yield "trust", "anchor", anchor
     if settings.tls:
-        yield "tls", "server", settings.tls.certificate
-        for anchor in settings.tls.client_anchors:
+        if settings.tls.certificate:
+            yield "tls", "server", Path(settings.tls.certificate)
+        for anchor in (*settings.tls.client_anchors, *settings.tls.server_anchors):
             yield "tls", "anchor", anchor
     if settings.far:
         for anchor in settings.far.e_identification_anchors:

@@ -61,15 +61,14 @@ def forward_request(original: bytes, words: Forwarding, verify: VerifySeal) -> b
     )
 
 
-def deliver_forward(address: str, request: bytes, recipient: str, timeout: float) -> bool:
-    """Send a request to the operator at an address and return whether the recipient got it.
+def deliver_forward(client: SoapClient, request: bytes, recipient: str) -> bool:
+    """Send a request to a recipient's operator and return whether the recipient got it.
 
     The same request again is answered as the first time, so after a lost answer it may be sent again.
 
     Raises:
         RemoteFault, TransportError: the operator refused, or did not answer.
     """
-    client = SoapClient(address, timeout=timeout)
     try:
         answer = client.call(request, expected=_RESPONSE)
     finally:

@@ -127,6 +127,19 @@ class RegisterClient:
         """
         return self._holds(lambda parties: sender in parties.dispatchers.get(dispatcher, frozenset()))
 
+    def operator_of(self, recipient: str, sender: str) -> str | None:
+        """Ask the register for a recipient's mailbox operator; None if it has no mailbox, or not yet.
+
+        Raises:
+            Refused: ``UNAVAILABLE`` if the register could not be asked.
+        """
+        try:
+            (reached,) = self.reachable(sender, [recipient])
+        except (RemoteFault, TransportError, ValueError) as error:
+            _log.error("The register could not be asked for a mailbox operator: %s", type(error).__name__)
+            raise Refused(Refusal.UNAVAILABLE) from None
+        return reached.operator if reached.registered and reached.recipient == recipient else None
+
     def start(self) -> None:
         """Keep the lists fresh in the background, so that no call has to wait for them.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from dataclasses import dataclass, field
 from typing import Final
@@ -48,10 +49,11 @@ class SenderClient:
     Args:
         address: the address of the Message service, such as ``https://example.se/Message/v3``.
         timeout: how long one answer may take, in seconds.
+        tls: what an https address is spoken to by, with the sender's certificate: from `mm_soap.soap.client_context`.
     """
 
-    def __init__(self, address: str, *, timeout: float = 30.0) -> None:
-        self._client = SoapClient(address, timeout=timeout)
+    def __init__(self, address: str, *, timeout: float = 30.0, tls: ssl.SSLContext | None = None) -> None:
+        self._client = SoapClient(address, timeout=timeout, tls=tls)
 
     def distribute(self, document: bytes) -> str:
         """Hand over a signed delivery; if no answer comes, or a technical fault, the same bytes again.
@@ -108,10 +110,11 @@ class NotificationClient:
     Args:
         address: the address of the Notification service, such as ``https://example.se/Notification/v3``.
         timeout: how long one answer may take, in seconds.
+        tls: as for `SenderClient`.
     """
 
-    def __init__(self, address: str, *, timeout: float = 30.0) -> None:
-        self._client = SoapClient(address, timeout=timeout)
+    def __init__(self, address: str, *, timeout: float = 30.0, tls: ssl.SSLContext | None = None) -> None:
+        self._client = SoapClient(address, timeout=timeout, tls=tls)
 
     def distribute(self, document: bytes) -> str:
         """Hand in a notification; without an answer, or after a technical fault, the same bytes again.

@@ -126,7 +126,14 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        """Where it listens, and what the ready line shows unless the settings say another address."""
+        scheme = "https" if "[tls]\ncertificate" in self.config.read_text() else "http"
+        return f"{scheme}://127.0.0.1:{self.port}"
+
+    @property
+    def _shown(self) -> str:
+        public = re.search(r'^public_url = "(.*)"', self.config.read_text(), re.MULTILINE)
+        return public[1] if public else self.url
 
     @property
     def out(self) -> Path:
@@ -170,7 +177,7 @@ class Server:
         def ready() -> bool:
             assert self.process is not None
             assert self.process.poll() is None, self.errors.read_text()[-3000:]
-            return f"ready {self.url}\n".encode() in self.out.read_bytes()[self._before :]
+            return f"ready {self._shown}\n".encode() in self.out.read_bytes()[self._before :]
 
         until(ready, READY_SECONDS, "the ready line")
 

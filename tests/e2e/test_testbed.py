@@ -249,10 +249,8 @@ def test_addresses_where_nothing_is(bed: Server, path: str) -> None:
 def test_the_contract_and_the_probes_are_served_as_ever(bed: Server) -> None:
     assert get(f"{bed.url}/Message/v3?wsdl")[0] == 200
     status, said = get(f"{bed.url}/readyz")
-    assert (status, said.splitlines()[0]) == (
-        200,
-        b"ok",
-    )  # and then of certificates that it has seen and that expire soon
+    # What follows is of certificates that it has seen and that expire soon.
+    assert (status, said.splitlines()[0]) == (200, b"ok")
     assert post(f"{bed.url}/Authority", b"<a/>")[0] == 500
 
 

@@ -245,6 +245,7 @@ class TestProduction:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
         pki = TestPki(FrozenClock())
+        pki.organisation("162021004748", "Kommun A")
         pki.write(tmp_path)
         pinned = pki.organisation("165599999900", "Real", self_signed=True)
         pki.write(tmp_path / "pinned", [pinned])
@@ -265,7 +266,7 @@ class TestProduction:
     @pytest.mark.parametrize(
         ("old", "new", "expected"),
         [
-            (PRODUCTION, "", r"The production profile needs a table \[tls\]"),
+            (PRODUCTION, "[far]\n", r"The production profile needs a table \[tls\]"),
             ('client_anchors = ["real.pem"]', "", "Set tls.client_anchors"),
             ("https://post", "http://post", "public_url must begin with https://"),
             ("https://disp", "http://disp", "sender.dispatcher_url must begin with https://"),
@@ -274,10 +275,34 @@ class TestProduction:
             (
                 '\nanchors = ["real.pem"]',
                 '\nanchors = ["ca.pem"]',
-                "trust.anchors names .*ca.pem, which holds the test",
+                "trust.anchors names .*ca.pem, which is of the test",
             ),
             ('client_anchors = ["real.pem"]', 'client_anchors = ["issuing-ca.pem"]', "tls.client_anchors names"),
             ('\nanchors = ["real.pem"]', '\nanchors = ["none.pem"]', "none.pem cannot be read"),
+            ('\nanchors = ["real.pem"]', "", "Set trust.anchors: without it, nobody's signature is believed"),
+            (
+                'certificate = "real.pem"\nkey = "d.key"',
+                'certificate = "162021004748.pem"\nkey = "d.key"',
+                "dispatcher.certificate names .*, which is of the test CA",
+            ),
+            (
+                'certificate = "real.pem"\nkey = "tls.key"',
+                "",
+                r"needs a table \[tls\] .*key, or proxies",
+            ),
+            (
+                'public_url = "https://post.example.se"\n[trust]\nanchors = ["real.pem"]\n[tls]\n'
+                'certificate = "real.pem"\nkey = "tls.key"',
+                '[trust]\nanchors = ["real.pem"]\n[tls]\nproxies = ["192.0.2.1"]',
+                "Set public_url: behind a proxy",
+            ),
+            ('key = "tls.key"', 'key = "tls.key"\nproxies = ["192.0.2.1"]', "or proxies, and not both"),
+            ('key = "tls.key"', "", "must have certificate and key, or neither"),
+            (
+                'certificate = "real.pem"\nkey = "tls.key"',
+                'proxies = ["proxy.example.se"]',
+                "must be an IP address such as",
+            ),
             ('key = "d.key"', 'key = "none.key"', "dispatcher.key names .*none.key, which cannot be read"),
             ("[[sender]]", f'{EMAIL}security = "none"\n[[sender]]', "Set dispatcher.email.security"),
             ("[[sender]]", f'{EMAIL}password_file = "no"\n[[sender]]', "dispatcher.email.password_file names"),
@@ -293,6 +318,12 @@ class TestProduction:
         assert old in PRODUCTION
         with pytest.raises(ConfigurationError, match=expected):
             self.check(folder, PRODUCTION.replace(old, new))
+
+    def test_who_only_sends_needs_no_server(self, folder: Path) -> None:
+        alone = '[tls]\nserver_anchors = ["real.pem"]\n' + PRODUCTION[PRODUCTION.index("[[sender]]") :]
+        with pytest.raises(ConfigurationError, match=r"sender\.register_url must begin with https://"):
+            self.check(folder, alone)
+        assert self.check(folder, alone + 'register_url = "https://far.example.se"\n').sender
 
     @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
     @pytest.mark.parametrize("name", ["tls", "d", "s"])
@@ -311,7 +342,7 @@ class TestReference:
         assert rows["port"][1:3] == ("integer", "8080")
         assert rows["profile"].type == '"demonstration" or "production"'
         assert rows["trust.anchors"][1:3] == ("list of file", "[]")
-        assert rows["tls.key"][1:3] == ("file", "required")
+        assert rows["sender[].key"][1:3] == ("file", "required")
         assert rows["rules.check_digits"][1:3] == ("true or false", "true")
         assert rows["operator[].path"][1:3] == ("text", '""')
         assert [row.key for row in rows.values() if not row.meaning.endswith(".")] == []

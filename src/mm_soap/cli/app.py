@@ -47,6 +47,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 def init(
     directory: Annotated[Path, typer.Argument(help="A folder to make: settings, data and certificates.")],
     demo: Annotated[bool, typer.Option("--demo", help="With demonstration organisations and a test CA.")] = False,
+    tls: Annotated[bool, typer.Option("--tls", help="The parties speak TLS, with certificates on both sides.")] = False,
     json: Json = False,
 ) -> None:
     """Make the settings, databases and test certificates of a demonstration."""
@@ -54,7 +55,7 @@ def init(
         fail("Add --demo: a production installation is set up by hand, see docs/how-to/run-one-party.md.", WRONG_USE)
     from mm_soap.cli import setting_up
 
-    setting_up.init(directory, json)
+    setting_up.init(directory, tls, json)
 
 
 @app.command()

@@ -20,15 +20,15 @@ from mm_soap.batch.report import write_report
 from mm_soap.batch.rows import BatchFile
 from mm_soap.batch.run import Batch, Pace
 from mm_soap.batch.sending import Progress as Told
+from mm_soap.bootstrap_transport import register_client
 from mm_soap.cli.output import REFUSED, fail, print_json, print_table, progress_console
 from mm_soap.cli.sending import client_of, sender_of
-from mm_soap.config import SenderSettings, Settings, load
+from mm_soap.config import load
 from mm_soap.errors import ConfigurationError, MmSoapError
 from mm_soap.message import Limits, Party
 from mm_soap.pki import Identity
-from mm_soap.register_client import RegisterClient
-from mm_soap.soap import SoapClient
 
+_TIMEOUT: Final = 30.0
 _SHOWN: Final = 20
 """How many rows that cannot be sent are shown; the report has all."""
 
@@ -75,7 +75,7 @@ def send_batch(config: Path, sender_id: str, path: Path, defaults: Defaults, how
             journal,
             identity,
             client_of(settings, sender),
-            _register(settings, sender),
+            register_client(settings, sender, timeout=_TIMEOUT, max_age=60.0),
             Pace(how.connections, everyone=how.everyone),
             stopping,
             progress,
@@ -105,15 +105,6 @@ def _carry_out(batch: Batch, how: How) -> MmSoapError | None:
 
 def _beside(file: BatchFile, what: str) -> Path:
     return file.path.with_name(f"{file.path.name}.{what}")
-
-
-def _register(settings: Settings, sender: SenderSettings) -> RegisterClient:
-    url = settings.register_url(sender)
-    return RegisterClient(
-        SoapClient(f"{url}/Recipient/v3", timeout=30.0),
-        SoapClient(f"{url}/Authority", timeout=30.0),
-        max_age=60.0,
-    )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mm_soap.bootstrap import databases
+from mm_soap.bootstrap_transport import tls_of
 from mm_soap.cli.output import REFUSED, fail, print_json, print_table, progress_console
 from mm_soap.clock import system_clock
 from mm_soap.config import SenderSettings, Settings, load
@@ -169,7 +170,8 @@ def sender_of(settings: Settings, organisation: str) -> SenderSettings:
 
 def client_of(settings: Settings, sender: SenderSettings) -> SenderClient:
     """Return what calls a sender's dispatcher."""
-    return SenderClient(f"{sender.dispatcher_url or settings.base_url}/Message/v3")
+    url = sender.dispatcher_url or settings.base_url
+    return SenderClient(f"{url}/Message/v3", tls=tls_of(settings, sender, url))
 
 
 def _follow(client: SenderClient, sender: str, distribution_id: str, seconds: float) -> DistributionStatus:

@@ -13,6 +13,7 @@ from typing import Final
 
 from mm_soap.bootstrap import Party, Work, answers, build_parties
 from mm_soap.bootstrap_inbox import test_idp_pages
+from mm_soap.bootstrap_transport import tls_files
 from mm_soap.cli.output import WRONG_USE, fail, progress_console
 from mm_soap.clock import system_clock
 from mm_soap.config import Settings, load
@@ -22,8 +23,9 @@ from mm_soap.errors import ConfigurationError
 from mm_soap.expiry import METRIC, ExpiryWatch, of_settings
 from mm_soap.far import Register
 from mm_soap.seeding import register_operators, seed
-from mm_soap.soap import Metrics, ServerSettings, Wsgi, compose
+from mm_soap.soap import Metrics, ServerSettings, Wsgi, compose, from_proxies
 from mm_soap.soap import serve as serve_application
+from mm_soap.soap.callers import LONGEST_HEADER
 
 TESTBED_FOLDER: Final = "mm-soap-testbed"
 """Where a test bed without settings is made, in the folder where the command is run."""
@@ -38,11 +40,6 @@ def serve(config: Path | None, only: Sequence[str], testbed: bool) -> None:
             fail("Name the settings: --config FILE. `mm-soap init DIR --demo` makes some.", WRONG_USE)
         config = _testbed_folder()
     settings = load(config, demonstration_for="A test bed" if testbed else None)
-    if settings.profile == "production":
-        # Better not to start than to answer over plain HTTP what was meant for TLS.
-        raise ConfigurationError(
-            'This release does not terminate TLS yet and serves demonstrations alone: set profile = "demonstration".'
-        )
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     secret = None
@@ -58,7 +55,18 @@ def serve(config: Path | None, only: Sequence[str], testbed: bool) -> None:
         party.database.dispose()  # a connection must not be shared with the workers that are forked
     _check_port(settings)
     worker = _Worker(settings, list(parties), secret)
-    server = ServerSettings(settings.host, settings.port, settings.base_url, settings.threads, settings.workers)
+    server = ServerSettings(
+        settings.host,
+        settings.port,
+        settings.base_url,
+        settings.threads,
+        settings.workers,
+        tls=tls_files(settings),
+        body_limit=settings.body_limit,
+        header_bytes=LONGEST_HEADER if settings.tls and settings.tls.proxies else 8190,
+    )
+    if server.tls is not None:
+        server.tls.context()  # what is wrong with its files is said here, in one sentence
     serve_application(worker.application, server, start=worker.start, settle=worker.settle, stop=worker.stop)
 
 
@@ -122,6 +130,9 @@ class _Worker:
             pages |= test_idp_pages(self._settings)
         pages |= testbed.pages if testbed else {}
         whole = compose(applications, files, self._ready, metrics, self._watch.warnings, pages)
+        tls = self._settings.tls
+        if tls and tls.proxies:
+            whole = from_proxies(whole, tls.proxies)
         return testbed.around(whole) if testbed else whole
 
     def start(self) -> None:

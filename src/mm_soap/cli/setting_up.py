@@ -10,10 +10,10 @@ from mm_soap.demonstration import RECIPIENT, SETTINGS_FILE, init_demo
 from mm_soap.seeding import seed
 
 
-def init(directory: Path, as_json: bool) -> None:
+def init(directory: Path, tls: bool, as_json: bool) -> None:
     """Make a demonstration in a folder."""
     with progress_console().status("Making keys, certificates and databases …"):
-        init_demo(directory, system_clock, seed)
+        init_demo(directory, system_clock, seed, tls=tls)
     file = directory / SETTINGS_FILE
     if as_json:
         print_json({"config": str(file), "data": str(directory / "data"), "pki": str(directory / "pki")})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import ClassVar
 
 from mm_soap.clock import Clock, system_clock
-from mm_soap.conformance.carrying import Answer
+from mm_soap.conformance.carrying import Answer, Line
 from mm_soap.conformance.model import Broken
 from mm_soap.conformance.signed import Bench, SignedPlan, Wire, answered, within
 from mm_soap.conformance.xmlsig import PLAIN, Manner, signed
@@ -23,6 +24,9 @@ class OperatorPlan(SignedPlan):
     dispatcher_certificate: Path
     """PEM file of a dispatcher that is listed for the sender."""
     dispatcher_key: Path
+    forwarder_certificate: Path | None = None
+    """For mutual TLS: who calls deliverForward, if not the same as all the rest. The recipient's mailbox operator."""
+    forwarder_key: Path | None = None
 
 
 class OperatorBench(Bench):
@@ -45,7 +49,18 @@ class OperatorBench(Bench):
     def __init__(self, plan: OperatorPlan, clock: Clock = system_clock) -> None:
         super().__init__(plan, plan.line(plan.service), clock)
         self.plan = plan
+        self.forwarding = (
+            plan.line(plan.service, plan.forwarder_certificate, plan.forwarder_key)
+            if plan.forwarder_certificate
+            else self.line
+        )
+        """The line for deliverForward."""
         self.dispatcher = Identity.load(plan.dispatcher_certificate, plan.dispatcher_key)
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """All lines on which cases call."""
+        return (self.line,) if self.forwarding is self.line else (self.line, self.forwarding)
 
     def sealed(self, delivery: bytes, *, ok: str = "true", received: date | None = None) -> bytes:
         """Return a SealedDelivery without the dispatcher's signature, standing alone."""

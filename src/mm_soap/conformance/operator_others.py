@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mm_soap.conformance.carrying import Answer
+from mm_soap.conformance.carrying import Answer, Line
 from mm_soap.conformance.class_one import forwarded, must_tell, notification, rows, too_many
 from mm_soap.conformance.model import Broken, Cases, NotTried
 from mm_soap.conformance.operator_bench import OperatorBench
@@ -64,12 +64,12 @@ def _notified(bench: OperatorBench, request: bytes, wanted: dict[str, bool]) -> 
 
 
 def _forwarded(bench: OperatorBench, request: bytes, wanted: dict[str, bool]) -> None:
-    _, found = _told(bench.line.call(request), "Delivered")
+    _, found = _told(bench.forwarding.call(request), "Delivered")
     must_tell(found, wanted, "DeliveryResult/Status/Delivered")
 
 
-def _same_again(bench: OperatorBench, request: bytes, flag: str) -> None:
-    if _told(bench.line.call(request), flag) != _told(bench.line.call(request), flag):
+def _same_again(line: Line, request: bytes, flag: str) -> None:
+    if _told(line.call(request), flag) != _told(line.call(request), flag):
         raise Broken("The same request got another answer.", "return")
 
 
@@ -90,7 +90,7 @@ def _add_forward(cases: Cases[OperatorBench]) -> None:
     def form(bench: OperatorBench) -> None:
         """The answer follows the schema and comes with HTTP 200."""
         request = forward_request(bench, original_of(bench, SUBJECT))
-        bench.line.call(request).result(qname(SERVICE_V3, "deliverForwardResponse"))
+        bench.forwarding.call(request).result(qname(SERVICE_V3, "deliverForwardResponse"))
 
     @cases.case("deliverForward.each-recipient", rule=FORWARD, remedy="Answer Delivered for each recipient.")
     def each_recipient(bench: OperatorBench) -> None:
@@ -110,26 +110,26 @@ def _add_forward(cases: Cases[OperatorBench]) -> None:
     @cases.case("deliverForward.repeat", rule=REPEATS, remedy=_REPEAT)
     def repeat(bench: OperatorBench) -> None:
         """The same request again gets the same answer."""
-        _same_again(bench, forward_request(bench, original_of(bench, SUBJECT)), "Delivered")
+        _same_again(bench.forwarding, forward_request(bench, original_of(bench, SUBJECT)), "Delivered")
 
 
 def _add_refused_forwards(cases: Cases[OperatorBench]) -> None:
     @cases.case("deliverForward.schema", rule=ERRORS, remedy=_SCHEMA)
     def schema(bench: OperatorBench) -> None:
         """A deliverForward that breaks the schema is refused with 5001."""
-        refused(bench.line.call(b'<deliverForward xmlns="%s"/>' % SERVICE_V3.encode()), 5001)
+        refused(bench.forwarding.call(b'<deliverForward xmlns="%s"/>' % SERVICE_V3.encode()), 5001)
 
     @cases.case("deliverForward.changed", rule=SIGNATURES, remedy=_VERIFY)
     def changed(bench: OperatorBench) -> None:
         """An original that was changed after it was sealed is refused with 5006."""
         original = original_of(bench, SUBJECT).replace(SUBJECT.encode(), b"Nagot annat")
-        refused(bench.line.call(forward_request(bench, original)), 5006)
+        refused(bench.forwarding.call(forward_request(bench, original)), 5006)
 
     @cases.case("deliverForward.unsealed", rule=SIGNATURES, remedy=_VERIFY)
     def unsealed(bench: OperatorBench) -> None:
         """An original whose seal is not signed is refused with 5006 or 5001."""
         original = bench.sealed(bench.sign(bench.unsigned()))
-        refused(bench.line.call(forward_request(bench, original)), 5006, 5001)
+        refused(bench.forwarding.call(forward_request(bench, original)), 5006, 5001)
 
     @cases.case(
         "deliverForward.unknown-message",
@@ -138,7 +138,9 @@ def _add_refused_forwards(cases: Cases[OperatorBench]) -> None:
     )
     def unknown_message(bench: OperatorBench) -> None:
         """MessageIdToForward of a message that is not in the original is refused."""
-        refused(bench.line.call(forward_request(bench, original_of(bench, SUBJECT), message_id="nothing-like-it")))
+        refused(
+            bench.forwarding.call(forward_request(bench, original_of(bench, SUBJECT), message_id="nothing-like-it"))
+        )
 
 
 def _add_notify(cases: Cases[OperatorBench]) -> None:
@@ -169,7 +171,7 @@ def _add_notify(cases: Cases[OperatorBench]) -> None:
     @cases.case("notify.repeat", rule=REPEATS, remedy=_REPEAT)
     def repeat(bench: OperatorBench) -> None:
         """The same notification again gets the same answer."""
-        _same_again(bench, notify_request(bench), "DeliveredFlag")
+        _same_again(bench.line, notify_request(bench), "DeliveredFlag")
 
     @cases.case("notify.schema", rule=ERRORS, remedy=_SCHEMA)
     def schema(bench: OperatorBench) -> None:

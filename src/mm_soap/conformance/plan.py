@@ -32,9 +32,28 @@ class Plan(BaseModel):
     """For mutual TLS."""
     client_key: Path | None = None
 
-    def line(self, url: str) -> Line:
-        """Return the line to one of the party's services."""
-        return Line(url, self.timeout, self.ca, self.client_certificate, self.client_key)
+    def line(self, url: str, certificate: Path | None = None, key: Path | None = None) -> Line:
+        """Return the line to one of the party's services, with a client certificate of its own if one is given."""
+        if certificate is None:
+            certificate, key = self.client_certificate, self.client_key
+        return Line(url, self.timeout, self.ca, certificate, key)
+
+
+def tls_of_demonstration(settings: Settings, number: str) -> dict[str, object]:
+    """Return what a role's table says of TLS for a demonstration: nothing where it speaks none.
+
+    Args:
+        settings: of the demonstration.
+        number: the organisation that calls.
+    """
+    if settings.tls is None or not settings.tls.client_anchors:
+        return {}
+    pki = settings.trust.anchors[0].parent
+    return {
+        "ca": settings.tls.server_anchors[0],
+        "client_certificate": pki / f"{number}.pem",
+        "client_key": pki / f"{number}.key",
+    }
 
 
 P = TypeVar("P", bound=Plan)

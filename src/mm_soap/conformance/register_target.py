@@ -14,14 +14,16 @@ from pydantic import Field, StringConstraints
 from mm_soap.config import Settings
 from mm_soap.conformance.carrying import Answer, Fault, Line
 from mm_soap.conformance.model import Broken, NotTried
-from mm_soap.conformance.plan import Number, Plan
+from mm_soap.conformance.plan import Number, Plan, tls_of_demonstration
 from mm_soap.contract import OperationContract, Port, ports
 from mm_soap.demonstration import (
     COMPANY,
     KOMMUN_A,
     KOMMUN_B,
     OPERATOR_ONE,
+    OPERATOR_TWO,
     RECIPIENT,
+    RECIPIENT_AT_TWO,
     RECIPIENT_PENDING,
     RECIPIENT_WITHOUT_B,
     UNKNOWN,
@@ -196,9 +198,9 @@ def demonstration(settings: Settings) -> dict[str, object]:
         "authority_url": authority,
         "sender": KOMMUN_A.number,
         "no_sender": OPERATOR_ONE.number,
-        "operator": OPERATOR_ONE.number,
-        "operator_name": OPERATOR_ONE.name,
-        "reachable": RECIPIENT,
+        "operator": OPERATOR_TWO.number,
+        "operator_name": OPERATOR_TWO.name,
+        "reachable": RECIPIENT_AT_TWO,
         "unknown": strangers(1000)[-1],
         "pending": RECIPIENT_PENDING,
         "deselecting": RECIPIENT_WITHOUT_B,
@@ -206,4 +208,5 @@ def demonstration(settings: Settings) -> dict[str, object]:
         "company": COMPANY,
         "signatory": RECIPIENT,
         "person_certificate": pki / f"person-{UNKNOWN}.pem",
+        **tls_of_demonstration(settings, OPERATOR_TWO.number),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mm_soap.config import Settings
+from mm_soap.conformance.plan import tls_of_demonstration
 from mm_soap.contract import ports
 from mm_soap.demonstration import (
     DISPATCHER,
@@ -23,16 +24,20 @@ def dispatcher(settings: Settings) -> dict[str, object]:
         "notification": f"{settings.base_url}{ports()['notification'].path}",
         "unregistered": UNKNOWN,
         **_shared(settings),
+        **tls_of_demonstration(settings, KOMMUN_B.number),
     }
 
 
 def operator(settings: Settings) -> dict[str, object]:
     """Return the plan's table for operator two."""
+    tls = tls_of_demonstration(settings, DISPATCHER.number)
     return {
         "service": f"{settings.base_url}{OPERATOR_TWO.path}{ports()['service'].path}",
         **_files(settings, "dispatcher", DISPATCHER.number),
         "unregistered": RECIPIENT,
         **_shared(settings),
+        **(_files(settings, "forwarder", OPERATOR_TWO.number) if tls else {}),
+        **tls,
     }
 
 

@@ -35,7 +35,8 @@ def message_handlers(service: MessageService, trust: Trust) -> Mapping[str, Hand
 
     def check_distribution_status(call: Call) -> etree._Element | bytes:
         sender, distribution_id = wire.read_status_request(call.payload)
-        return wire.status_response(service.check_distribution_status(sender, distribution_id))
+        caller = call.caller.organisation
+        return wire.status_response(service.check_distribution_status(sender, distribution_id, caller))
 
     return {"distributeSecure": distribute_secure, "checkDistributionStatus": check_distribution_status}
 

@@ -64,6 +64,10 @@ class _Accepting:
         if not self.directory.may_dispatch(self.organisation, sender):
             raise Refused(Refusal.DISPATCHER_NOT_LISTED)
 
+    def _check_caller(self, caller: str | None, sender: str) -> None:
+        if caller not in (None, sender) and not self.directory.may_dispatch(caller, sender):
+            raise Refused(Refusal.NOT_AUTHORISED, "neither the sender nor a dispatcher listed for it")
+
     def _store(self, new: NewDelivery, operation: str, detail: Mapping[str, object], origin: Origin) -> str:
         """Store a delivery with its event and its evidence; the same again gets the id that it got before."""
         now = new.received
@@ -120,6 +124,7 @@ class MessageService(_Accepting):
         delivery = read_delivery(verified.root)
         check_delivery(delivery, self.limits)
         self._may_send(delivery.sender.id, verified.signer.organisation, Refusal.SIGNER_NOT_LISTED)
+        self._check_caller(origin.caller, delivery.sender.id)
         new = NewDelivery(
             distribution_id=str(uuid4()),
             sender=delivery.sender.id,
@@ -132,12 +137,19 @@ class MessageService(_Accepting):
         detail = {"signer": verified.signer.organisation, "form": verified.form.value, "bytes": len(origin.raw)}
         return self._store(new, "distributeSecure", detail, origin)
 
-    def check_distribution_status(self, sender: str, distribution_id: str) -> list[Status]:
+    def check_distribution_status(self, sender: str, distribution_id: str, caller: str | None) -> list[Status]:
         """Tell how far a delivery came.
 
+        Args:
+            sender: whose delivery it is.
+            distribution_id: what was answered when it was accepted.
+            caller: organisation number from the client certificate; None in a demonstration without TLS.
+
         Raises:
-            Refused: ``NOT_FOUND`` for an id that this sender does not have, ``NOT_FINISHED`` before it is unpacked.
+            Refused: ``NOT_AUTHORISED`` for a caller that may not act for the sender, ``NOT_FOUND`` for an id that this
+                sender does not have, ``NOT_FINISHED`` before it is unpacked.
         """
+        self._check_caller(caller, sender)
         with reading(self.database) as connection:
             found = store.state_of(connection, sender, distribution_id)
         if found is None:
@@ -193,8 +205,7 @@ class NotificationService(_Accepting):
             Refused: ``NOT_FOUND`` for an id that this sender does not have, ``NOT_FINISHED`` while it is still on its
                 way to one of the recipients, ``NOT_AUTHORISED`` for a caller that may not send for the sender.
         """
-        if caller is not None and caller != sender and not self.directory.may_dispatch(caller, sender):
-            raise Refused(Refusal.NOT_AUTHORISED)
+        self._check_caller(caller, sender)
         with reading(self.database) as connection:
             found = parts.status_of_notification(connection, sender, distribution_id)
         if found is None:

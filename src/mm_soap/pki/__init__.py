@@ -1,5 +1,6 @@
 """Organisation identities and the trust store."""
 
+from mm_soap.pki.callers import CallerCertificates
 from mm_soap.pki.certificates import (
     TEST_CA_MARK,
     is_test_certificate,
@@ -13,6 +14,7 @@ from mm_soap.pki.trust import OrganisationCertificate, TrustStore
 
 __all__ = [
     "TEST_CA_MARK",
+    "CallerCertificates",
     "Identity",
     "OrganisationCertificate",
     "TrustStore",

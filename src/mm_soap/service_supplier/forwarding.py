@@ -11,7 +11,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, Engine
 
 from mm_soap.clock import Clock, system_clock
-from mm_soap.directory import Directory
+from mm_soap.directory import MailboxDirectory
 from mm_soap.dsig import UnsignedDocument, VerifiedSeal
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import (
@@ -75,7 +75,7 @@ class ForwardingService:
     """
 
     database: Engine
-    directory: Directory
+    directory: MailboxDirectory
     limits: Limits
     retention: timedelta = RETENTION
     clock: Clock = system_clock
@@ -99,8 +99,9 @@ class ForwardingService:
             TransId, and whether it was delivered for each recipient.
 
         Raises:
-            Refused: a rule is broken, the original was signed or sealed by somebody who may not, it was not sent to the
-                one who forwards, or it has no message of the Id to forward.
+            Refused: a rule is broken, the caller is not the mailbox operator of the one who forwards, the original was
+                signed or sealed by somebody who may not, it was not sent to the one who forwards, or it has no message
+                of the Id to forward.
         """
         content = read_delivery(original.delivery.root)
         digest = sha256(f"{unsigned.digest} {original.digest}".encode()).hexdigest()
@@ -108,7 +109,9 @@ class ForwardingService:
         arrival = _Arrival(words, original, content, digest, raw, call_id, caller, self.clock())
         try:
             self._check(arrival)
-        except Refused:
+        except Refused as refused:
+            if refused.refusal is Refusal.NOT_AUTHORISED:
+                raise  # whoever brings the same words without the right to is told nothing of what became of them
             with reading(self.database) as connection:
                 known = many.answered(connection, digest)
             if known is None:
@@ -122,12 +125,26 @@ class ForwardingService:
 
     def _check(self, arrival: _Arrival) -> None:
         check_forwarding(arrival.words, self.limits)
+        self._check_caller(arrival)
         check_signers(arrival.original, arrival.content.sender.id, self.directory)
         check_delivery(arrival.content, self.limits)
         if arrival.words.sender.id != arrival.content.recipient:
             raise Refused(Refusal.REQUEST_CONTRADICTS, "Header/Sender/Id must be the recipient of OrginalDelivery")
         if not arrival.messages:
             raise Refused(Refusal.REQUEST_CONTRADICTS, "OrginalDelivery has no message of MessageIdToForward")
+
+    def _check_caller(self, arrival: _Arrival) -> None:
+        """Check that the caller is the mailbox operator of the one who forwards.
+
+        The contract names no caller. Nobody signs that somebody forwards; that operator alone has the delivery in the
+        mailbox of the one who forwards and knows that it is wished. Others have the delivery too, such as its
+        dispatcher, and could else put it into any mailbox.
+        """
+        if arrival.caller is None:
+            return
+        own = self.directory.operator_of(arrival.words.sender.id, arrival.content.sender.id)
+        if own != arrival.caller:
+            raise Refused(Refusal.NOT_AUTHORISED, "not the mailbox operator of the one who forwards")
 
     def _store(self, arrival: _Arrival) -> Answered:
         with self.contents.keeping(arrival.content.sender, arrival.messages) as keeping:

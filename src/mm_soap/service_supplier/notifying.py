@@ -91,7 +91,9 @@ class NotifyingService:
         arrival = _Arrival(read_notification(unsigned.root), unsigned.digest, raw, call_id, caller, self.clock())
         try:
             self._check(arrival)
-        except Refused:
+        except Refused as refused:
+            if refused.refusal is Refusal.NOT_AUTHORISED:
+                raise  # whoever brings the same words without the right to is told nothing of what became of them
             with reading(self.database) as connection:
                 known = many.answered(connection, arrival.digest)
             if known is None:

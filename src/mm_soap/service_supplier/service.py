@@ -88,19 +88,13 @@ class MailboxService:
             caller: organisation number from the client certificate; None without one.
 
         Raises:
-            Refused: the seal says that the signature is wrong, the sender is not connected, a signer may not sign for
-                it, or the message breaks a rule.
+            Refused: the caller is not who made the seal, the seal says that the signature is wrong, the sender is not
+                connected, a signer may not sign for it, or the message breaks a rule.
         """
-        arrival = _Arrival(
-            verified,
-            read_delivery(verified.delivery.root),
-            verified.delivery.digest,
-            verified.digest,
-            raw,
-            call_id,
-            caller,
-            self.clock(),
-        )
+        content, digest = read_delivery(verified.delivery.root), verified.delivery.digest
+        arrival = _Arrival(verified, content, digest, verified.digest, raw, call_id, caller, self.clock())
+        if caller not in (None, verified.signer.organisation):
+            raise Refused(Refusal.NOT_AUTHORISED, "not the dispatcher that made the seal")
         try:
             self._check(arrival)
         except Refused:

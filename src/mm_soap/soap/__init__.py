@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from mm_soap.soap.callers import Identify, anonymous, by_connection, by_proxy, from_proxies
 from mm_soap.soap.client import SoapClient
 from mm_soap.soap.compose import compose
 from mm_soap.soap.metrics import Metrics
 from mm_soap.soap.model import Call, Caller, Handler, Precheck, RefusedHook, Wsgi
 from mm_soap.soap.server import ServerSettings, serve
 from mm_soap.soap.shell import soap_application
+from mm_soap.soap.tls import TlsFiles, client_context
 
 __all__ = [
     "Call",
     "Caller",
     "Handler",
+    "Identify",
     "Metrics",
     "Precheck",
     "RefusedHook",
     "ServerSettings",
     "SoapClient",
+    "TlsFiles",
     "Wsgi",
+    "anonymous",
+    "by_connection",
+    "by_proxy",
+    "client_context",
     "compose",
+    "from_proxies",
     "serve",
     "soap_application",
 ]

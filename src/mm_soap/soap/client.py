@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import ssl
 from typing import Final
 
 import urllib3
@@ -13,6 +13,7 @@ from mm_soap.errors import Refused, RemoteFault, TransportError
 from mm_soap.soap._spyne import silence_libraries
 from mm_soap.soap.envelope import payload_of, wrap
 from mm_soap.soap.request import check_markup
+from mm_soap.soap.tls import client_context, tls_error, tls_reason
 from mm_soap.soap.whole_answer import WholeAnswer
 from mm_soap.xml import SOAP_ENVELOPE, parse_untrusted
 
@@ -36,9 +37,7 @@ class SoapClient:
         timeout: in seconds, from the end of the request to the end of the answer; and as long for sending the request.
         connect_timeout: in seconds, for the connection; ``timeout`` if that is shorter.
         pool: how many connections are kept.
-        ca: a file with the certificates to trust for TLS; the system's without it.
-        cert: the client certificate's file.
-        key: its key's file.
+        tls: what an https address is spoken to by, from `client_context`; the system's authorities without it.
     """
 
     def __init__(
@@ -48,25 +47,17 @@ class SoapClient:
         timeout: float,
         connect_timeout: float = 5.0,
         pool: int = 8,
-        ca: Path | None = None,
-        cert: Path | None = None,
-        key: Path | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         silence_libraries()
         self.url = url
-        files = {"ca_certs": ca, "cert_file": cert, "key_file": key}
-        tls = {name: str(file) for name, file in files.items() if file} if url.startswith("https:") else {}
         self._timeout = urllib3.Timeout(connect=min(connect_timeout, timeout), read=timeout)
         address = urllib3.util.parse_url(url)
         self._target = address.request_uri
         self._host = f"{address.scheme}://{address.host}" + (f":{address.port}" if address.port else "")
         # The pool of one host, not the manager of all: that would take the address apart again at every call.
-        self._pool = urllib3.connection_from_url(
-            url,
-            maxsize=pool,
-            block=False,
-            **tls,
-        )
+        options = {"ssl_context": tls or client_context(None, None, ())} if address.scheme == "https" else {}
+        self._pool = urllib3.connection_from_url(url, maxsize=pool, block=False, **options)
         bounded = type("Connection", (WholeAnswer, self._pool.ConnectionCls), {"send_seconds": timeout})
         self._pool.ConnectionCls = bounded
 
@@ -126,10 +117,10 @@ class SoapClient:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # The text of these may hold the address with what is in it; the class says what happened.
-            raise TransportError(
-                f"no answer from {self._host}: {type(error).__name__}",
-                perhaps_received=not isinstance(error, _NOT_SENT),
-            ) from None
+            tls = tls_error(error)
+            reason = tls_reason(tls) if tls else type(error).__name__
+            unsent = isinstance(error, _NOT_SENT) or isinstance(tls, ssl.SSLCertVerificationError)
+            raise TransportError(f"no answer from {self._host}: {reason}", perhaps_received=not unsent) from None
         kind = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if kind not in ("text/xml", "application/xml", "application/soap+xml"):
             raise TransportError(f"HTTP {response.status} without SOAP")

@@ -24,6 +24,7 @@ _MOST_MARKUP: Final = 10_000
 _SMALL: Final = 100_000
 _HTTP: Final = {
     400: "400 Bad Request",
+    403: "403 Forbidden",
     404: "404 Not Found",
     405: "405 Method Not Allowed",
     408: "408 Request Timeout",

@@ -7,7 +7,7 @@ replaced: one read, one parse by `mm_soap.xml`, one validation in place, and an 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from lxml import etree
 from mm_soap.contract import OperationContract, Port, validate
 from mm_soap.errors import ConfigurationError, Refusal, Refused
 from mm_soap.soap import _spyne, envelope
+from mm_soap.soap.callers import Identify, address_of, anonymous
 from mm_soap.soap.metrics import Metrics
 from mm_soap.soap.model import (
     Answer,
@@ -37,10 +38,6 @@ from mm_soap.xml import parse_untrusted
 _XML: Final = "text/xml; charset=utf-8"
 
 
-def _anonymous(environ: dict[str, Any]) -> Caller:
-    return Caller(None, str(environ.get("REMOTE_ADDR") or ""))
-
-
 def soap_application(
     port: Port,
     handlers: Mapping[str, Handler],
@@ -49,7 +46,7 @@ def soap_application(
     body_limit: int,
     refused: RefusedHook | None = None,
     prechecks: Mapping[str, Precheck] | None = None,
-    identify: Callable[[dict[str, Any]], Caller] = _anonymous,
+    identify: Identify = anonymous,
     metrics: Metrics | None = None,
     shorten: Shorten | None = None,
 ) -> Wsgi:
@@ -82,7 +79,7 @@ class _Settings:
     body_limit: int
     refused: RefusedHook | None
     prechecks: Mapping[str, Precheck]
-    identify: Callable[[dict[str, Any]], Caller]
+    identify: Identify
     metrics: Metrics | None
     shorten: Shorten | None
 
@@ -200,16 +197,14 @@ class _Server(_spyne.WsgiApplication):  # type: ignore[misc]
 
     def handle_rpc(self, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
         charset = check_headers(environ)
-        progress = Progress(self.settings.port.name, self.settings.identify(environ))
+        progress = Progress(self.settings.port.name, Caller(None, address_of(environ)))
         environ["mm_soap.call_id"] = progress.call_id  # for what stands around this application
         progress.raw = read_body(environ, self.settings.body_limit)
-        received = environ.get("mm_soap.received")
-        if received is not None:
-            received()
         ctx = _Context(self, environ, _XML)
         ctx.udc = progress
         status, code = "200 OK", 0
         try:
+            progress.caller = self.settings.identify(environ)
             body = self._answer(ctx, charset)
         except Exception as error:
             refused = self._refusal(error, progress)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from mm_soap.clock import Clock
 from mm_soap.pki import TEST_CA_MARK, Identity, TrustStore
@@ -52,13 +54,15 @@ class TestPki:
         clock: all dates are counted from what it says when a certificate is made.
         new_keys: make each RSA key anew. Otherwise the keys are made once in each process and shared by every
             `TestPki`, which is what tests want: the same organisation always has the same key.
+        name: what the authorities are called. With another name they pass for real ones, also in production.
     """
 
     __test__ = False  # not a test class, whatever its name says to pytest
 
-    def __init__(self, clock: Clock, *, new_keys: bool = False) -> None:
+    def __init__(self, clock: Clock, *, new_keys: bool = False, name: str = TEST_CA_MARK) -> None:
         self._clock = clock
         self._new_keys = new_keys
+        self._name = name
         self._good: dict[str, Identity] = {}
         self.root = self.authority("root", None)
         self.issuing = self.authority("issuing", self.root)
@@ -91,7 +95,7 @@ class TestPki:
             constrained: without, the certificate has no basicConstraints and so is no authority's.
         """
         key = self._key(f"authority {label}")
-        name = distinguished_name(("SE", "mm-soap", f"{TEST_CA_MARK}, {label}"))
+        name = distinguished_name(("SE", "mm-soap", f"{self._name}, {label}"))
         begin, end = self._dates(_AUTHORITY_LASTS, expired=expired)
         begin -= timedelta(days=30)  # before whatever it issues
         extensions: list[tuple[x509.ExtensionType, bool]] = [(ISSUING, True)]
@@ -159,6 +163,35 @@ class TestPki:
             self._good[number] = identity
         return identity
 
+    def write_server(
+        self, directory: Path, names: Sequence[str], *, expired: bool = False, elliptic: bool = False
+    ) -> None:
+        """Write server.pem and server.key: the identity of a server that is reached by these names.
+
+        Args:
+            directory: made if it is not there.
+            names: host names, and addresses such as ``127.0.0.1``.
+            expired: its dates ended a day ago.
+            elliptic: its key is one of an elliptic curve; of RSA otherwise.
+
+        Raises:
+            OSError: the files cannot be written.
+        """
+        key = ec.generate_private_key(ec.SECP256R1()) if elliptic else self._key("server")
+        begin, end = self._dates(_LEAF_LASTS, expired=expired)
+        subject = distinguished_name(("SE", "mm-soap", names[0]))
+        issuer = self.issuing
+        extensions: list[tuple[x509.ExtensionType, bool]] = [
+            (SIGNING, True),
+            (x509.BasicConstraints(ca=False, path_length=None), True),
+            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+            (x509.SubjectAlternativeName([_general_name(name) for name in names]), False),
+        ]
+        certificate = sign(subject, key.public_key(), issuer.certificate.subject, issuer.key, begin, end, extensions)
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "server.pem").write_bytes(pem([certificate, issuer.certificate]))
+        write_key(directory / "server.key", key)
+
     def elliptic(self, number: str, name: str) -> x509.Certificate:
         """Return a certificate, right but for its key, which is not RSA."""
         begin, end = self._dates(_LEAF_LASTS)
@@ -201,3 +234,10 @@ class TestPki:
         if not_yet_valid:
             return now + day, now + lasts
         return now - day, now + lasts
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mm_soap.conformance.register_requests import JUNK
-from mm_soap.demonstration import KOMMUN_A, RECIPIENT, RECIPIENT_WITHOUT_B
+from mm_soap.demonstration import KOMMUN_A, RECIPIENT, RECIPIENT_AT_TWO, RECIPIENT_WITHOUT_B
 from mm_soap.soap.envelope import wrap
 from mm_soap.xml import COMMON_V3, RECIPIENT_V2, RECIPIENT_V3, SOAP_ENVELOPE
 
@@ -398,13 +398,13 @@ WRONG: dict[str, tuple[str, Wrong]] = {
     "an unknown operation that fails": ("soap.unknown-operation", instead(lambda: fault(4999), "<isKnown ")),
     "an operator by another name": (
         "isReachable.known",
-        answered("isReachable", lambda body: body.replace("Brevlåda Ett".encode(), "Brevlåda".encode())),
+        answered("isReachable", lambda body: body.replace("Brevlåda Två".encode(), "Brevlåda".encode())),
     ),
     "a sender who is not accepted": (
         "isReachable.accepted",
         answered(
             "isReachable",
-            _rows(lambda row: row.replace(b"Accepted>true<", b"Accepted>false<"), RECIPIENT.encode()),
+            _rows(lambda row: row.replace(b"Accepted>true<", b"Accepted>false<"), RECIPIENT_AT_TWO.encode()),
         ),
     ),
     "a fault where no id is asked": (

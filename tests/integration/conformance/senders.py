@@ -33,7 +33,7 @@ from mm_soap.pki import Identity
 from mm_soap.sender import distribute_secure_request
 from mm_soap.soap.envelope import wrap
 from mm_soap.testing import TestPki
-from mm_soap.xml import MESSAGE_V1, MESSAGE_V2, MESSAGE_V3, SERVICE_V3, SOAP_ENVELOPE, parse_untrusted
+from mm_soap.xml import MESSAGE_V1, MESSAGE_V2, MESSAGE_V3, NOTIFICATION_V3, SERVICE_V3, SOAP_ENVELOPE, parse_untrusted
 
 PKI = TestPki(system_clock)
 SENDER = PKI.organisation("162021004748", "Kommun A")
@@ -367,14 +367,14 @@ WRONG: dict[str, tuple[Callable[[], Sequence[Call]], set[str]]] = {
 def notification(*recipients: str, old: str = "", new: str = "") -> Call:
     """Notification.distribute, with one thing in it changed."""
     content = class_one.notification(SENDER.organisation, "Kommun A", *recipients).replace(old, new)
-    start = f'<distribute xmlns="{class_one.NOTIFICATION}"><notificationDelivery>'
+    start = f'<distribute xmlns="{NOTIFICATION_V3}"><notificationDelivery>'
     return Call(wrap(f"{start}{content}</notificationDelivery></distribute>".encode()), "/Notification/v3")
 
 
 def notification_status(distribution_id: str) -> Call:
     content = f"<sender>{SENDER.organisation}</sender><distributionId>{distribution_id}</distributionId>"
     name = "checkDistributionStatus"
-    element = f'<{name} xmlns="{class_one.NOTIFICATION}">{content}</{name}>'
+    element = f'<{name} xmlns="{NOTIFICATION_V3}">{content}</{name}>'
     return Call(wrap(element.encode()), "/Notification/v3")
 
 

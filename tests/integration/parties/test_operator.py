@@ -60,6 +60,9 @@ class Register:
     def may_dispatch(self, dispatcher: str, sender: str) -> bool:
         return (dispatcher, sender) == (DISPATCHER, KOMMUN_A)
 
+    def operator_of(self, recipient: str, sender: str) -> str | None:
+        return None
+
 
 @pytest.fixture
 def mailboxes(engine: Engine) -> MailboxService:

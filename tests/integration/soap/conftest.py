@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from mm_soap.clock import system_clock
+from mm_soap.testing import TestPki
+
+CALLER = "162021004748"
 _SUITE = Path(__file__).with_name("suite.py")
 
 
@@ -29,6 +34,16 @@ class Server:
     port: int
     log: Path
     process: subprocess.Popen[bytes]
+    pki: Path | None = None
+
+    def connect(self, timeout: float = 20) -> socket.socket:
+        """Open a connection: of TLS, with a certificate of one's own, where the server speaks it."""
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+        if self.pki is None:
+            return plain
+        context = ssl.create_default_context(cafile=self.pki / "ca.pem")
+        context.load_cert_chain(self.pki / f"{CALLER}.pem", self.pki / f"{CALLER}.key")
+        return context.wrap_socket(plain, server_hostname="127.0.0.1")
 
     @property
     def url(self) -> str:
@@ -45,7 +60,7 @@ class Server:
 
     def raw(self, request: bytes, *, close_writing: bool = False) -> bytes:
         """Send bytes and return everything that comes back until the connection ends."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with self.connect(10) as connection:
             connection.sendall(request)
             if close_writing:
                 connection.shutdown(socket.SHUT_WR)
@@ -83,23 +98,23 @@ def parse(received: bytes) -> Answer:
     return Answer(int(head.split()[1]), head.decode("latin-1"), body)
 
 
-def start(folder: Path) -> Server:
+def start(folder: Path, pki: Path | None = None) -> Server:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = folder / "suite.log"
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", str(_SUITE), str(port), str(log)],
+        [sys.executable, "-W", "error", str(_SUITE), str(port), str(log), *([str(pki)] if pki else [])],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONUNBUFFERED": ""},
     )
     assert process.stdout is not None
     line = process.stdout.readline()
-    if line != f"ready http://127.0.0.1:{port}\n".encode():
+    if line != f"ready http{'s' if pki else ''}://127.0.0.1:{port}\n".encode():
         process.kill()
         raise AssertionError(f"no ready line: {line!r} {process.stderr.read() if process.stderr else b''!r}")
-    return Server(port, log, process)
+    return Server(port, log, process, pki)
 
 
 def stop(server: Server) -> tuple[bytes, bytes]:
@@ -114,9 +129,35 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     stop(running)
 
 
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pki")
+    made = TestPki(system_clock)
+    made.organisation(CALLER, "Kommun A")
+    made.write(folder)
+    made.write_server(folder, ("127.0.0.1",))
+    return folder
+
+
+@pytest.fixture(scope="session", params=["plain", "tls"])
+def each_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One that speaks HTTP, then one that speaks TLS."""
+    running = start(tmp_path_factory.mktemp("soap"), request.getfixturevalue("pki") if request.param == "tls" else None)
+    yield running
+    stop(running)
+
+
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[Server]:
-    running = start(tmp_path)
+    yield from _own(start(tmp_path))
+
+
+@pytest.fixture
+def own_tls_server(tmp_path: Path, pki: Path) -> Iterator[Server]:
+    yield from _own(start(tmp_path, pki))
+
+
+def _own(running: Server) -> Iterator[Server]:
     yield running
     if running.process.poll() is None:
         stop(running)

@@ -1,4 +1,7 @@
-"""A program for the tests: the shell with canned handlers under a real gunicorn. Arguments: port, log file."""
+"""A program for the tests: the shell with canned handlers under a real gunicorn.
+
+Arguments: port, log file, and for TLS the folder with server.pem, server.key and ca.pem.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ from lxml import etree
 
 from mm_soap import contract
 from mm_soap.errors import Refusal, Refused
-from mm_soap.soap import Call, Metrics, ServerSettings, compose, serve, soap_application
+from mm_soap.soap import Call, Metrics, ServerSettings, TlsFiles, compose, serve, soap_application
 from mm_soap.xml import RECIPIENT_V1, RECIPIENT_V3, qname
 
 BODY_LIMIT = 2_000_000
+ARRIVAL_SECONDS = 2.0
 PRIVATE = "197001019999 in the text of an exception"
 
 
@@ -67,7 +71,16 @@ def main() -> None:
     logging.basicConfig(level=logging.DEBUG, filename=log, format="%(name)s %(levelname)s %(message)s")
     for name in ("spyne", "spyne.protocol", "signxml"):
         logging.getLogger(name).setLevel(logging.DEBUG)
-    settings = ServerSettings(port=port, threads=4, graceful_seconds=5, arrival_seconds=2.0)
+    pki = Path(sys.argv[3]) if len(sys.argv) > 3 else None
+    settings = ServerSettings(
+        port=port,
+        threads=4,
+        graceful_seconds=5,
+        arrival_seconds=ARRIVAL_SECONDS,
+        answer_seconds=ARRIVAL_SECONDS,
+        body_limit=BODY_LIMIT,
+        tls=TlsFiles(pki / "server.pem", pki / "server.key", [pki / "ca.pem"]) if pki else None,
+    )
     note = log.with_suffix(".hooks")
 
     def hook(word: str) -> None:

@@ -136,3 +136,66 @@ def test_two_requests_at_once_on_a_connection(server):
             while received.count(b"</soap:Envelope>") < 2:
                 received += connection.recv(65536)
             assert received.count(b"HTTP/1.1 200") == 2
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [b"", b"P", request("191212121212")[:60], request("191212121212")[:-1]],
+    ids=["nothing", "one byte", "half a head", "all but the last byte"],
+)
+def test_slow_clients_hold_nobody_up(server, begun):
+    """A hundred times more of them than threads, and long before they are ended."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(400):
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20))
+            slow.sendall(begun)
+        for _ in range(3):
+            started = time.monotonic()
+            assert server.send(body("191212121212")).status == 200
+            assert time.monotonic() - started < 1.5, "it was served after the slow ones had been ended"
+
+
+def test_a_request_in_drips_is_answered(server):
+    whole = request("191212121212")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        for part in (whole[:1], whole[1:70], whole[70:150], whole[150:-1], whole[-1:]):
+            connection.sendall(part)
+            time.sleep(0.1)
+        assert answer(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_a_late_request_is_told_so(server):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(request("191212121212")[:-1])
+        assert connection.recv(12) == b"HTTP/1.1 408"
+
+
+def test_100_continue(server):
+    whole = request("191212121212").replace(b"Host: x\r\n", b"Host: x\r\nExpect: 100-continue\r\n")
+    head, _, rest = whole.partition(b"\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        for _ in range(2):
+            connection.sendall(head + b"\r\n\r\n")
+            assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            connection.sendall(rest)
+            assert answer(connection).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("trailer", [b"", b"X-Sum: 1\r\n"])
+@pytest.mark.parametrize("sizes", [(7,), (1, 300, 5)])
+def test_chunks_in_any_pieces(server, sizes, trailer):
+    content = body("191212121212")
+    whole = b"POST /Recipient/v3 HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nTransfer-Encoding: chunked\r\n\r\n"
+    position = 0
+    while position < len(content):
+        part = content[position : position + sizes[position % len(sizes)]]
+        whole += b"%x\r\n%s\r\n" % (len(part), part)
+        position += len(part)
+    whole += b"0\r\n" + trailer + b"\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        for step in (1000, 3):
+            connection.sendall(whole[:-9])
+            for start in range(len(whole) - 9, len(whole), step):
+                connection.sendall(whole[start : start + step])
+                time.sleep(0.05)
+            assert answer(connection).startswith(b"HTTP/1.1 200")

@@ -170,7 +170,7 @@ def test_the_status_is_the_senders_alone(database: Engine) -> None:
     assert caught.value.refusal is Refusal.NOT_AUTHORISED
     fields = {name: getattr(service, name) for name in service.__dataclass_fields__}
     with pytest.raises(Refused) as caught:  # Message does not know it
-        MessageService(**fields).check_distribution_status(KOMMUN_A, distribution)
+        MessageService(**fields).check_distribution_status(KOMMUN_A, distribution, None)
     assert caught.value.refusal is Refusal.NOT_FOUND
 
 

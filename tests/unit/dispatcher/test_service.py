@@ -120,7 +120,7 @@ def test_the_status_as_the_sender_sees_it(service: MessageService, database: Eng
     def status_in(state: State) -> tuple[str, str | None]:
         with writing(database) as connection:
             store.write_outcomes(connection, [Outcome(one.id, distribution, KOMMUN_A, state, "")])
-        (status,) = service.check_distribution_status(KOMMUN_A, distribution)
+        (status,) = service.check_distribution_status(KOMMUN_A, distribution, None)
         assert status.recipient == RECIPIENT
         return status.type, status.delivery_status
 
@@ -145,7 +145,7 @@ def test_the_status_as_the_sender_sees_it(service: MessageService, database: Eng
     }
     for sender, asked in ((KOMMUN_B, distribution), (KOMMUN_A, "another")):
         with pytest.raises(Refused) as unknown:
-            service.check_distribution_status(sender, asked)
+            service.check_distribution_status(sender, asked, None)
         assert unknown.value.refusal is Refusal.NOT_FOUND
 
 

@@ -21,6 +21,7 @@ class FakeDirectory:
     def __init__(self) -> None:
         self.senders = {KOMMUN_A, KOMMUN_B}
         self.dispatchers = {DISPATCHER: {KOMMUN_A, KOMMUN_B}, KOMMUN_A: {KOMMUN_A}}
+        self.operator: str | None = "165599999918"
         self.away = False
 
     def sender_connected(self, organisation: str) -> bool:
@@ -30,6 +31,9 @@ class FakeDirectory:
 
     def may_dispatch(self, dispatcher: str, sender: str) -> bool:
         return sender in self.dispatchers.get(dispatcher, ())
+
+    def operator_of(self, recipient: str, sender: str) -> str | None:
+        return self.operator
 
 
 def a_message(subject: str = "Beslut", **more: Any) -> Message:

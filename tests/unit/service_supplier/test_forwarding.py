@@ -16,9 +16,10 @@ from mm_soap.testing import FrozenClock
 from mm_soap.xml import parse_untrusted
 from tests.unit.message.test_to_many import forwarding
 
-from .deliveries import KOMMUN_A, KOMMUN_B, RECIPIENT, STRANGER, FakeDirectory, a_message, sealed
+from .deliveries import DISPATCHER, KOMMUN_A, KOMMUN_B, RECIPIENT, STRANGER, FakeDirectory, a_message, sealed
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+OPERATOR = "165599999918"
 FRIEND, OTHER = "189001619809", "189002619808"
 PDF = ("beslut.pdf", "application/pdf", b"%PDF-1.4\n%%EOF")
 
@@ -123,6 +124,24 @@ def test_what_is_refused(
         forward(service, said, original)
     assert caught.value.refusal is refusal
     assert mailboxes.list_messages(FRIEND) == []
+
+
+@pytest.mark.parametrize("own", [None, DISPATCHER])
+def test_only_the_mailbox_operator_of_the_one_who_forwards_may_call(
+    service: ForwardingService, mailboxes: MailboxService, directory: FakeDirectory, own: str | None
+) -> None:
+    """Not even the same words again are answered to another."""
+    directory.operator = own
+    said, original = words(FRIEND), sealed()
+    for _ in range(2):
+        with pytest.raises(Refused) as caught:
+            service.deliver_forward(said, original, b"raw", "call", OPERATOR)
+        assert caught.value.refusal is Refusal.NOT_AUTHORISED
+        assert len(mailboxes.list_messages(FRIEND)) <= 1
+        directory.operator = OPERATOR
+        service.deliver_forward(said, original, b"raw", "call", OPERATOR)
+        directory.operator = own
+    assert len(mailboxes.list_messages(FRIEND)) == 1
 
 
 def test_event_and_evidence(service: ForwardingService, engine: Engine) -> None:

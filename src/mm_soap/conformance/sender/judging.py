@@ -24,9 +24,10 @@ from mm_soap.conformance.sender.envelopes import judge_envelope, judge_http
 from mm_soap.conformance.sender.model import Request, Sheet
 from mm_soap.conformance.sender.plan import SenderPlan
 from mm_soap.conformance.sender.signatures import Signed, judge_signature
-from mm_soap.dsig import VerifiedDelivery, seal_policy, sender_policy
+from mm_soap.dsig import seal_policy, sender_policy
 from mm_soap.dsig.forms import prefix_free
 from mm_soap.dsig.policy import SIGNED_DELIVERY
+from mm_soap.dsig.verify import VerifiedDocument
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits
 from mm_soap.message.identifiers import is_organisation
@@ -139,7 +140,7 @@ class Judge:
         verified = self._signature(sheet, raw, element, place_of(inner))
         self._contents(sheet, inner, place_of(inner), verified)
 
-    def _signature(self, sheet: Sheet, raw: bytes, element: etree._Element, place: str) -> VerifiedDelivery | None:
+    def _signature(self, sheet: Sheet, raw: bytes, element: etree._Element, place: str) -> VerifiedDocument | None:
         policy = sender_policy(frozenset(self.plan.sha1_from))
         signed = Signed("signature", "certificate", raw, element, place, policy)
         signer, verified = judge_signature(signed, sheet, self.store)
@@ -151,7 +152,7 @@ class Judge:
             )
         return verified
 
-    def _contents(self, sheet: Sheet, element: etree._Element, place: str, verified: VerifiedDelivery | None) -> None:
+    def _contents(self, sheet: Sheet, element: etree._Element, place: str, verified: VerifiedDocument | None) -> None:
         values = judge_schema(sheet, self._hide)
         root = verified.root if verified is not None else parse_untrusted(prefix_free(element, SIGNED_DELIVERY))
         judge_delivery(sheet, root, f"{place}/Delivery", self._limits, values)

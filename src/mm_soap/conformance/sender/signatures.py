@@ -12,10 +12,11 @@ from lxml import etree
 
 from mm_soap.clock import Clock
 from mm_soap.conformance.sender.model import Sheet
-from mm_soap.dsig import Form, SignaturePolicy, Trust, VerifiedDelivery, verify_delivery
+from mm_soap.dsig import Form, SignaturePolicy, Trust
 from mm_soap.dsig.diagnosis import Cause, Finding, Kind, examine
 from mm_soap.dsig.forms import prefix_free
 from mm_soap.dsig.signature import certificates_of, check_structure, signature_of
+from mm_soap.dsig.verify import VerifiedDocument, verify_document
 from mm_soap.errors import Refusal, Refused
 from mm_soap.pki import OrganisationCertificate, TrustStore, load_certificate, organisation_number
 from mm_soap.xml import DSIG, SOAP_ENVELOPE, parse_untrusted, qname
@@ -86,7 +87,7 @@ class Signed:
         return f"{self.place}/Signature"
 
 
-def judge_signature(signed: Signed, sheet: Sheet, store: TrustStore) -> tuple[str | None, VerifiedDelivery | None]:
+def judge_signature(signed: Signed, sheet: Sheet, store: TrustStore) -> tuple[str | None, VerifiedDocument | None]:
     """Judge one signature and its certificate.
 
     Returns:
@@ -205,11 +206,11 @@ def _shape(signed: Signed, signature: etree._Element) -> tuple[str, str]:
     return what, f"{place}/SignedInfo/Reference/@URI"
 
 
-def _verified(signed: Signed, sheet: Sheet, leaf: x509.Certificate) -> VerifiedDelivery | None:
+def _verified(signed: Signed, sheet: Sheet, leaf: x509.Certificate) -> VerifiedDocument | None:
     group = signed.group
     trust = _trust(signed.policy, leaf)
     try:
-        found = verify_delivery(signed.raw, signed.element, trust)
+        found = verify_document(signed.raw, signed.element, trust.sender, trust)
     except Refused as refused:
         if refused.refusal is not Refusal.SIGNATURE_INVALID:
             return None
@@ -233,7 +234,7 @@ def _verified(signed: Signed, sheet: Sheet, leaf: x509.Certificate) -> VerifiedD
 
 def _judge_prefixes(signed: Signed, sheet: Sheet, trust: Trust, alone: bytes) -> None:
     try:
-        verify_delivery(alone, parse_untrusted(alone), trust)
+        verify_document(alone, parse_untrusted(alone), trust.sender, trust)
         sheet.keeps(f"{signed.group}.prefixes")
     except Refused:
         what = (

@@ -21,9 +21,9 @@ from mm_soap.errors import Refused, RemoteFault, TransportError
 from mm_soap.forwarding import VerifySeal
 from mm_soap.service_supplier import Inbox, MailboxService
 from mm_soap.service_supplier.model import ARCHIVE, INBOX, TRASH, Folder
-from mm_soap.soap import Wsgi
+from mm_soap.soap import SoapClient, Wsgi
 from mm_soap.web.inbox.entrance import Entrance, entrance_pages, mailbox_pages
-from mm_soap.web.inbox.forward import forward_pages
+from mm_soap.web.inbox.forward import Way, forward_pages
 from mm_soap.web.inbox.messages import folder_pages, message_pages, moving_pages
 from mm_soap.web.inbox.preferences import account_pages, preference_pages
 from mm_soap.web.inbox.provider import Client, Provider
@@ -82,12 +82,14 @@ class Behind:
         inbox: what is in them.
         accounts: the register.
         verify: verifies a sealed delivery that is forwarded.
+        call: returns what calls the Service at an address.
     """
 
     service: MailboxService
     inbox: Inbox
     accounts: AccountClient
     verify: VerifySeal
+    call: Callable[[str], SoapClient]
 
 
 def create_inbox(
@@ -128,7 +130,7 @@ def create_inbox(
         message_pages(behind.service, behind.inbox, entrance),
         moving_pages(behind.inbox, entrance),
         folder_pages(behind.inbox, entrance),
-        forward_pages(behind.inbox, behind.accounts, entrance, behind.verify, behind.service.limits),
+        forward_pages(behind.inbox, behind.accounts, entrance, Way(behind.verify, behind.call), behind.service.limits),
         preference_pages(behind.service, behind.accounts, entrance, signing),
         account_pages(place.organisation, behind.service, behind.accounts, entrance, signing),
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from flask import Blueprint, abort, redirect, render_template, request, session, url_for
@@ -14,24 +14,30 @@ from mm_soap.errors import Refusal, Refused, RemoteFault, TransportError
 from mm_soap.forwarding import VerifySeal, deliver_forward, forward_request
 from mm_soap.message import Forwarding, Limits, Party, check_forwarding
 from mm_soap.service_supplier import Inbox, Kind
+from mm_soap.soap import SoapClient
 from mm_soap.web.inbox.entrance import Entrance, shown
 from mm_soap.web.inbox.messages import found_message
 from mm_soap.web.inbox.sessions import Visit
 
 _LONGEST_SUBJECT: Final = 255
-_SECONDS: Final = 30.0
 
 
-def forward_pages(
-    inbox: Inbox, accounts: AccountClient, entrance: Entrance, verify: VerifySeal, limits: Limits
-) -> Blueprint:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a delivery is forwarded: what verifies it once more, and what calls the Service at an address."""
+
+    verify: VerifySeal
+    call: Callable[[str], SoapClient]
+
+
+def forward_pages(inbox: Inbox, accounts: AccountClient, entrance: Entrance, way: Way, limits: Limits) -> Blueprint:
     """Return the page of forwarding.
 
     Args:
         inbox: what is in the mailboxes.
         accounts: knows each recipient's operator.
         entrance: lets people in.
-        verify: verifies the delivery that is forwarded.
+        way: how a delivery is forwarded.
         limits: the rules for identifiers.
     """
     pages = Blueprint("forward", __name__)
@@ -50,7 +56,7 @@ def forward_pages(
         said = replace(_words(visit), message_id=found.summary.message_id)
         wrong, status = _wrong(said, visit, limits), 400
         if not wrong:
-            wrong, status = _send(inbox.original, accounts, verify, visit, key, said)
+            wrong, status = _send(inbox.original, accounts, way, visit, key, said)
         if wrong:
             return render_template("inbox/forward.html", key=key, message=found, words=said, wrong=wrong), status
         session["told"] = "forward.done"
@@ -62,14 +68,14 @@ def forward_pages(
 def _send(
     original: Callable[[str, str], bytes],
     accounts: AccountClient,
-    verify: VerifySeal,
+    way: Way,
     visit: Visit,
     key: str,
     said: Forwarding,
 ) -> tuple[str, int]:
     """Send it; return the key of what went wrong, empty for nothing, and the HTTP status."""
     try:
-        request_body = forward_request(original(visit.mailbox, key), said, verify)
+        request_body = forward_request(original(visit.mailbox, key), said, way.verify)
     except Refused as refused:
         if refused.refusal is Refusal.UNAVAILABLE:
             raise
@@ -79,7 +85,7 @@ def _send(
         account = accounts.account(recipient)
         if not account.registered or account.pending:
             return "forward.not_reached", 409
-        reached = deliver_forward(account.service, request_body, recipient, _SECONDS)
+        reached = deliver_forward(way.call(account.service), request_body, recipient)
     except RemoteFault:
         return "forward.refused", 502
     except TransportError:

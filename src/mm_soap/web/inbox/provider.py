@@ -38,7 +38,10 @@ class NotSignedIn(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What an operator is to its provider; see `mm_soap.config.WebSettings`."""
+    """What an operator is to its provider; see `mm_soap.config_web.WebSettings`.
+
+    ``ca`` names a file with the authorities that the provider's TLS is trusted by; None for the system's.
+    """
 
     issuer: str
     client_id: str
@@ -46,6 +49,7 @@ class Client:
     scope: str
     number_claim: str
     levels: tuple[str, ...]
+    ca: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Provider:
                 "code_challenge_method": "S256",
                 "token_endpoint_auth_method": method,
                 "default_timeout": _SECONDS,
+                "verify": client.ca or True,
             },
         )
 

@@ -1,0 +1,66 @@
+"""How the parties of an installation are called, know who calls, and call others."""
+
+from __future__ import annotations
+
+import ssl
+from functools import lru_cache
+from pathlib import Path
+
+from mm_soap.clock import Clock
+from mm_soap.config import DispatcherSettings, OperatorSettings, SenderSettings, Settings
+from mm_soap.contract import ports
+from mm_soap.pki import CallerCertificates, TrustStore
+from mm_soap.register_client import RegisterClient
+from mm_soap.soap import Identify, SoapClient, TlsFiles, anonymous, by_connection, by_proxy, client_context
+
+Own = DispatcherSettings | OperatorSettings | SenderSettings
+"""A party, or a sender, of the settings: who calls."""
+
+
+def identify_by(settings: Settings, clock: Clock) -> Identify:
+    """Return what tells who calls: by the client certificate where the settings have authorities for it."""
+    if settings.tls is None or not settings.tls.client_anchors:
+        return anonymous
+    trust = TrustStore.load(settings.tls.client_anchors, clock)
+    certificates = CallerCertificates(trust, clock)
+    return (by_proxy if settings.tls.proxies else by_connection)(certificates.organisation)
+
+
+def tls_files(settings: Settings) -> TlsFiles | None:
+    """Return what the server speaks TLS by; None where it does not, or a proxy does it."""
+    tls = settings.tls
+    return TlsFiles(Path(tls.certificate), Path(tls.key), tls.client_anchors) if tls and tls.certificate else None
+
+
+def soap_client(
+    settings: Settings, own: Own, url: str, timeout: float, *, connect_timeout: float = 5.0, pool: int = 8
+) -> SoapClient:
+    """Return what calls a service, with the party's own certificate where the address is one of TLS."""
+    tls = tls_of(settings, own, url)
+    return SoapClient(url, timeout=timeout, connect_timeout=connect_timeout, pool=pool, tls=tls)
+
+
+def register_client(
+    settings: Settings, own: Own, *, timeout: float, max_age: float, grace: float = 0.0, ask_again: bool = False
+) -> RegisterClient:
+    """Return what asks the register for a party."""
+    base = settings.register_url(own)
+    return RegisterClient(
+        soap_client(settings, own, base + ports()["recipient"].path, timeout),
+        soap_client(settings, own, base + ports()["authority"].path, timeout),
+        max_age=max_age,
+        grace=grace,
+        ask_again=ask_again,
+    )
+
+
+def tls_of(settings: Settings, own: Own, url: str) -> ssl.SSLContext | None:
+    """Return what a party speaks TLS by when it calls an address; None for one that is not of TLS."""
+    if not url.startswith("https:"):
+        return None
+    return _context(own.certificate, own.key, settings.tls.server_anchors if settings.tls else ())
+
+
+@lru_cache
+def _context(certificate: Path, key: Path, anchors: tuple[Path, ...]) -> ssl.SSLContext:
+    return client_context(certificate, key, anchors)
