@@ -241,6 +241,9 @@ register_url = "https://far.example.se"
 """
 
 
+SECRET = 'issuer = "https://eid.example"\nclient_secret = "none"\n'
+
+
 class TestProduction:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
@@ -311,7 +314,7 @@ class TestProduction:
             ("[[sender]]", "[test_idp]\n[[sender]]", r"Remove the table \[test_idp\]"),
             ("[[sender]]", f"{INBOX}[[sender]]", "operator.web.issuer must begin with https://"),
             ("[[sender]]", f'{INBOX}issuer = "http://eid.example"\n[[sender]]', "operator.web.issuer must begin with"),
-            ("[[sender]]", f'{INBOX}client_secret = "none"\n[[sender]]', "operator.web.client_secret names"),
+            ("[[sender]]", f"{INBOX}{SECRET}[[sender]]", "operator.web.client_secret names"),
         ],
     )
     def test_refuses_what_only_a_demonstration_may_have(self, folder: Path, old: str, new: str, expected: str) -> None:
