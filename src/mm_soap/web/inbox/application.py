@@ -24,7 +24,7 @@ from mm_soap.service_supplier.model import ARCHIVE, INBOX, TRASH, Folder
 from mm_soap.soap import SoapClient, Wsgi
 from mm_soap.web.inbox.entrance import Entrance, entrance_pages, mailbox_pages
 from mm_soap.web.inbox.forward import Way, forward_pages
-from mm_soap.web.inbox.messages import folder_pages, message_pages, moving_pages
+from mm_soap.web.inbox.messages import content_pages, folder_pages, message_pages, moving_pages
 from mm_soap.web.inbox.preferences import account_pages, preference_pages
 from mm_soap.web.inbox.provider import Client, Provider
 from mm_soap.web.inbox.sessions import Sessions
@@ -128,6 +128,7 @@ def create_inbox(
         entrance_pages(provider, entrance, signing.signed),
         mailbox_pages(entrance),
         message_pages(behind.service, behind.inbox, entrance),
+        content_pages(behind.inbox, entrance),
         moving_pages(behind.inbox, entrance),
         folder_pages(behind.inbox, entrance),
         forward_pages(behind.inbox, behind.accounts, entrance, Way(behind.verify, behind.call), behind.service.limits),

@@ -106,6 +106,14 @@ def message_pages(service: MailboxService, inbox: Inbox, entrance: Entrance) -> 
             TRASH=TRASH,
         )
 
+    return pages
+
+
+def content_pages(inbox: Inbox, entrance: Entrance) -> Blueprint:
+    """Return what a message holds: its HTML, for a frame or alone, and its files."""
+    pages = Blueprint("contents", __name__)
+    pages.before_request(entrance.guard)
+
     @pages.get("/Inbox/message/<key>/body")
     @shown
     def body(visit: Visit, key: str) -> Response:
