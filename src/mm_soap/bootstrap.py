@@ -7,7 +7,7 @@ alone: though several may run in one process, what they say to each other goes o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, text
 
 from mm_soap.bootstrap_delivery import sender_limits
 from mm_soap.bootstrap_engine import delivery_engine, run_worker
+from mm_soap.bootstrap_inbox import inbox_pages
 from mm_soap.bootstrap_mailboxes import contents_of, mailbox_housekeeping
 from mm_soap.bootstrap_notices import notifier_of
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
@@ -84,6 +85,7 @@ class Party:
         prefix: what stands before the paths of its ports.
         work: what it does in the background.
         accepted: returns the certificates of those whose signatures it accepted.
+        pages: WSGI applications of web pages, by the path above them.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Party:
     prefix: str = ""
     work: Sequence[Work] = ()
     accepted: Callable[[], Sequence[OrganisationCertificate]] = tuple
+    pages: Mapping[str, Wsgi] = field(default_factory=dict)
 
 
 def build_parties(
@@ -236,7 +239,8 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
     applications = _port(settings, "service", handlers, SERVICE_PRECHECKS, refused, metrics, own.path)
     work = (register, outbox, mailbox_housekeeping(own, service))
     name = f"operator:{own.organisation}"
-    return Party(name, applications, service.database, own.path, work, trusted.accepted)
+    pages = inbox_pages(settings, own, service, trust)
+    return Party(name, applications, service.database, own.path, work, trusted.accepted, pages)
 
 
 def _mailbox_service(settings: Settings, own: OperatorSettings, directory: Directory, clock: Clock) -> MailboxService:

@@ -32,8 +32,8 @@ from mm_soap.testbed.service import KEPT, TestbedService
 from mm_soap.testbed.store import forget
 from mm_soap.web.application import create_app
 
-PATHS: Final = ("testbed", "static")
-"""The first parts of the paths of its pages."""
+PATHS: Final = ("/testbed", "/static")
+"""Where its pages are, and all below."""
 
 _Policy = TypeVar("_Policy", bound=PolicySettings)
 
@@ -96,7 +96,7 @@ class Testbed:
 
     Args:
         parties: these, forgetting more and sooner.
-        pages: its pages, by the first part of their paths.
+        pages: its pages, by the paths above them.
         around: wraps all services, and writes down what arrives.
     """
 

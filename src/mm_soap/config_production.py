@@ -38,6 +38,19 @@ def check_production(settings: Settings) -> None:
     for name, party in parties:
         for key, file in _passwords(name, party) if party else ():
             _check_private(key, file)
+    _check_sign_in(settings)
+
+
+def _check_sign_in(settings: Settings) -> None:
+    if settings.test_idp:
+        raise ConfigurationError("Remove the table [test_idp]: it lets anybody sign in as anybody.")
+    for operator in settings.operator:
+        if operator.web and not operator.web.issuer.startswith("https://"):
+            raise ConfigurationError(
+                "operator.web.issuer must begin with https:// in the production profile: name a real provider."
+            )
+        if operator.web and operator.web.client_secret:
+            _check_private("operator.web.client_secret", Path(operator.web.client_secret))
 
 
 def _check_transport(settings: Settings) -> None:

@@ -22,6 +22,7 @@ from mm_soap.config_mailboxes import BlobSettings, RetentionSettings
 from mm_soap.config_policy import DispatcherRules
 from mm_soap.config_tls import TlsSettings
 from mm_soap.config_types import Database, File, OptionalFile, Organisation, Table, Url, UrlPath
+from mm_soap.config_web import TestIdpSettings, WebSettings
 
 ENVIRONMENT_PREFIX: Final = "MM_SOAP_"
 """What the names of the environment variables begin with that override settings."""
@@ -177,6 +178,7 @@ class OperatorSettings(Table):
     party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
     party_grace: float = Field(default=600, ge=0, description=_PARTY_GRACE)
     ask_again: bool = Field(default=False, description=_ASK_AGAIN)
+    web: WebSettings | None = None
     email: OperatorEmailSettings | None = None
     sms: OperatorSmsSettings | None = None
     blobs: BlobSettings = Field(default_factory=BlobSettings)
@@ -255,6 +257,7 @@ class Settings(BaseSettings):
     operator: tuple[OperatorSettings, ...] = ()
     sender: tuple[SenderSettings, ...] = ()
     testbed: TestbedSettings = Field(default_factory=TestbedSettings)
+    test_idp: TestIdpSettings | None = None
 
     @classmethod
     def settings_customise_sources(

@@ -155,7 +155,7 @@ def init_demo(directory: Path, clock: Clock, seed: Seed | None = None, *, tls: b
 def settings_text(*, tls: bool = False) -> str:
     """Return the mm-soap.toml of a demonstration; with ``tls``, of one that speaks TLS."""
     operators = "\n".join(_operator_text(n, o) for n, o in enumerate(DEMO_WORLD.operators, start=1))
-    senders = "\n".join(_sender_text(sender) for sender in DEMO_WORLD.senders)
+    senders = "\n".join([*map(_sender_text, DEMO_WORLD.senders), _TEST_IDP])
     return f"""\
 # A demonstration of mm-soap: a register, a dispatcher and two mailbox operators in one process, on this machine alone.
 # Paths are relative to this file. An environment variable overrides each setting: MM_SOAP_PORT=9000 the port,
@@ -213,6 +213,11 @@ give_up_after = 86400
 {senders}"""
 
 
+_TEST_IDP: Final = """\
+# Stands in for e-identification at /test-idp: anybody signs in as anybody. Production refuses it.
+[test_idp]
+"""
+
 _TLS: Final = """\
 # TLS, with certificates on both sides. Who calls is known by the client certificate: curl --cert pki/NUMBER.pem
 # --key pki/NUMBER.key --cacert pki/ca.pem https://127.0.0.1:8080/Recipient/v3?wsdl
@@ -244,6 +249,8 @@ certificate = "pki/{operator.number}.pem"
 key = "pki/{operator.number}.key"
 database = "data/operator-{number}.sqlite3"
 path = "{operator.path}"
+# The inbox that recipients use in a browser: {operator.path}/Inbox. They sign in at [test_idp].
+[operator.web]
 """
 
 

@@ -48,5 +48,6 @@ def _fill(settings: Settings, world: DemoWorld, register: Register, services: Ma
 def register_operators(settings: Settings, register: Register) -> None:
     """Write into the register of a demonstration where the operators of these settings are served now."""
     for operator in settings.operator:
-        address = f"{settings.base_url}{operator.path}{ports()['service'].path}"
-        register.add_operator(Operator(operator.organisation, operator.name, address, address))
+        pages = f"{settings.base_url}{operator.path}"
+        address = f"{pages}{ports()['service'].path}"
+        register.add_operator(Operator(operator.organisation, operator.name, address, address, pages))

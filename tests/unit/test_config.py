@@ -229,6 +229,21 @@ EMAIL = '[dispatcher.email]\nhost = "smtp.example.org"\n'
 SMS = '[dispatcher.sms]\nuser = "u"\npassword_file = "none"\n'
 
 
+INBOX = """\
+[[operator]]
+organisation = "165599999918"
+name = "O"
+certificate = "real.pem"
+key = "d.key"
+database = "o.sqlite3"
+register_url = "https://far.example.se"
+[operator.web]
+"""
+
+
+SECRET = 'issuer = "https://eid.example"\nclient_secret = "none"\n'
+
+
 class TestProduction:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
@@ -296,6 +311,10 @@ class TestProduction:
             ("[[sender]]", f'{EMAIL}password_file = "no"\n[[sender]]', "dispatcher.email.password_file names"),
             ("[[sender]]", f'{SMS}url = "http://sms.example"\n[[sender]]', "dispatcher.sms.url must begin with https"),
             ("[[sender]]", f"{SMS}[[sender]]", "dispatcher.sms.password_file names"),
+            ("[[sender]]", "[test_idp]\n[[sender]]", r"Remove the table \[test_idp\]"),
+            ("[[sender]]", f"{INBOX}[[sender]]", "operator.web.issuer must begin with https://"),
+            ("[[sender]]", f'{INBOX}issuer = "http://eid.example"\n[[sender]]', "operator.web.issuer must begin with"),
+            ("[[sender]]", f"{INBOX}{SECRET}[[sender]]", "operator.web.client_secret names"),
         ],
     )
     def test_refuses_what_only_a_demonstration_may_have(self, folder: Path, old: str, new: str, expected: str) -> None:

@@ -132,6 +132,7 @@ INNER_MAY_USE = {
 OTHER_PARTIES = {("recipient", "far")}
 """Which party may import which. The Recipient service stands over the register."""
 
+_INBOX_PAGES = ("application", "entrance", "forward", "messages", "preferences", "provider", "sessions", "signing")
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 60
 
@@ -267,7 +268,16 @@ def test_each_outer_library_has_its_place() -> None:
         r"pyhanko\b": {"mm_soap/user_signatures/cms_signature.py"},
         r"pyhanko_certvalidator\b": {"mm_soap/pki/paths.py"},
         r"jinja2\b": {"mm_soap/conformance/reports.py", "mm_soap/service_supplier/takeout.py"},
-        r"(flask|flask_wtf|werkzeug)\b": {"mm_soap/web/application.py", "mm_soap/web/testbed.py"},
+        # Web pages, and who signs in to them.
+        r"(flask|flask_wtf|werkzeug)\b": {
+            "mm_soap/web/application.py",
+            "mm_soap/web/shell.py",
+            "mm_soap/web/test_idp.py",
+            "mm_soap/web/testbed.py",
+            *(f"mm_soap/web/inbox/{name}.py" for name in _INBOX_PAGES),
+        },
+        r"(authlib|joserfc|requests|itsdangerous)\b": {"mm_soap/web/inbox/provider.py", "mm_soap/web/test_idp.py"},
+        r"nh3\b": {"mm_soap/web/inbox/safe_html.py"},
         r"xmlschema\b": {"mm_soap/contract/explanation.py"},
         r"selectolax\b": {
             "mm_soap/message/html.py",

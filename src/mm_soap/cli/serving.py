@@ -13,6 +13,7 @@ from typing import Final
 
 from mm_soap.bootstrap import Party, Work, answers, build_parties
 from mm_soap.bootstrap import work as run_worker
+from mm_soap.bootstrap_inbox import test_idp_pages
 from mm_soap.bootstrap_transport import tls_files
 from mm_soap.cli.output import WRONG_USE, fail, progress_console
 from mm_soap.clock import system_clock
@@ -136,7 +137,10 @@ class _Worker:
             system_clock,
         )
         metrics.add_gauge(METRIC, "Seconds until a certificate expires.", self._watch.seconds_left)
-        pages = testbed.pages if testbed else None
+        pages = {path: page for party in self._parties for path, page in party.pages.items()}
+        if pages:
+            pages |= test_idp_pages(self._settings)
+        pages |= testbed.pages if testbed else {}
         whole = compose(applications, files, self._ready, metrics, self._watch.warnings, pages)
         tls = self._settings.tls
         if tls and tls.proxies:

@@ -164,6 +164,7 @@ class MessageSummary:
         kind: how it came.
         place: where in the mailbox it is: `INBOX`, `ARCHIVE`, `TRASH`, or the id of a folder.
         key: names it in the mailbox, also where a sender used an id twice.
+        attached: whether it has attachments.
     """
 
     message_id: str
@@ -175,6 +176,7 @@ class MessageSummary:
     kind: Kind = Kind.SECURE
     place: int = INBOX
     key: str = ""
+    attached: bool = False
 
 
 @dataclass(frozen=True, slots=True)

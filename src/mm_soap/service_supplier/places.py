@@ -17,6 +17,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     insert,
     or_,
@@ -41,9 +42,18 @@ from mm_soap.service_supplier.tables import attachment, delivery, folder, forwar
 Cursor = tuple[datetime, int, int]
 """Time, delivery and position of the last message of a page."""
 
+_attached = (
+    exists()
+    .where(
+        attachment.c.delivery == message.c.delivery,
+        attachment.c.message == func.coalesce(message.c.content, message.c.position),
+    )
+    .correlate(message)
+)
 SUMMARY = (
     *(message.c[name] for name in ("message_id", "subject", "sender", "sender_name", "received", "read")),
     *(message.c[name] for name in ("kind", "place", "delivery", "position")),
+    _attached.label("attached"),
 )
 NEWEST_FIRST = (message.c.received.desc(), message.c.delivery.desc(), message.c.position)
 _content = func.coalesce(message.c.content, message.c.position)
@@ -95,9 +105,9 @@ _folders = select(folder.c.id, folder.c.name).where(folder.c.recipient == bindpa
 
 def line(row: Sequence[Any]) -> MessageSummary:
     """Return a row of `SUMMARY` as it is shown."""
-    message_id, subject, sender, name, received, read, kind, place, key, position = row
+    message_id, subject, sender, name, received, read, kind, place, key, position, attached = row
     at = str(MessageKey(key, position))
-    return MessageSummary(message_id, subject, sender, name, received, read, Kind(kind), place, at)
+    return MessageSummary(message_id, subject, sender, name, received, read, Kind(kind), place, at, bool(attached))
 
 
 def line_of(row: Row[Any]) -> MessageSummary:

@@ -31,7 +31,7 @@ def compose(
         ready: whether calls can be answered, for ``/readyz``. ``/healthz`` says that the process lives.
         metrics: what ``/metrics`` shows.
         notes: sentences that ``/readyz`` says after its answer, for whoever looks: nothing that decides it.
-        pages: applications by the first part of the path, such as ``testbed`` for all that is below ``/testbed``.
+        pages: applications by path, such as ``/testbed`` for it and all that is below it.
     """
 
     def answer_ready() -> tuple[str, bytes]:
@@ -52,7 +52,7 @@ def compose(
         kind, found = _PLAIN, None
         if path in published:
             kind, found = _XML, ("200 OK", published[path])
-        elif (page := (pages or {}).get(path.split("/", 2)[1] if path.startswith("/") else "")) is not None:
+        elif (page := _page(pages or {}, path)) is not None:
             return page(environ, start_response)
         elif path not in probes:
             return HttpError(404, "There is nothing at this path.").answer(start_response)
@@ -73,3 +73,10 @@ def compose(
             return [body]
 
     return guarded
+
+
+def _page(pages: Mapping[str, Wsgi], path: str) -> Wsgi | None:
+    """Return the application at this path, or at the nearest above it."""
+    while path and path not in pages:
+        path = path.rpartition("/")[0]
+    return pages.get(path)

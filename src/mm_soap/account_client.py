@@ -1,0 +1,240 @@
+"""Asking the register for what recipients decide: accounts, accepted senders, rights to mailboxes. Over the wire alone.
+
+Where :mod:`mm_soap.register_client` is what dispatchers and operators ask for every message, this is what an operator
+asks when a recipient is at its pages.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+from xml.sax.saxutils import escape
+
+from lxml import etree
+
+from mm_soap.register_client import Port
+from mm_soap.user_signatures import UserSignature
+from mm_soap.xml import AUTHORITY, COMMON_V1, RECIPIENT_V1, RECIPIENT_V2, RECIPIENT_V3, SENDER, qname, text_of
+
+_UNREAD: Final = frozenset({"AuthorizedSignatory", "AuthorizedRole", "ConsentReadExtendUnread", "ConsentManage"})
+"""What a right rests on that lets a person open what nobody has opened yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSender:
+    """A connected sender."""
+
+    number: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAccount:
+    """What the register says of a recipient's account.
+
+    Args:
+        registered: whether there is an account, perhaps one that waits for signatures.
+        pending: whether it waits for signatures.
+        operator: the organisation number of its operator; None without an account.
+        operator_name: that operator's registered name.
+        service: the address of that operator's Service.
+        pages: the address of that operator's pages, if it told one.
+    """
+
+    registered: bool
+    pending: bool
+    operator: str | None = None
+    operator_name: str = ""
+    service: str = ""
+    pages: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMailbox:
+    """Another's mailbox that a person may open.
+
+    Args:
+        recipient: whose it is.
+        name: the organisation's name, where it is known.
+        reads: whether its messages may be read.
+        unread: whether those may be read that nobody has read yet.
+        manages: whether its settings may be changed.
+        forwards: whether its messages may be forwarded.
+    """
+
+    recipient: str = field(repr=False)
+    name: str = field(repr=False)
+    reads: bool
+    unread: bool
+    manages: bool
+    forwards: bool
+
+
+class AccountClient:
+    """The register as a recipient meets it through its operator. Safe for threads.
+
+    Args:
+        recipient: carries calls to the Recipient service.
+        authority: carries calls to the Authority service.
+
+    Every method raises ``RemoteFault`` or ``TransportError`` when the register refused, or could not be asked.
+    """
+
+    def __init__(self, recipient: Port, authority: Port) -> None:
+        self._recipient = recipient
+        self._authority = authority
+
+    def senders(self) -> list[KnownSender]:
+        """Return all connected senders by name."""
+        answer = self._ask_authority("getSenders", "")
+        found = [KnownSender(_text(row, "Id"), _text(row, "Name")) for row in answer]
+        return sorted(found, key=lambda one: one.name.casefold())
+
+    def accepted(self, recipient: str, user: str) -> frozenset[str]:
+        """Return the numbers of the senders that a recipient accepts."""
+        inner = f"<RecipientId>{escape(recipient)}</RecipientId><UserIdentity>{escape(user)}</UserIdentity>"
+        answer = self._ask("getAccountPreferences", RECIPIENT_V3, inner)
+        return frozenset(_text(row, "Id") for row in answer.iter(qname(RECIPIENT_V1, "AcceptedSenders")))
+
+    def store_accepted(
+        self, recipient: str, user: str, accepted: Sequence[KnownSender], text: str, signature: UserSignature
+    ) -> bool:
+        """Replace the senders that a recipient accepts; False while more signatures are needed."""
+        senders = "".join(
+            f"<r:AcceptedSenders><s:Id>{escape(one.number)}</s:Id><s:Name>{escape(one.name)}</s:Name>"
+            "</r:AcceptedSenders>"
+            for one in accepted
+        )
+        inner = (
+            f"{_who(recipient, user)}<preferences><r:Id>{escape(recipient)}</r:Id>{senders}</preferences>"
+            f"<AgreementText>{escape(text)}</AgreementText>{_signature('SignatureData', signature)}"
+        )
+        return _complete(self._ask("storeAccountPreferences", RECIPIENT_V2, inner))
+
+    def account(self, recipient: str) -> KnownAccount:
+        """Return what the register knows of a recipient."""
+        row = self._ask("isRegistered", RECIPIENT_V3, f"<recipientId>{escape(recipient)}</recipientId>")[0]
+        operator = row.find(qname(RECIPIENT_V1, "ServiceSupplier"))
+        if _text(row, "Type") == "Not" or operator is None:
+            return KnownAccount(registered=False, pending=False)
+        pending = _text(row, "Pending") in ("true", "1")
+        told = (_text(operator, name) for name in ("Id", "Name", "ServiceAdress", "UIAdress"))
+        return KnownAccount(True, pending, *told)
+
+    def open_to(self, person: str) -> list[OpenMailbox]:
+        """Return others' mailboxes that a person may open: as signatory, by a role, or by consent."""
+        answer = self._ask_authority("getUserAccessRights", f'<arg0 xmlns="">{escape(person)}</arg0>')
+        found: dict[str, OpenMailbox] = {}
+        companies = set()
+        for row in answer.iter("{*}Rights"):
+            recipient, one = _text(row, "Id"), _mailbox_of(row)
+            if recipient == person:
+                continue
+            if not one.reads and recipient.startswith("16"):
+                companies.add(recipient)
+            elif one.reads:
+                found[recipient] = one if recipient not in found else _both(one, found[recipient])
+        for number in sorted(companies - found.keys()):
+            # Who signs with others alone has no View there; isAuthorizedSigner still lets a possible signatory in.
+            name = self.company_of(number, person)
+            if name is not None:
+                found[number] = signatory_of(number, name)
+        return sorted(found.values(), key=lambda one: one.name.casefold())
+
+    def company_of(self, company: str, person: str) -> str | None:
+        """Return a company's name if isAuthorizedSigner lets a person open its mailbox, else None."""
+        inner = f"<CompanyId>{escape(company)}</CompanyId><UserIdentity>{escape(person)}</UserIdentity>"
+        answer = self._ask("isAuthorizedSigner", RECIPIENT_V2, inner)
+        if _text(answer, "isAccountAuthorizedSigner") not in ("true", "1"):
+            return None
+        return _text(answer, "CompanyName") or company
+
+    def register(self, recipient: str, operator: str, text: str, signature: UserSignature, day: date) -> bool:
+        """Open an account at an operator, named as in the register; False while more signatures are needed."""
+        request = _request("Create", recipient, operator, text, day)
+        inner = (
+            f"<accountRequest>{request}</accountRequest><accountType>Secure</accountType>"
+            f"{_signature('signature', signature)}"
+        )
+        return _complete(self._ask("register", RECIPIENT_V3, inner))
+
+    def deregister(self, recipient: str, operator: str, text: str, signature: UserSignature, day: date) -> bool:
+        """Close an account; False while more signatures are needed."""
+        request = _request("Delete", recipient, operator, text, day)
+        inner = f"<deregisterAccount>{request}</deregisterAccount>{_signature('signature', signature)}"
+        return _complete(self._ask("deregister", RECIPIENT_V3, inner))
+
+    def change_operator(self, recipient: str, user: str, operator: str, text: str, signature: UserSignature) -> bool:
+        """Move an account to an operator, named as in the register; False while more signatures are needed."""
+        inner = (
+            f"{_who(recipient, user)}<ServiceSupplier>{escape(operator)}</ServiceSupplier>"
+            f"<AgreementText>{escape(text)}</AgreementText>{_signature('SignatureData', signature)}"
+        )
+        return _complete(self._ask("changeServiceSupplier", RECIPIENT_V2, inner))
+
+    def _ask(self, operation: str, namespace: str, inner: str) -> etree._Element:
+        body = f'<{operation} xmlns="{namespace}" xmlns:r="{RECIPIENT_V1}" xmlns:s="{SENDER}">{inner}</{operation}>'
+        return self._recipient.call(body.encode(), expected=qname(namespace, f"{operation}Response"))
+
+    def _ask_authority(self, operation: str, inner: str) -> etree._Element:
+        body = f'<{operation} xmlns="{AUTHORITY}">{inner}</{operation}>'
+        return self._authority.call(body.encode(), expected=qname(AUTHORITY, f"{operation}Response"))
+
+
+def signatory_of(number: str, name: str) -> OpenMailbox:
+    """Return what isAuthorizedSigner lets a possible signatory of a company do."""
+    return OpenMailbox(number, name, reads=True, unread=True, manages=True, forwards=False)
+
+
+def _mailbox_of(row: etree._Element) -> OpenMailbox:
+    access = {text_of(each).strip() for each in row.iter("{*}GrantedAccess")}
+    return OpenMailbox(
+        _text(row, "Id"),
+        _text(row, "OrganizationName"),
+        reads="View" in access,
+        unread=_text(row, "GrantType") in _UNREAD,
+        manages="EditSettings" in access,
+        forwards="ForwardMessage" in access,
+    )
+
+
+def _both(one: OpenMailbox, other: OpenMailbox) -> OpenMailbox:
+    return OpenMailbox(
+        one.recipient,
+        one.name or other.name,
+        reads=True,
+        unread=one.unread or other.unread,
+        manages=one.manages or other.manages,
+        forwards=one.forwards or other.forwards,
+    )
+
+
+def _who(recipient: str, user: str) -> str:
+    return f"<Id>{escape(recipient)}</Id><UserIdentity>{escape(user)}</UserIdentity>"
+
+
+def _request(kind: str, recipient: str, operator: str, text: str, day: date) -> str:
+    return (
+        f"<r:Id>{escape(recipient)}</r:Id><r:Type>{kind}</r:Type><r:AgreementText>{escape(text)}</r:AgreementText>"
+        f"<r:Timestamp>{day.isoformat()}</r:Timestamp><r:ServiceSupplier>{escape(operator)}</r:ServiceSupplier>"
+    )
+
+
+def _signature(element: str, one: UserSignature) -> str:
+    return (
+        f'<{element} xmlns:c="{COMMON_V1}"><c:Signature>{b64encode(one.signature).decode()}</c:Signature>'
+        f"<c:Certificate>{escape(one.certificate)}</c:Certificate></{element}>"
+    )
+
+
+def _complete(answer: etree._Element) -> bool:
+    return _text(answer, "Status") == "Complete"
+
+
+def _text(element: etree._Element, name: str) -> str:
+    """Return the text of the first element of a local name: the answer follows the schema, where each is once."""
+    found = next(element.iter(f"{{*}}{name}"), None)
+    return text_of(found).strip() if found is not None else ""

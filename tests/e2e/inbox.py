@@ -1,0 +1,57 @@
+"""An inbox in a browser, and what comes into it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from playwright.sync_api import Page, expect
+
+from mm_soap.bootstrap import mailbox_services
+from mm_soap.config import load
+from mm_soap.demonstration import KOMMUN_A, OPERATOR_ONE, RECIPIENT
+from mm_soap.message import Message
+from mm_soap.service_supplier import Kind, many, store
+from mm_soap.service_supplier.model import NewDelivery
+from mm_soap.storage import writing
+from mm_soap.testing.documents import one_page_pdf
+from tests.e2e.suite import Demonstration, Server, distribute, final_status, letter
+
+PDF = one_page_pdf("Beslut", "Ja.")
+
+
+def send(demonstration: Demonstration, server: Server, message: Message, recipient: str = RECIPIENT) -> None:
+    """Send a message from Kommun A by the dispatcher, and wait until it is in the mailbox."""
+    sent = distribute(server.url, demonstration.signed(letter(recipient, message)))
+    assert final_status(server.url, sent) == ("Digital", "Delivered")
+
+
+def put(demonstration: Demonstration, message: Message, recipient: str = RECIPIENT) -> None:
+    """Put a message into a mailbox past every check, as only a fault of the operator could."""
+    settings = load(demonstration.config)
+    for service, operator in zip(mailbox_services(settings), settings.operator, strict=True):
+        if operator.organisation == OPERATOR_ONE.number:
+            content, now = letter(recipient, message), datetime.now(UTC)
+            marks = (uuid4().hex, uuid4().hex, uuid4().hex, uuid4().hex)
+            new = NewDelivery(*marks, KOMMUN_A.number, KOMMUN_A.number, KOMMUN_A.number, now.date(), now, True)
+            with service.contents.keeping(content.sender, content.messages) as keeping:
+                with writing(service.database) as connection:
+                    key = store.add_delivery(connection, new)
+                    to = [recipient]
+                    many.add_to_mailboxes(connection, key, Kind.SECURE, content.sender, keeping.messages, to, now)
+                keeping.told = True
+        service.database.dispose()
+
+
+def sign_in(page: Page, server: Server, name: str = "Anna Demo", *, path: str = "", language: str = "en") -> None:
+    """Sign in by the test identity provider, as a person would."""
+    page.goto(f"{server.url}{path}/Inbox?language={language}")
+    page.locator("a.act").click()
+    page.get_by_role("button", name=name, exact=True).click()
+    expect(page.locator("header").get_by_role("button")).to_have_text("Sign out" if language == "en" else "Logga ut")
+
+
+def sign_text(page: Page, name: str = "Anna Demo") -> None:
+    """Sign at the test identity provider what is shown there."""
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign as anybody")
+    page.get_by_role("button", name=name, exact=True).click()

