@@ -1,7 +1,7 @@
 """The one place that builds parties from settings.
 
-A party is a set of WSGI applications by path, and perhaps work in the background. Parties know each other by addresses
-alone: though several may run in one process, what they say to each other goes over HTTP.
+A party is a set of WSGI applications by path, and perhaps work in the background. Though several may run in one
+process, what they say to each other goes over HTTP.
 """
 
 from __future__ import annotations
@@ -286,7 +286,6 @@ def _register_client(settings: Settings, own: DispatcherSettings | OperatorSetti
 
 
 def _limits(settings: Settings) -> Limits:
-    """Return the rules for messages."""
     return Limits(settings.rules.max_message_bytes, settings.rules.check_digits)
 
 

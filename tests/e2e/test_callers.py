@@ -161,7 +161,7 @@ def test_the_table_has_every_operation() -> None:
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-@pytest.mark.parametrize(("port", "operation"), [(port, name) for port, table in ALLOWED.items() for name in table])
+@pytest.mark.parametrize(("port", "operation"), sorted((port, name) for port in ALLOWED for name in ALLOWED[port]))
 def test_who_may_call_what(production: Production, port: str, operation: str, caller: str) -> None:
     """Who may not gets fault 5002, and the refusal is written down with the organisation."""
     answer = requests.post(
