@@ -129,12 +129,17 @@ class Server:
     @property
     def url(self) -> str:
         """Where it listens, and what the ready line shows unless the settings say another address."""
-        scheme = "https" if "[tls]\ncertificate" in self.config.read_text() else "http"
+        scheme = "https" if "[tls]\ncertificate" in self._settings else "http"
         return f"{scheme}://127.0.0.1:{self.port}"
 
     @property
+    def _settings(self) -> str:
+        # A test bed may run without any.
+        return self.config.read_text() if self.config.exists() else ""
+
+    @property
     def _shown(self) -> str:
-        public = re.search(r'^public_url = "(.*)"', self.config.read_text(), re.MULTILINE)
+        public = re.search(r'^public_url = "(.*)"', self._settings, re.MULTILINE)
         return public[1] if public else self.url
 
     @property

@@ -20,7 +20,7 @@ from mm_soap.demonstration import KOMMUN_A, RECIPIENT, RECIPIENT_AT_TWO, UNKNOWN
 from mm_soap.testing.documents import one_page_pdf
 from tests.e2e.suite import COMMAND, Demonstration, Result, Server, mm_soap, until
 
-ROWS = 400
+ROWS = 1200
 
 
 def arguments(demonstration: Demonstration, file: Path, *more: object) -> list[object]:
