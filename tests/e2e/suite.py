@@ -108,8 +108,10 @@ def free_port() -> int:
 
     A client that knocks again and again on a closed port of that range would in the end connect to itself.
     """
+    # Tests may run in several processes: each has ports of its own, also while its servers start or are down.
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
     while True:
-        port = random.randint(20_000, 32_000)
+        port = random.randint(20_000 + 3_000 * number, 22_999 + 3_000 * number)
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)):
                 return port
