@@ -21,7 +21,8 @@ from mm_soap.housekeeping import Housekeeping
 from mm_soap.message import Party as Sender
 from mm_soap.message import SecureDelivery, new_message
 from mm_soap.seeding import seed
-from mm_soap.service_supplier import model, store
+from mm_soap.service_supplier import many, model, store
+from mm_soap.service_supplier.contents import Contents
 from mm_soap.soap import Metrics, Wsgi, compose
 from mm_soap.storage import Event, Evidence, reading, record_event, record_evidence, writing
 from mm_soap.testing.clock import FrozenClock
@@ -29,7 +30,7 @@ from mm_soap.testing.documents import one_page_pdf
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LASTING = {"alembic_version", "account", "operator", "sender", "dispatcher", "dispatcher_sender", "mailbox"}
-LASTING |= {"deselected", "sender_choice"}
+LASTING |= {"deselected", "sender_choice", "installation"}
 
 
 class TestbedInProcess:
@@ -111,8 +112,11 @@ def a_delivery(bed: TestbedInProcess, clock: FrozenClock) -> None:
     message = new_message("Beslut", text="Hej", attachments=[("a.pdf", "application/pdf", one_page_pdf("a", "b"))])
     content = SecureDelivery(Sender(sender, "Kommun A"), RECIPIENT, (message,))
     new = model.NewDelivery("t-1", "x", "y", "c-2", sender, sender, sender, date(2026, 1, 1), now, True)
-    with writing(bed.parties[f"operator:{OPERATOR_ONE.number}"].database) as connection:
-        store.add_messages(connection, store.add_delivery(connection, new), content, now)
+    operator = bed.parties[f"operator:{OPERATOR_ONE.number}"].database
+    with Contents().keeping(content.sender, content.messages) as keeping, writing(operator) as connection:
+        key = store.add_delivery(connection, new)
+        kept, to = keeping.messages, [RECIPIENT]
+        many.add_to_mailboxes(connection, key, model.Kind.SECURE, content.sender, kept, to, now)
         record_event(connection, event)
         record_evidence(connection, evidence)
 
@@ -132,7 +136,7 @@ def test_an_hour_on_it_is_not_listed_and_a_day_on_it_is_nowhere(bed: TestbedInPr
     assert {name: sorted(tables) for name, tables in held.items()} == {
         "far": ["event", "evidence"],
         "dispatcher": ["delivery", "document", "event", "evidence", "seal"],
-        "operator": ["attachment", "delivery", "event", "evidence", "message"],
+        "operator": ["attachment", "delivery", "event", "evidence", "message", "searchable"],
         "testbed": ["exchange"],
     }
     clock.advance(timedelta(seconds=2))
