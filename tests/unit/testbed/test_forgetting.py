@@ -142,6 +142,10 @@ def test_an_hour_on_it_is_not_listed_and_a_day_on_it_is_nowhere(bed: TestbedInPr
     clock.advance(timedelta(seconds=2))
     assert bed.call("/testbed/1")[0] == 404
     bed.housekeep()
+    left = {name: rows(party.database) for name, party in bed.parties.items() if rows(party.database)}
+    assert left == {f"operator:{OPERATOR_ONE.number}": {"event": 1}}  # that it was deleted, without content
+    clock.advance(DAY + timedelta(seconds=1))
+    bed.housekeep()
     assert {name: rows(party.database) for name, party in bed.parties.items() if rows(party.database)} == {}
 
 
