@@ -22,7 +22,7 @@ class BlobSettings(Table):
     endpoint: Url = Field(default="", description="The address of the bucket's service; empty for Amazon's own.")
     region: str = Field(default="", description="The bucket's region; empty for what AWS_REGION says.")
     larger_than: int = Field(
-        default=65_536, ge=0, description="What is longer than this goes there, in bytes; the rest into the database."
+        default=1_048_576, ge=0, description="What is longer goes there, in bytes; the rest into the database."
     )
 
     @field_validator("bucket")
