@@ -21,10 +21,9 @@ from mm_soap.bootstrap_inbox import inbox_pages
 from mm_soap.bootstrap_mailboxes import contents_of, mailbox_housekeeping
 from mm_soap.bootstrap_notices import notifier_of
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
-from mm_soap.bootstrap_transport import identify_by, register_client
+from mm_soap.bootstrap_transport import port_of, register_client
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, Settings
-from mm_soap.contract import ports, wsdl
 from mm_soap.directory import Directory
 from mm_soap.dispatcher import (
     NOTIFICATION_PRECHECKS,
@@ -52,8 +51,7 @@ from mm_soap.refusals import keep_refusals
 from mm_soap.register_client import RegisterClient
 from mm_soap.service_supplier import PRECHECKS as SERVICE_PRECHECKS
 from mm_soap.service_supplier import ForwardingService, MailboxService, NotifyingService, Outbox, service_handlers
-from mm_soap.soap import Call, Handler, Metrics, Precheck, RefusedHook, Wsgi, soap_application
-from mm_soap.soap.model import Shorten
+from mm_soap.soap import Call, Metrics, Wsgi
 from mm_soap.storage import forget_evidence, migrate, open_database, reading
 from mm_soap.user_signatures import UserSignatureVerifier
 
@@ -190,8 +188,8 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
     )
     recipient = recipient_handlers(register, accounts, callers)
     applications = {
-        **_port(settings, "recipient", recipient, RECIPIENT_PRECHECKS, refused, metrics, shorten=shorten),
-        **_port(settings, "authority", authority, {}, refused, metrics),
+        **port_of(settings, "recipient", recipient, RECIPIENT_PRECHECKS, refused, metrics, clock, shorten=shorten),
+        **port_of(settings, "authority", authority, {}, refused, metrics, clock),
     }
     return Party("far", applications, database, "", (Housekeeping(database, clock, forget_evidence),))
 
@@ -209,8 +207,8 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
     handlers = message_handlers(MessageService(*accepting), trust_of(settings, trusted, clock))
     notifications = notification_handlers(NotificationService(*accepting))
     refused = keep_refusals(database, clock, retention)
-    applications = _port(settings, "message", handlers, MESSAGE_PRECHECKS, refused, metrics)
-    applications |= _port(settings, "notification", notifications, NOTIFICATION_PRECHECKS, refused, metrics)
+    applications = port_of(settings, "message", handlers, MESSAGE_PRECHECKS, refused, metrics, clock)
+    applications |= port_of(settings, "notification", notifications, NOTIFICATION_PRECHECKS, refused, metrics, clock)
 
     def forget_old_documents(connection: Connection, now: datetime) -> int:
         return forget_documents(connection, now - _retention(settings))
@@ -236,7 +234,7 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
     notifying = NotifyingService(*same, outbox, *rest)
     handlers = service_handlers(service, notifying, ForwardingService(*same, *rest), verify)
     refused = keep_refusals(service.database, clock, _retention(settings))
-    applications = _port(settings, "service", handlers, SERVICE_PRECHECKS, refused, metrics, own.path)
+    applications = port_of(settings, "service", handlers, SERVICE_PRECHECKS, refused, metrics, clock, own.path)
     work = (register, outbox, mailbox_housekeeping(own, service))
     name = f"operator:{own.organisation}"
     pages = inbox_pages(settings, own, service, trust)
@@ -247,31 +245,6 @@ def _mailbox_service(settings: Settings, own: OperatorSettings, directory: Direc
     database = database_of(own.database, "service_supplier")
     rest = (_retention(settings), clock, contents_of(own, database))
     return MailboxService(database, directory, _limits(settings), *rest)
-
-
-def _port(
-    settings: Settings,
-    name: str,
-    handlers: Mapping[str, Handler],
-    prechecks: Mapping[str, Precheck],
-    refused: RefusedHook,
-    metrics: Metrics,
-    prefix: str = "",
-    shorten: Shorten | None = None,
-) -> dict[str, Wsgi]:
-    port = ports()[name]
-    application = soap_application(
-        port,
-        handlers,
-        published=wsdl(port, settings.base_url, prefix),
-        body_limit=settings.body_limit,
-        refused=refused,
-        prechecks=prechecks,
-        metrics=metrics,
-        shorten=shorten,
-        identify=identify_by(settings, system_clock),
-    )
-    return {prefix + port.path: application}
 
 
 def _register_client(settings: Settings, own: DispatcherSettings | OperatorSettings) -> RegisterClient:

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from mm_soap.clock import Clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, SenderSettings, Settings
-from mm_soap.contract import ports
+from mm_soap.contract import ports, wsdl
 from mm_soap.pki import CallerCertificates, TrustStore
 from mm_soap.register_client import RegisterClient
-from mm_soap.soap import Identify, SoapClient, TlsFiles, anonymous, by_connection, by_proxy, client_context
+from mm_soap.soap import (
+    Handler,
+    Identify,
+    Metrics,
+    Precheck,
+    RefusedHook,
+    SoapClient,
+    TlsFiles,
+    Wsgi,
+    anonymous,
+    by_connection,
+    by_proxy,
+    client_context,
+    soap_application,
+)
+from mm_soap.soap.model import Shorten
 
 Own = DispatcherSettings | OperatorSettings | SenderSettings
 """A party, or a sender, of the settings: who calls."""
@@ -24,6 +40,33 @@ def identify_by(settings: Settings, clock: Clock) -> Identify:
     trust = TrustStore.load(settings.tls.client_anchors, clock)
     certificates = CallerCertificates(trust, clock)
     return (by_proxy if settings.tls.proxies else by_connection)(certificates.organisation)
+
+
+def port_of(
+    settings: Settings,
+    name: str,
+    handlers: Mapping[str, Handler],
+    prechecks: Mapping[str, Precheck],
+    refused: RefusedHook,
+    metrics: Metrics,
+    clock: Clock,
+    prefix: str = "",
+    shorten: Shorten | None = None,
+) -> dict[str, Wsgi]:
+    """Return the application of one port by its path: what it answers, and how it knows who calls."""
+    port = ports()[name]
+    application = soap_application(
+        port,
+        handlers,
+        published=wsdl(port, settings.base_url, prefix),
+        body_limit=settings.body_limit,
+        refused=refused,
+        prechecks=prechecks,
+        metrics=metrics,
+        shorten=shorten,
+        identify=identify_by(settings, clock),
+    )
+    return {prefix + port.path: application}
 
 
 def tls_files(settings: Settings) -> TlsFiles | None:

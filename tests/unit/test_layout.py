@@ -35,10 +35,7 @@ MAY_IMPORT = {
     "sender_limits": {"policy", "store"},
     "parties": {"model", "store", "account_tables"},
     "staging": set(),
-    # Files that go in and come out, as rows: what wire is for XML.
-    "files": set(),
-    "files_out": {"files"},
-    "checking": {"model", "staging", "files"},
+    "checking": {"model", "staging"},
     "wire": {"model"},
     "account_wire": {"model", "wire"},
     # What is called so often that it is written close to the bytes: service, store and wire of one operation.
@@ -64,8 +61,8 @@ MAY_IMPORT = {
     "callers": {"model", "store"},
     "administration": {"model", "parties", "audit"},
     "bulk_rows": {"store", "account_tables", "staging"},
-    "bulk": {"model", "store", "account_tables", "audit", "staging", "checking", "files", "bulk_rows"},
-    "register_files": {"audit", "bulk", "files", "files_out"},
+    "bulk": {"model", "store", "account_tables", "audit", "staging", "checking", "bulk_rows"},
+    "register_files": {"audit", "bulk"},
     "export": {"model", "store", "audit"},
     "tables": {"model"},
     "parts": {"model", "store", "tables"},

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from mm_soap.batch.model import Outcome
-from mm_soap.far.files import Columns, form_of
-from mm_soap.far.files_out import replacing, row_writer
+from mm_soap.row_files import Columns, form_of
+from mm_soap.row_files_out import replacing, row_writer
 
 COLUMNS: Final = Columns(
     (

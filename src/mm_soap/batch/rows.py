@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from mm_soap.batch.model import Row
 from mm_soap.errors import ConfigurationError
-from mm_soap.far.files import Columns, FileForm, Source, form_of
+from mm_soap.row_files import Columns, FileForm, Source, form_of
 
 COLUMNS: Final = Columns(
     ("recipient",), ("subject", "body", "body_file", "file", "attachments", "message_id", "sensitive")

@@ -63,12 +63,14 @@ class Batch:
         self._file = file
         self._letters = letters
         self._journal = journal
-        self._identity = identity
         self._dispatcher = dispatcher
         self._register = register
         self._pace = pace
         self._stopping = stopping
         self._patience = Patience(pace.patience, stopping)
+        self._sending = Sending(
+            file, letters, journal, identity, dispatcher, pace.connections, self._patience, progress
+        )
         self._progress = progress
         self._sender = letters.sender.id
 
@@ -149,16 +151,7 @@ class Batch:
         Raises:
             RemoteFault, TransportError: the dispatcher was away for longer than the patience. The run may be repeated.
         """
-        Sending(
-            self._file,
-            self._letters,
-            self._journal,
-            self._identity,
-            self._dispatcher,
-            self._pace.connections,
-            self._patience,
-            self._progress,
-        ).send()
+        self._sending.send()
 
     # Following
 

@@ -18,9 +18,9 @@ from mm_soap.errors import ConfigurationError
 from mm_soap.far.bulk import Imported, ImportRules, import_accounts
 from mm_soap.far.checking import ACCOUNT_COLUMNS
 from mm_soap.far.export import count_accounts, export_accounts, exported, record_export
-from mm_soap.far.files import FileForm, Source, form_of
-from mm_soap.far.files_out import row_writer
 from mm_soap.far.register_files import COMPANIES, PERSONS, FileKind, export_file, import_file, read_rows
+from mm_soap.row_files import FileForm, Source, form_of
+from mm_soap.row_files_out import row_writer
 
 InFile = Annotated[Path, typer.Argument(help="A .csv, .json or .jsonl file.", metavar="FILE")]
 OutFile = Annotated[

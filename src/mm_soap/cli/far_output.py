@@ -13,8 +13,8 @@ from typing import Any, Final, TextIO
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from mm_soap.cli.output import progress_console
-from mm_soap.far.files import Source
-from mm_soap.far.files_out import replacing
+from mm_soap.row_files import Source
+from mm_soap.row_files_out import replacing
 
 SHOWN: Final = 20
 """How many refused rows are shown without a report."""

@@ -122,7 +122,6 @@ _advance: Final = (
         perhaps_taken=func.coalesce(bindparam("new_perhaps_taken", type_=Boolean), _delivery.c.perhaps_taken),
     )
 )
-_count: Final = select(_delivery.c.state, func.count()).group_by(_delivery.c.state)
 
 
 def distribution_of(connection: Connection, sender: str, digest: str) -> str | None:
@@ -264,8 +263,3 @@ def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:
             for one in outcomes
         ],
     )
-
-
-def count_by_state(connection: Connection) -> dict[State, int]:
-    """Return how many deliveries stand in each state."""
-    return {State(state): number for state, number in connection.execute(_count)}

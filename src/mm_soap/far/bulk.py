@@ -14,9 +14,9 @@ from mm_soap.far.account_tables import request
 from mm_soap.far.audit import Change, complete_change, record_change
 from mm_soap.far.bulk_rows import Write, between, writer
 from mm_soap.far.checking import Counter, Progress, checked_rows
-from mm_soap.far.files import FileRow
 from mm_soap.far.staging import StagedRow, Staging, staging
 from mm_soap.far.store import account, operator
+from mm_soap.row_files import FileRow
 from mm_soap.storage import among, id_list, reading, writing
 
 Refuse = Callable[[int, str], None]

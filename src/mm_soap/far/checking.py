@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Final
 
-from mm_soap.far.files import Columns, FileRow
 from mm_soap.far.model import AccountType
 from mm_soap.far.staging import StagedRow, Staging
 from mm_soap.message.identifiers import is_identifier
+from mm_soap.row_files import Columns, FileRow
 
 ACCOUNT_COLUMNS: Final = Columns(("recipient", "operator"), ("type", "registered"))
 """What an accounts file holds."""

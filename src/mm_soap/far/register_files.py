@@ -20,10 +20,10 @@ from mm_soap.companies.format import CompaniesFile, CompanyRow
 from mm_soap.errors import ConfigurationError
 from mm_soap.far.audit import Change, record_change
 from mm_soap.far.bulk import Imported, Refuse
-from mm_soap.far.files import Columns, FileForm, Source
-from mm_soap.far.files_out import replacing, row_writer
 from mm_soap.message.identifiers import valid_check_digit
 from mm_soap.persons.file import PersonRow, PersonsFile
+from mm_soap.row_files import Columns, FileForm, Source
+from mm_soap.row_files_out import replacing, row_writer
 from mm_soap.storage import writing
 from mm_soap.watched_file import places
 

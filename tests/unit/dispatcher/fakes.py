@@ -9,10 +9,11 @@ from itertools import count
 from typing import Any
 
 from lxml import etree
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, func, select
 
 from mm_soap.dispatcher import Backoff, DeliveryPolicy, Policies, TimeLimits, store
 from mm_soap.dispatcher.model import Accepted, NewDelivery, Outcome, Sealed, State
+from mm_soap.dispatcher.tables import delivery as delivery_table
 from mm_soap.register_client import Reached
 from mm_soap.storage import reading, writing
 from mm_soap.testing.clock import FrozenClock
@@ -124,3 +125,9 @@ def retrying(first: float, longest: float, give_up_after: float, **more: Any) ->
 
 def noon() -> FrozenClock:
     return FrozenClock(NOON)
+
+
+def count_by_state(connection: Connection) -> dict[State, int]:
+    """Return how many deliveries stand in each state."""
+    rows = connection.execute(select(delivery_table.c.state, func.count()).group_by(delivery_table.c.state))
+    return {State(state): number for state, number in rows}

@@ -18,7 +18,16 @@ from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits
 from mm_soap.storage import events_of, evidence_of, reading, writing
 from mm_soap.testing.clock import FrozenClock
-from tests.unit.dispatcher.fakes import KOMMUN_A, KOMMUN_A_IDENTITY, KOMMUN_B, NOON, RECIPIENT, delivery, noon
+from tests.unit.dispatcher.fakes import (
+    KOMMUN_A,
+    KOMMUN_A_IDENTITY,
+    KOMMUN_B,
+    NOON,
+    RECIPIENT,
+    count_by_state,
+    delivery,
+    noon,
+)
 from tests.unit.dsig.samples import DISPATCHER as DISPATCHER_IDENTITY
 from tests.unit.dsig.samples import PKI, distribute, verify
 from tests.unit.service_supplier.deliveries import FakeDirectory
@@ -73,7 +82,7 @@ def test_the_same_bytes_are_accepted_once(service: MessageService, database: Eng
     assert service.distribute_secure(signed("Another"), ORIGIN) != service.distribute_secure(verified, ORIGIN)
     assert woken.times == 2
     with reading(database) as connection:
-        assert store.count_by_state(connection) == {State.ACCEPTED: 2}
+        assert count_by_state(connection) == {State.ACCEPTED: 2}
 
 
 def test_threads_that_race_with_the_same_bytes(service: MessageService, database: Engine) -> None:
@@ -87,14 +96,14 @@ def test_threads_that_race_with_the_same_bytes(service: MessageService, database
         with ThreadPoolExecutor(2) as pool:
             assert len(set(pool.map(race, range(2)))) == 1
     with reading(database) as connection:
-        assert store.count_by_state(connection) == {State.ACCEPTED: 10}
+        assert count_by_state(connection) == {State.ACCEPTED: 10}
 
 
 def refusal(service: MessageService, verified: VerifiedDelivery) -> Refusal:
     with pytest.raises(Refused) as refused:
         service.distribute_secure(verified, ORIGIN)
     with reading(service.database) as connection:
-        assert store.count_by_state(connection) == {}
+        assert count_by_state(connection) == {}
     return refused.value.refusal
 
 
@@ -174,7 +183,7 @@ def test_messages_a_second(service: MessageService, database: Engine) -> None:
     answers = [refusal_of(limited_service, signed(f"{number}")) for number in range(3, 6)]
     assert answers == [None, None, Refusal.SENDER_TOO_FAST]
     with reading(database) as connection:
-        assert store.count_by_state(connection) == {State.ACCEPTED: 5}  # nothing of what was refused is stored
+        assert count_by_state(connection) == {State.ACCEPTED: 5}  # nothing of what was refused is stored
 
 
 def test_bytes_a_day(service: MessageService) -> None:

@@ -10,7 +10,17 @@ from sqlalchemy import Engine
 from mm_soap.dispatcher import State, store
 from mm_soap.dispatcher.model import NewDelivery, Outcome
 from mm_soap.storage import Conflict, reading, writing
-from tests.unit.dispatcher.fakes import KOMMUN_A, KOMMUN_B, NOON, OPERATOR, OTHER, RECIPIENT, accepted, sealed
+from tests.unit.dispatcher.fakes import (
+    KOMMUN_A,
+    KOMMUN_B,
+    NOON,
+    OPERATOR,
+    OTHER,
+    RECIPIENT,
+    accepted,
+    count_by_state,
+    sealed,
+)
 
 MINUTE = timedelta(minutes=1)
 
@@ -60,7 +70,7 @@ def test_an_outcome_keeps_what_it_does_not_say(database: Engine) -> None:
     with reading(database) as connection:
         assert store.due_for_delivery(connection, NOON + 9 * MINUTE, 1, [], []) == []
         assert store.state_of(connection, one.sender, one.distribution_id) == (RECIPIENT, State.DELIVERED, "Done.")
-        assert store.count_by_state(connection) == {State.DELIVERED: 1}
+        assert count_by_state(connection) == {State.DELIVERED: 1}
 
 
 def test_the_same_bytes_of_one_sender_are_stored_once(database: Engine) -> None:

@@ -25,9 +25,9 @@ from mm_soap.far.audit import Change, changes
 from mm_soap.far.bulk import Imported, ImportRules, import_accounts
 from mm_soap.far.checking import ACCOUNT_COLUMNS, _moment, luhn_tables
 from mm_soap.far.export import export_accounts
-from mm_soap.far.files import FileForm, Source, form_of
-from mm_soap.far.files_out import replacing, row_writer
 from mm_soap.message.identifiers import check_digit, valid_check_digit
+from mm_soap.row_files import FileForm, Source, form_of
+from mm_soap.row_files_out import replacing, row_writer
 from mm_soap.storage import migrate, open_database, reading, writing
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mm_soap.errors import ConfigurationError
-from mm_soap.far.files import Columns, FileForm
+from mm_soap.row_files import Columns, FileForm
 
 
 @contextmanager
