@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import logging
 import resource
@@ -14,6 +15,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from mm_soap.errors import MmSoapError
 from mm_soap.soap.model import Wsgi
+from mm_soap.soap.server_log import ServerLog
 from mm_soap.soap.tls import TlsFiles
 from mm_soap.soap.worker import ArrivalWorker
 
@@ -75,6 +77,8 @@ def serve(
             is printed when it returns.
         stop: called in each worker process after the last call.
     """
+    # A library that is not Python may end the process without a word: then files, lines and names of functions are shown.
+    faulthandler.enable()
     _Gunicorn(app_factory, settings, start, settle, stop).run()
 
 
@@ -106,7 +110,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "timeout": 60,
             "graceful_timeout": settings.graceful_seconds,
             "keepalive": settings.keepalive_seconds,
-            # Its log lines hold paths, header values and texts of exceptions; ours say what happened without them.
+            "logger_class": ServerLog,
             "loglevel": "critical",
             "accesslog": None,
             "control_socket_disable": True,

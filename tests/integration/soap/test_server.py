@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -199,3 +201,25 @@ def test_chunks_in_any_pieces(server, sizes, trailer):
                 connection.sendall(whole[start : start + step])
                 time.sleep(0.05)
             assert answer(connection).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGSEGV, "SIGSEGV"), (signal.SIGKILL, "SIGKILL")])
+def test_a_worker_that_dies_is_told_of_and_replaced(own_server, number, name):
+    (worker,) = workers(own_server)
+    os.kill(worker, number)
+    while workers(own_server) in ([], [worker]):
+        assert own_server.process.poll() is None
+        time.sleep(0.05)
+    assert own_server.send(body("199001010009")).status == 200
+    assert f"Worker (pid:{worker}) was sent {name}" in own_server.logged
+    own_server.process.send_signal(signal.SIGTERM)
+    _, err = own_server.process.communicate(timeout=20)
+    assert (b"Segmentation fault" in err) == (number == signal.SIGSEGV)
+    assert b"199001010009" not in err
+
+
+def workers(server):
+    return [
+        int(process)
+        for process in Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    ]
