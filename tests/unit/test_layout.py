@@ -255,6 +255,7 @@ def test_each_outer_library_has_its_place() -> None:
             "mm_soap/soap/arrival.py",
             "mm_soap/soap/connections.py",
             "mm_soap/soap/server.py",
+            "mm_soap/soap/server_log.py",
             "mm_soap/soap/worker.py",
         },
         # The SOAP client, the clients of a company register and of an SMS gateway, the conformance kit, which sends
