@@ -23,6 +23,7 @@ from mm_soap.errors import ConfigurationError
 from mm_soap.service_supplier import Inbox, MailboxService
 from mm_soap.soap import SoapClient, Wsgi
 from mm_soap.user_signatures import UserSignatureError
+from mm_soap.waiting_requests import WaitingRequests
 
 if TYPE_CHECKING:
     from mm_soap.testing.e_identification import EIdentity
@@ -49,16 +50,17 @@ def inbox_pages(settings: Settings, own: OperatorSettings, service: MailboxServi
     secret = hmac.digest(kept_secret(web.session_key, _new_secret), own.organisation.encode(), "sha256")
     ends = Ends(timedelta(seconds=web.idle_timeout), timedelta(seconds=web.session_timeout))
     base = settings.register_url(own)
-    accounts = AccountClient(
-        soap_client(settings, own, base + ports()["recipient"].path, own.register_timeout),
-        soap_client(settings, own, base + ports()["authority"].path, own.register_timeout),
+    recipient, authority = (
+        soap_client(settings, own, base + ports()[name].path, own.register_timeout)
+        for name in ("recipient", "authority")
     )
+    accounts, waiting = AccountClient(recipient, authority), WaitingRequests(recipient)
 
     def call(address: str) -> SoapClient:
         return soap_client(settings, own, address, _FORWARD_SECONDS, pool=1)
 
     inbox = Inbox(service.database, service.contents, service.clock)
-    behind = Behind(service, inbox, accounts, lambda raw, element: verify_sealed(raw, element, trust), call)
+    behind = Behind(service, inbox, accounts, waiting, lambda raw, element: verify_sealed(raw, element, trust), call)
     app = create_inbox(place, behind, _client(settings, web), secret, ends, service.clock)
     return dict.fromkeys((own.path + path for path in PATHS), app)
 

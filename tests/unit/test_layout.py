@@ -137,7 +137,8 @@ OTHER_PARTIES = {("recipient", "far")}
 """Which party may import which. The Recipient service stands over the register."""
 
 _INBOX_PAGES = (
-    *("application", "cases", "entrance", "forward", "messages", "preferences", "provider", "sessions", "signing"),
+    *("application", "cases", "entrance", "export", "forward", "messages", "preferences", "provider", "sessions"),
+    *("signing", "waiting"),
 )
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 60
