@@ -23,6 +23,7 @@ from mm_soap.message import language_tag
 from mm_soap.service_supplier import Inbox, MailboxService
 from mm_soap.service_supplier.model import ARCHIVE, INBOX, TRASH, Folder
 from mm_soap.soap import SoapClient, Wsgi
+from mm_soap.unexpected import places
 from mm_soap.waiting_requests import WaitingRequests
 from mm_soap.web.inbox.cases import case_pages
 from mm_soap.web.inbox.entrance import Entrance, entrance_pages, mailbox_pages
@@ -197,7 +198,7 @@ def _handle_errors(app: Flask) -> None:
 
     def unexpected(error: Exception) -> Any:
         # Its text may hold what is in a message.
-        _log.error("a page of the inbox failed: %s", type(error).__name__)
+        _log.error("a page of the inbox failed: %s", places(error))
         return page("error", 500)
 
     app.register_error_handler(HTTPException, http_error)

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, abort, g
 from mm_soap.clock import Clock
 from mm_soap.errors import Refusal, Refused
 from mm_soap.service_supplier import Inbox, export_mailbox
+from mm_soap.unexpected import places
 from mm_soap.web.inbox.entrance import Entrance, shown
 from mm_soap.web.inbox.sessions import Visit
 
@@ -43,7 +44,7 @@ def export_pages(inbox: Inbox, entrance: Entrance, clock: Clock, zone: ZoneInfo)
             if refused.refusal is Refusal.NOT_FOUND:
                 abort(404)
             raise
-        answer = Response(_cut_short(pieces), mimetype="application/zip")
+        answer = Response(whole_or_broken_off(pieces), mimetype="application/zip")
         answer.headers["Content-Disposition"] = f'attachment; filename="{_name(clock().astimezone(zone))}"'
         answer.headers["Content-Security-Policy"] = _POLICY
         answer.headers["Cache-Control"] = "private, no-store"
@@ -56,7 +57,7 @@ def _name(now: datetime) -> str:
     return f"{'mailbox' if g.language == 'en' else 'brevlada'}-{now:%Y-%m-%d}.zip"
 
 
-def _cut_short(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def whole_or_broken_off(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Hand on pieces that are not empty: an empty one would end the file. On a failure the connection breaks off.
 
     The browser then says that the download failed, and the server logs no text of what went wrong.
@@ -64,5 +65,5 @@ def _cut_short(pieces: Iterator[bytes]) -> Iterator[bytes]:
     try:
         yield from filter(None, pieces)
     except Exception as error:
-        _log.error("an export broke off: %s", type(error).__name__)
+        _log.error("an export broke off: %s", places(error))
         raise ConnectionResetError(ECONNRESET, "the export broke off") from None
