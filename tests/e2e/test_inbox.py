@@ -103,6 +103,33 @@ def test_the_cookie_is_for_this_server_alone(browser: requests.Session, served: 
     assert {"HttpOnly", "SameSite=Lax"} <= {part.strip() for part in answer.headers["Set-Cookie"].split(";")}
 
 
+def test_signing_out_ends_every_copy_of_the_session(browser: requests.Session, served: Server) -> None:
+    browser.get(_answered(browser, _asked(browser, served)))
+    with requests.Session() as thief, requests.Session() as other_device:
+        thief.headers["Accept-Language"] = other_device.headers["Accept-Language"] = "en"
+        thief.cookies.update(browser.cookies)
+        assert _signed_in(thief, served)
+        other_device.get(_answered(other_device, _asked(other_device, served)))
+        form = {"csrf_token": _token(browser.get(f"{served.url}/Inbox").text)}
+        assert browser.post(f"{served.url}/Inbox/sign-out", form).status_code == 200
+        assert not _signed_in(thief, served)
+        assert _signed_in(other_device, served)
+        thief.cookies.update(browser.cookies)
+        browser.get(_answered(browser, _asked(browser, served)))
+        assert _signed_in(browser, served)
+        assert not _signed_in(thief, served)
+
+
+def test_signing_in_again_ends_the_session_before(browser: requests.Session, served: Server) -> None:
+    browser.get(_answered(browser, _asked(browser, served)))
+    with requests.Session() as thief:
+        thief.headers["Accept-Language"] = "en"
+        thief.cookies.update(browser.cookies)
+        browser.get(_answered(browser, _asked(browser, served)))
+        assert _signed_in(browser, served)
+        assert not _signed_in(thief, served)
+
+
 def test_forms_need_their_token_and_pages_their_visitor(browser: requests.Session, served: Server) -> None:
     browser.get(_answered(browser, _asked(browser, served)))
     for path in ("/Inbox/sign-out", "/Inbox/contact", "/Inbox/senders", "/AccountRequest", "/Inbox/folders"):

@@ -20,7 +20,7 @@ from mm_soap.account_client import AccountClient
 from mm_soap.errors import Refused, RemoteFault, TransportError
 from mm_soap.forwarding import VerifySeal
 from mm_soap.message import language_tag
-from mm_soap.service_supplier import Inbox, MailboxService
+from mm_soap.service_supplier import Inbox, MailboxService, SignIns
 from mm_soap.service_supplier.model import ARCHIVE, INBOX, TRASH, Folder
 from mm_soap.soap import SoapClient, Wsgi
 from mm_soap.unexpected import places
@@ -87,6 +87,7 @@ class Behind:
     Args:
         service: the mailboxes.
         inbox: what is in them.
+        sign_ins: who is signed in.
         accounts: the register.
         waiting: what waits there for more signatures.
         verify: verifies a sealed delivery that is forwarded.
@@ -95,6 +96,7 @@ class Behind:
 
     service: MailboxService
     inbox: Inbox
+    sign_ins: SignIns
     accounts: AccountClient
     waiting: WaitingRequests
     verify: VerifySeal
@@ -133,7 +135,7 @@ def create_inbox(
     app.before_request(_choose_language)  # first: a form that is refused is told of in it too
     CSRFProtect(app)
     provider = Provider(app, client, f"{place.base_url}{place.path}/Inbox/signed-in")
-    entrance = Entrance(Sessions(ends.longest, clock), behind.accounts)
+    entrance = Entrance(Sessions(behind.sign_ins, ends.longest, clock), behind.accounts)
     signing = Signing(place.operator, provider, behind.accounts, behind.service, clock)
     for pages in (
         entrance_pages(provider, entrance, signing.signed),
