@@ -54,7 +54,8 @@ MAY_IMPORT = {
     "cases": set(),
     "case_store": {"model", "cases", "tables"},
     "case_backfill": {"model", "case_store", "tables"},
-    "retention": {"model", "places", "searching", "deleting", "case_backfill", "tables"},
+    "sign_ins": {"tables"},
+    "retention": {"model", "places", "searching", "deleting", "case_backfill", "sign_ins", "tables"},
     "arranging": {"model", "places", "searching", "contents", "deleting"},
     "inbox": {"model", "places", "searching", "contents", "arranging", "cases", "case_store"},
     "takeout": {"model", "store", "inbox"},
@@ -137,7 +138,8 @@ OTHER_PARTIES = {("recipient", "far")}
 """Which party may import which. The Recipient service stands over the register."""
 
 _INBOX_PAGES = (
-    *("application", "cases", "entrance", "forward", "messages", "preferences", "provider", "sessions", "signing"),
+    *("application", "cases", "entrance", "export", "forward", "messages", "preferences", "provider", "sessions"),
+    *("signing", "waiting"),
 )
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 60

@@ -31,6 +31,7 @@ from mm_soap.service_supplier.notifying import NotifyingService
 from mm_soap.service_supplier.outbox import Outbox
 from mm_soap.service_supplier.retention import Retention
 from mm_soap.service_supplier.service import MailboxService
+from mm_soap.service_supplier.sign_ins import SignIns
 from mm_soap.service_supplier.takeout import export_mailbox
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "Page",
     "Retention",
     "S3Blobs",
+    "SignIns",
     "StoredAttachment",
     "StoredMessage",
     "Sweep",

@@ -14,6 +14,7 @@ from mm_soap.service_supplier.deleting import delete_messages, forget_emptied, k
 from mm_soap.service_supplier.model import INBOX, TRASH, MessageKey
 from mm_soap.service_supplier.places import keys_in
 from mm_soap.service_supplier.searching import index_old
+from mm_soap.service_supplier.sign_ins import forget_sign_ins
 from mm_soap.service_supplier.tables import deselected, folder, mailbox, message
 from mm_soap.storage import Event, forget_evidence, record_event
 
@@ -47,7 +48,15 @@ class Retention:
         found: list[Forget] = [_forget_messages(name, age) for name, age in rules if age is not None]
         if self.closed is not None:
             found.append(_forget_closed(self.closed))
-        return (*found, self._forget_emptied, _keep_evidence, forget_evidence, _index_old, learn_old_cases)
+        return (
+            *found,
+            self._forget_emptied,
+            _keep_evidence,
+            forget_evidence,
+            _index_old,
+            learn_old_cases,
+            forget_sign_ins,
+        )
 
     def _forget_emptied(self, connection: Connection, now: datetime) -> int:
         return forget_emptied(connection, now - self.evidence)
