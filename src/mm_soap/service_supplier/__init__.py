@@ -9,7 +9,11 @@ from mm_soap.service_supplier.forwarding import ForwardingService
 from mm_soap.service_supplier.inbox import Download, Inbox
 from mm_soap.service_supplier.model import (
     ARCHIVE,
+    DAILY,
+    EACH,
+    EMAIL,
     INBOX,
+    SMS,
     TRASH,
     AttachedFile,
     Contact,
@@ -25,17 +29,22 @@ from mm_soap.service_supplier.model import (
     StoredMessage,
     Told,
 )
-from mm_soap.service_supplier.notices import NoNotifier, Notice, NoticeNotTaken, Notifier
+from mm_soap.service_supplier.notices import NoNotifier, Notice, NoticeNotTaken, NoticeRules, Notifier
 from mm_soap.service_supplier.notifying import NotifyingService
 from mm_soap.service_supplier.outbox import Outbox
 from mm_soap.service_supplier.retention import Retention
+from mm_soap.service_supplier.returns import Return, take_back
 from mm_soap.service_supplier.service import MailboxService
 from mm_soap.service_supplier.takeout import export_mailbox
 
 __all__ = [
     "ARCHIVE",
+    "DAILY",
+    "EACH",
+    "EMAIL",
     "INBOX",
     "PRECHECKS",
+    "SMS",
     "TRASH",
     "AttachedFile",
     "Blobs",
@@ -56,12 +65,14 @@ __all__ = [
     "NoNotifier",
     "Notice",
     "NoticeNotTaken",
+    "NoticeRules",
     "Notifier",
     "NotifyingService",
     "OpenedMessage",
     "Outbox",
     "Page",
     "Retention",
+    "Return",
     "S3Blobs",
     "StoredAttachment",
     "StoredMessage",
@@ -71,4 +82,5 @@ __all__ = [
     "forget_deliveries",
     "name_of_database",
     "service_handlers",
+    "take_back",
 ]

@@ -5,6 +5,7 @@ Texts and bytes that a person sent are left out of the ``repr``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -15,6 +16,15 @@ INBOX: Final = 0
 ARCHIVE: Final = -1
 TRASH: Final = -2
 """Where a message waits that its recipient threw away. A place above 0 is one of the recipient's own folders."""
+
+EMAIL: Final = "EMail"
+SMS: Final = "SMS"
+"""The channels on which recipients are told of their post, by the contract's names."""
+
+EACH: Final = "each"
+"""Each time that secure post comes."""
+DAILY: Final = "daily"
+"""At most once in 24 hours, on each channel."""
 
 FOLDER_NAME_LENGTH: Final = 100
 MOST_FOLDERS: Final = 200
@@ -78,19 +88,23 @@ class Contact:
         email: the recipient's own e-mail address, None without one.
         mobile: the number of its mobile phone, None without one.
         language: ``sv`` or ``en``, for what the operator itself writes.
-        wanted: which kinds of notification are wanted: ``EMail``, ``SMS``.
+        wanted: by which channels its recipient wants to be told: ``EMail``, ``SMS``.
+        frequency: how often it is told of secure post: `EACH` or `DAILY`.
+        failed: the channels whose address does not work, and since when. Nothing goes there.
     """
 
     email: str | None = field(default=None, repr=False)
     mobile: str | None = field(default=None, repr=False)
     language: str = "sv"
-    wanted: frozenset[str] = frozenset({"EMail", "SMS"})
+    wanted: frozenset[str] = frozenset({EMAIL, SMS})
+    frequency: str = EACH
+    failed: Mapping[str, datetime] = field(default_factory=dict)
 
     def address(self, channel: str) -> str | None:
         """Return where a channel reaches the recipient; None if it does not, or is not wanted."""
-        if channel not in self.wanted:
+        if channel not in self.wanted or channel in self.failed:
             return None
-        return {"EMail": self.email, "SMS": self.mobile}.get(channel)
+        return {EMAIL: self.email, SMS: self.mobile}.get(channel)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,8 @@ from mm_soap.message import Limits, Notification, check_notification, read_notif
 from mm_soap.service_supplier import many, outgoing, store
 from mm_soap.service_supplier.contents import Contents, Keeping
 from mm_soap.service_supplier.many import Answered
-from mm_soap.service_supplier.model import Contact, Fate, Kind, NewDelivery, Told
+from mm_soap.service_supplier.model import EMAIL, SMS, Contact, Fate, Kind, NewDelivery, Told
 from mm_soap.service_supplier.outbox import LEASE, Outbox
-from mm_soap.service_supplier.outgoing import EMAIL, SMS
 from mm_soap.storage import (
     RETENTION,
     Conflict,

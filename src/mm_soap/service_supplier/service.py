@@ -26,6 +26,9 @@ from mm_soap.service_supplier.model import (
     StoredAttachment,
     StoredMessage,
 )
+from mm_soap.service_supplier.notices import NoticeRules
+from mm_soap.service_supplier.post_notices import announce, bring_forward
+from mm_soap.service_supplier.reaching import begin_anew, save_contact
 from mm_soap.storage import (
     RETENTION,
     Conflict,
@@ -63,6 +66,7 @@ class MailboxService:
         retention: how long evidence is kept.
         clock: the time.
         contents: where bodies and attachments go.
+        notices: how recipients are told of what came.
 
     Every method raises ``Refused`` with ``UNAVAILABLE`` when the database is away or busy.
     """
@@ -73,6 +77,7 @@ class MailboxService:
     retention: timedelta = RETENTION
     clock: Clock = system_clock
     contents: Contents = field(default_factory=Contents)
+    notices: NoticeRules = field(default_factory=NoticeRules)
 
     def deliver_secure(self, verified: VerifiedSeal, raw: bytes, call_id: str, caller: str | None) -> DeliveryOutcome:
         """Put a delivery into its recipient's mailbox; it is on disk when this returns.
@@ -137,6 +142,7 @@ class MailboxService:
                         many.add_to_mailboxes(
                             connection, key, Kind.SECURE, content.sender, keeping.messages, to, arrival.at
                         )
+                        announce(connection, key, to, self.notices, arrival.at)
                 self._record(connection, arrival, trans_id, fate)
             keeping.told = fate is Fate.STORED
         return DeliveryOutcome(trans_id, ((content.recipient, delivered),))
@@ -236,11 +242,25 @@ class MailboxService:
     def set_contact(self, recipient: str, contact: Contact) -> None:
         """Write where a recipient's notifications are sent on to, from now on.
 
+        A new address counts as one that works, whatever ``contact.failed`` says; one that stays is as it was.
+
+        Raises:
+            Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
+        """
+        now = self.clock()
+        with writing(self.database) as connection:
+            if not save_contact(connection, recipient, contact, now):
+                raise Refused(Refusal.NOT_FOUND, "mailbox")
+            bring_forward(connection, recipient, now + self.notices.window)
+
+    def try_again(self, recipient: str, channels: Iterable[str]) -> None:
+        """Let addresses count as working that did not: their recipient says that they do.
+
         Raises:
             Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
         """
         with writing(self.database) as connection:
-            if not store.save_contact(connection, recipient, contact):
+            if not begin_anew(connection, recipient, channels, self.clock()):
                 raise Refused(Refusal.NOT_FOUND, "mailbox")
 
     def deselect(self, recipient: str, sender: str) -> None:
