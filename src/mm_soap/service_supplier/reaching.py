@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, or_, select, true, update
 
 from mm_soap.service_supplier.model import EMAIL, SMS, Contact
 from mm_soap.service_supplier.tables import mailbox
+
+_Where = tuple[ColumnElement[bool], ...]
 
 _NAMES: Final = {EMAIL: "email", SMS: "mobile"}
 _ADDRESSES: Final = {channel: mailbox.c[name] for channel, name in _NAMES.items()}
@@ -112,28 +114,41 @@ def refused(
         limit: how many in a row an address may refuse before it counts as one that does not work.
         now: the time.
     """
-    return _count(connection, channel, 1, limit, now, mailbox.c.recipient == recipient, _ADDRESSES[channel] == to)
+    mine = (mailbox.c.recipient == recipient, _ADDRESSES[channel] == to)
+    return _add(connection, channel, 1, mine) and _judge(connection, channel, _REFUSALS[channel] >= limit, now, mine)
 
 
 def came_back(
-    connection: Connection, recipient: str, channel: str, before: int, sent: datetime, limit: int, now: datetime
+    connection: Connection,
+    recipient: str,
+    channel: str,
+    row: int,
+    sent: datetime,
+    limit: int,
+    now: datetime,
+    *,
+    last: bool,
 ) -> bool:
     """Count that something came back that a channel had taken; as `refused`.
 
     Args:
         connection, recipient, channel, limit, now: as for `refused`.
-        before: what `taken` returned for it.
+        row: how many in a row it makes: what `taken` returned for it, and itself.
         sent: when it was to be sent. What is older than the address is not counted.
+        last: whether nothing was taken after it. Else the row has ended there, unless that comes back too.
     """
-    since = or_(_SINCE[channel].is_(None), _SINCE[channel] <= sent)
-    return _count(connection, channel, before + 1, limit, now, mailbox.c.recipient == recipient, since)
+    mine = (mailbox.c.recipient == recipient, or_(_SINCE[channel].is_(None), _SINCE[channel] <= sent))
+    if not last:
+        return row >= limit and _judge(connection, channel, true(), now, mine)
+    return _add(connection, channel, row, mine) and _judge(connection, channel, _REFUSALS[channel] >= limit, now, mine)
 
 
-def _count(
-    connection: Connection, channel: str, number: int, limit: int, now: datetime, *mine: ColumnElement[bool]
-) -> bool:
-    count, failed = _REFUSALS[channel], _FAILED[channel]
-    if not connection.execute(update(mailbox).where(*mine).values({count.name: count + number})).rowcount:
-        return False
-    over = update(mailbox).where(*mine, failed.is_(None), count >= limit).values({failed.name: now})
-    return connection.execute(over).rowcount > 0
+def _add(connection: Connection, channel: str, number: int, mine: _Where) -> bool:
+    count = _REFUSALS[channel]
+    return connection.execute(update(mailbox).where(*mine).values({count.name: count + number})).rowcount > 0
+
+
+def _judge(connection: Connection, channel: str, over: ColumnElement[bool], now: datetime, mine: _Where) -> bool:
+    failed = _FAILED[channel]
+    changed = update(mailbox).where(*mine, failed.is_(None), over).values({failed.name: now})
+    return connection.execute(changed).rowcount > 0

@@ -43,6 +43,20 @@ _others = (
 )
 
 
+_next = (
+    select(post_notice.c.id)
+    .where(
+        post_notice.c.recipient == bindparam("recipient"),
+        post_notice.c.channel == bindparam("channel"),
+        post_notice.c.state == "sent",
+        post_notice.c.id > bindparam("after"),
+    )
+    .order_by(post_notice.c.id)
+    .limit(1)
+    .with_for_update()
+)
+
+
 def take_back(connection: Connection, mark: str, reason: str, limit: int, now: datetime) -> Return:
     """Write that a notice came back, and count it against its address. The same one counts once.
 
@@ -58,8 +72,23 @@ def take_back(connection: Connection, mark: str, reason: str, limit: int, now: d
         if row is None:
             continue
         connection.execute(update(table).where(table.c.id == row.id).values(state="returned"))
-        over = came_back(connection, row.recipient, row.channel, row.refusals, row.sent, limit, now)
+        number = row.refusals + 1
+        # The next one that was taken ended the row, as it seemed. Should it come back too, it goes on from here. Of
+        # notifications, of which there are many, none is looked for: there the row is counted as the news arrive.
+        later = _lengthen(connection, row, number) if table is post_notice else False
+        over = came_back(connection, row.recipient, row.channel, number, row.sent, limit, now, last=not later)
         detail = {"channel": row.channel, "reason": reason, **({"address": Return.FAILED.value} if over else {})}
         record_event(connection, Event(now, "notice", "returned", None, None, row.trans_id, detail=detail))
         return Return.FAILED if over else Return.COUNTED
     return Return.UNKNOWN
+
+
+def _lengthen(connection: Connection, row: Any, number: int) -> bool:
+    """Let a row of refusals go on before the notice that was taken next; False if there is none."""
+    where = {"recipient": row.recipient, "channel": row.channel, "after": row.id}
+    following = connection.execute(_next, where).scalar()
+    if following is None:
+        return False
+    longer = update(post_notice).where(post_notice.c.id == following)
+    connection.execute(longer.values(refusals=post_notice.c.refusals + number))
+    return True
