@@ -2,6 +2,8 @@
 
 from mm_soap.service_supplier.blobs import Blobs, FolderBlobs, NoBlobs
 from mm_soap.service_supplier.blobs_s3 import S3Blobs
+from mm_soap.service_supplier.cases import Case, CaseEvent, CaseLink, CasePage, Turn
+from mm_soap.service_supplier.contacts import DAILY, EACH, EMAIL, SMS, Contact
 from mm_soap.service_supplier.contents import Contents, Sweep, name_of_database
 from mm_soap.service_supplier.deleting import forget_deliveries
 from mm_soap.service_supplier.endpoint import PRECHECKS, service_handlers
@@ -9,14 +11,9 @@ from mm_soap.service_supplier.forwarding import ForwardingService
 from mm_soap.service_supplier.inbox import Download, Inbox
 from mm_soap.service_supplier.model import (
     ARCHIVE,
-    DAILY,
-    EACH,
-    EMAIL,
     INBOX,
-    SMS,
     TRASH,
     AttachedFile,
-    Contact,
     DeliveryOutcome,
     Fate,
     Folder,
@@ -48,6 +45,10 @@ __all__ = [
     "TRASH",
     "AttachedFile",
     "Blobs",
+    "Case",
+    "CaseEvent",
+    "CaseLink",
+    "CasePage",
     "Contact",
     "Contents",
     "DeliveryOutcome",
@@ -78,6 +79,7 @@ __all__ = [
     "StoredMessage",
     "Sweep",
     "Told",
+    "Turn",
     "export_mailbox",
     "forget_deliveries",
     "name_of_database",

@@ -30,7 +30,7 @@ from mm_soap.service_supplier.many import Answered
 from mm_soap.service_supplier.model import Fate, Kind, NewDelivery, Told
 from mm_soap.service_supplier.notices import NoticeRules
 from mm_soap.service_supplier.post_notices import announce
-from mm_soap.service_supplier.service import check_signers
+from mm_soap.service_supplier.signers import check_signers
 from mm_soap.storage import (
     RETENTION,
     Conflict,

@@ -9,8 +9,9 @@ from datetime import datetime
 from sqlalchemy import Connection, String, bindparam, insert, select, update
 
 from mm_soap.message import Forwarding, Party
+from mm_soap.service_supplier.contacts import Contact
 from mm_soap.service_supplier.contents import KeptMessage
-from mm_soap.service_supplier.model import Contact, Kind, Told
+from mm_soap.service_supplier.model import Kind, Told
 from mm_soap.service_supplier.reaching import CONTACT, read_contact
 from mm_soap.service_supplier.searching import add_words
 from mm_soap.service_supplier.tables import (

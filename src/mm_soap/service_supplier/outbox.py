@@ -7,9 +7,7 @@ goes out again with the same key.
 from __future__ import annotations
 
 import logging
-import threading
 import time
-import traceback
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,11 +15,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine
 
 from mm_soap.clock import Clock, system_clock
-from mm_soap.errors import MmSoapError
 from mm_soap.service_supplier import outgoing, post_notices, reaching
 from mm_soap.service_supplier.notices import NoNotifier, Notice, NoticeNotTaken, NoticeRules, Notifier
 from mm_soap.service_supplier.outgoing import Claimed, Result
 from mm_soap.storage import Event, reading, record_event, writing
+from mm_soap.unexpected import Repeated, places
 
 _log = logging.getLogger(__name__)
 
@@ -55,25 +53,19 @@ class Outbox:
 
     def __post_init__(self) -> None:
         """Make what the thread in the background needs."""
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = Repeated("outbox", self._turn, _log, "The outbox", _LONGEST_SLEEP)
 
     def start(self) -> None:
         """Begin to send in the background, if there is any channel."""
-        if not self.notifier.channels:
-            return
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
-        self._thread.start()
+        if self.notifier.channels:
+            self._thread.start()
 
     def settle(self) -> None:
         """Return at once: no call waits for the thread."""
 
     def stop(self) -> None:
         """End, after the notice that is under way."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.stop()
 
     def send_now(self, key: int) -> None:
         """Send what a new notification sends on, for as long as its call may wait. The thread sends what is left.
@@ -103,7 +95,7 @@ class Outbox:
             claimed = outgoing.claim(connection, self.clock(), LEASE, _CLAIMED_TOGETHER)
             claimed += post_notices.claim(connection, self.clock(), LEASE, _CLAIMED_TOGETHER, self.rules)
         for one in claimed:
-            if self._stopping.is_set():
+            if self._thread.stopping:
                 break  # the claim ends by itself
             self._send(one)
         return bool(claimed)
@@ -138,8 +130,7 @@ class Outbox:
         except NoticeNotTaken as error:
             return error
         except Exception as error:
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("Sending a notice ended in %s\n%s", type(error).__name__, frames)
+            _log.error("Sending a notice ended in %s", places(error))
             return NoticeNotTaken(type(error).__name__, again=True)
         return None
 
@@ -162,16 +153,9 @@ class Outbox:
             return None
         return now + min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(one.attempts, 16))
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                if not self.send_due():
-                    self._stopping.wait(self._pause())
-            except MmSoapError as error:
-                _log.error("The outbox waits: %s", error)
-                self._stopping.wait(_LONGEST_SLEEP)
-
-    def _pause(self) -> float:
+    def _turn(self) -> float:
+        if self.send_due():
+            return 0.0
         with reading(self.database) as connection:
             due = [one for one in (outgoing.next_due(connection), post_notices.next_due(connection)) if one]
         left = (min(due) - self.clock()).total_seconds() if due else _LONGEST_SLEEP

@@ -14,7 +14,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, Integer, bindparam, func, insert, select, update
 
 from mm_soap.message import Email, Sms
-from mm_soap.service_supplier.model import EMAIL, SMS
+from mm_soap.service_supplier.contacts import EMAIL, SMS
 from mm_soap.service_supplier.notices import Notice
 from mm_soap.service_supplier.reaching import CONTACT, read_contact
 from mm_soap.service_supplier.tables import delivery, mailbox, notice, outgoing

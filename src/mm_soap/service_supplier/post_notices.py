@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Integer, bindparam, delete, func, select, update
 
+from mm_soap.service_supplier.contacts import DAILY
 from mm_soap.service_supplier.many import mailboxes_here
-from mm_soap.service_supplier.model import DAILY, INBOX, TRASH, Kind
+from mm_soap.service_supplier.model import INBOX, TRASH, Kind
 from mm_soap.service_supplier.notices import Notice, NoticeRules
 from mm_soap.service_supplier.outgoing import NOT_WANTED, Claimed, Result, new_mark
 from mm_soap.service_supplier.post_words import words_for

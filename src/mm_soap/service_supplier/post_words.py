@@ -8,7 +8,7 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from mm_soap.service_supplier.model import SMS
+from mm_soap.service_supplier.contacts import SMS
 from mm_soap.service_supplier.notices import NoticeRules
 
 _SUBJECTS: Final = {"sv": "Ny post i din digitala brevlåda", "en": "New post in your digital mailbox"}

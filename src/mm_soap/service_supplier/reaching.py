@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, bindparam, or_, select, true, update
 
-from mm_soap.service_supplier.model import EMAIL, SMS, Contact
+from mm_soap.service_supplier.contacts import EMAIL, SMS, Contact
 from mm_soap.service_supplier.tables import mailbox
 
 _Where = tuple[ColumnElement[bool], ...]

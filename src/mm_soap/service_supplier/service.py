@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -13,11 +13,19 @@ from mm_soap.clock import Clock, system_clock
 from mm_soap.directory import Directory
 from mm_soap.dsig import VerifiedSeal
 from mm_soap.errors import Refusal, Refused
-from mm_soap.message import Limits, SecureDelivery, check_delivery, read_delivery
-from mm_soap.service_supplier import many, places, store
+from mm_soap.message import (
+    AgreedDetail,
+    Limits,
+    Message,
+    SecureDelivery,
+    agreed_details,
+    check_delivery,
+    read_delivery,
+)
+from mm_soap.service_supplier import case_store, many, places, store
 from mm_soap.service_supplier.contents import Contents
+from mm_soap.service_supplier.mailboxes import Mailboxes
 from mm_soap.service_supplier.model import (
-    Contact,
     DeliveryOutcome,
     Fate,
     Kind,
@@ -27,8 +35,8 @@ from mm_soap.service_supplier.model import (
     StoredMessage,
 )
 from mm_soap.service_supplier.notices import NoticeRules
-from mm_soap.service_supplier.post_notices import announce, bring_forward
-from mm_soap.service_supplier.reaching import begin_anew, save_contact
+from mm_soap.service_supplier.post_notices import announce
+from mm_soap.service_supplier.signers import check_signers
 from mm_soap.storage import (
     RETENTION,
     Conflict,
@@ -54,9 +62,15 @@ class _Arrival:
     caller: str | None
     at: datetime
 
+    @property
+    def told(self) -> list[tuple[int, Message, tuple[AgreedDetail, ...]]]:
+        """What is told of cases: each message by its position."""
+        details = agreed_details(self.verified.delivery.root)
+        return [(place, *pair) for place, pair in enumerate(zip(self.content.messages, details, strict=True))]
+
 
 @dataclass(frozen=True, slots=True)
-class MailboxService:
+class MailboxService(Mailboxes):
     """A mailbox operator.
 
     Args:
@@ -143,6 +157,7 @@ class MailboxService:
                             connection, key, Kind.SECURE, content.sender, keeping.messages, to, arrival.at
                         )
                         announce(connection, key, to, self.notices, arrival.at)
+                        case_store.add_events(connection, key, content.recipient, content.sender.id, arrival.told)
                 self._record(connection, arrival, trans_id, fate)
             keeping.told = fate is Fate.STORED
         return DeliveryOutcome(trans_id, ((content.recipient, delivered),))
@@ -207,90 +222,6 @@ class MailboxService:
         )
         body, line = self.contents.whole(row.body, row.blob), places.line_of(row)
         return StoredMessage(line, row.trans_id, row.language, row.content_type, body, attachments, forwarded)
-
-    def open_mailboxes(self, recipients: Iterable[str]) -> None:
-        """Open mailboxes; one that is open already stays as it is, and a closed one is open again."""
-        with writing(self.database) as connection:
-            store.save_mailboxes(connection, recipients, self.clock())
-
-    def close_mailbox(self, recipient: str) -> None:
-        """Close a mailbox: nothing is delivered to it from now on. What is in it stays for the time of grace.
-
-        Raises:
-            Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
-        """
-        with writing(self.database) as connection:
-            if not store.close_mailbox(connection, recipient, self.clock()):
-                raise Refused(Refusal.NOT_FOUND, "mailbox")
-
-    def open_mailbox(self, recipient: str) -> None:
-        """Open one mailbox; see `open_mailboxes`."""
-        self.open_mailboxes([recipient])
-
-    def contact_of(self, recipient: str) -> Contact:
-        """Return where a recipient's notifications are sent on to.
-
-        Raises:
-            Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
-        """
-        with reading(self.database) as connection:
-            found = store.find_mailbox(connection, recipient)
-        if found is None:
-            raise Refused(Refusal.NOT_FOUND, "mailbox")
-        return found.contact
-
-    def set_contact(self, recipient: str, contact: Contact) -> None:
-        """Write where a recipient's notifications are sent on to, from now on.
-
-        A new address counts as one that works, whatever ``contact.failed`` says; one that stays is as it was.
-
-        Raises:
-            Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
-        """
-        now = self.clock()
-        with writing(self.database) as connection:
-            if not save_contact(connection, recipient, contact, now):
-                raise Refused(Refusal.NOT_FOUND, "mailbox")
-            bring_forward(connection, recipient, now + self.notices.window)
-
-    def try_again(self, recipient: str, channels: Iterable[str]) -> None:
-        """Let addresses count as working that did not: their recipient says that they do.
-
-        Raises:
-            Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
-        """
-        with writing(self.database) as connection:
-            if not begin_anew(connection, recipient, channels, self.clock()):
-                raise Refused(Refusal.NOT_FOUND, "mailbox")
-
-    def deselect(self, recipient: str, sender: str) -> None:
-        """Write that a recipient does not accept a sender."""
-        with writing(self.database) as connection:
-            store.save_choice(connection, recipient, sender, accepted=False)
-
-    def select(self, recipient: str, sender: str) -> None:
-        """Write that a recipient accepts a sender again."""
-        with writing(self.database) as connection:
-            store.save_choice(connection, recipient, sender, accepted=True)
-
-
-def check_signers(verified: VerifiedSeal, sender: str, directory: Directory) -> None:
-    """Check that those who signed and sealed a delivery may do so for its sender.
-
-    Source: contract, signing, "Who signs what".
-
-    Raises:
-        Refused: ``RULE_BROKEN``, ``SENDER_UNKNOWN``, ``SIGNER_NOT_LISTED``, ``SEALER_NOT_DISPATCHER``, ``UNAVAILABLE``.
-    """
-    signer, sealer = verified.delivery.signer.organisation, verified.signer.organisation
-    if not verified.signatures_ok:
-        raise Refused(Refusal.RULE_BROKEN, "SealedDelivery/Seal/SignaturesOK must be true")
-    if not directory.sender_connected(sender):
-        raise Refused(Refusal.SENDER_UNKNOWN)
-    if signer != sender and not directory.may_dispatch(signer, sender):
-        raise Refused(Refusal.SIGNER_NOT_LISTED)
-    if not directory.may_dispatch(sealer, sender):
-        raise Refused(Refusal.SEALER_NOT_DISPATCHER)
 
 
 def _fate(known: store.Known) -> Fate:

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, String, bindparam, delete, exists, insert, select, update
 
-from mm_soap.service_supplier.model import Mailbox, NewDelivery
+from mm_soap.service_supplier.contacts import Mailbox
+from mm_soap.service_supplier.model import NewDelivery
 from mm_soap.service_supplier.reaching import read_contact
 from mm_soap.service_supplier.tables import (
     delivery,

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "service_supplier0004"
-down_revision = "service_supplier0003"
+revision = "service_supplier0005"
+down_revision = "service_supplier0004"
 branch_labels = None
 depends_on = None
 
