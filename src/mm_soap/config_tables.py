@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from mm_soap.config_channels import (
     ChannelSettings,
     EmailSettings,
+    NoticeSettings,
     OperatorEmailSettings,
     OperatorSmsSettings,
     PrintSettings,
@@ -181,6 +182,7 @@ class OperatorSettings(Table):
     web: WebSettings | None = None
     email: OperatorEmailSettings | None = None
     sms: OperatorSmsSettings | None = None
+    notices: NoticeSettings = Field(default_factory=NoticeSettings)
     blobs: BlobSettings = Field(default_factory=BlobSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
 
