@@ -1,8 +1,9 @@
 """Claims on deliveries, for any number of workers on one PostgreSQL database.
 
 A step claims its rows before it does anything, and writes its outcome only if the claim is still its own. A claim has
-an end, so that those of a worker that died are taken over. All times of claims are the database's: the clocks of the
-workers do not matter, and a clock of the database that was set back ends the claims that would last too long.
+an end, so that those of a worker that died are taken over; while the step runs, it is renewed. All times of claims are
+the database's: the clocks of the workers do not matter, and a clock of the database that was set back ends the claims
+that would last too long.
 """
 
 from __future__ import annotations
@@ -62,6 +63,13 @@ _claim_sealed: Final = (
     .values(perhaps_taken=or_(_delivery.c.perhaps_taken, _delivery.c.claimed_by.is_not(None)), **_claimed)
     .returning(_delivery)
 )
+_kept: Final = (
+    select(_delivery.c.id)
+    .where(_delivery.c.claimed_by.in_(bindparam("running", expanding=True)))
+    # What is locked is being written down at this moment. To wait for it could end in a deadlock.
+    .with_for_update(skip_locked=True)
+)
+_renew: Final = update(_delivery).where(_delivery.c.id.in_(_kept)).values(claimed_until=_now + _lease)
 _release: Final = (
     update(_delivery)
     .where(_delivery.c.id == bindparam("row"), _delivery.c.claimed_by == bindparam("claim"))
@@ -90,15 +98,6 @@ _waiting_operators: Final = select(_delivery.c.operator).where(*_due).distinct()
 _back_to_sealed: Final = (
     update(_delivery).where(_delivery.c.state == State.LOOK_UP_AGAIN.value).values(state=State.SEALED.value)
 )
-_mend: Final = (
-    update(_delivery)
-    .where(
-        _delivery.c.state.in_([State.ACCEPTED.value, State.SEALED.value]),
-        _delivery.c.next_attempt > bindparam("latest"),
-        _delivery.c.claimed_by.is_(None),
-    )
-    .values(next_attempt=bindparam("now"))
-)
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtext(coalesce(current_schema(), '')), hashtext(:operator))")
 
 
@@ -107,7 +106,7 @@ class Claims:
     """How one installation claims deliveries.
 
     Args:
-        lease: how long a claim lasts; longer than a step can take.
+        lease: how long a claim lasts that is not renewed.
     """
 
     lease: timedelta
@@ -138,6 +137,10 @@ class Claims:
         wanted = self._due(State.SEALED, now) | {"row": delivery, "claim": claim}
         row = connection.execute(_claim_sealed, wanted).first()
         return (claim, _sealed(row), row.looked_up) if row is not None else None
+
+    def renew(self, connection: Connection, running: Sequence[str]) -> None:
+        """Let claims last for another lease from now. Those that are gone stay gone."""
+        connection.execute(_renew, {"running": list(running), "lease": self.lease})
 
     def under_way(self, connection: Connection, operator: str) -> int:
         """Return how many deliveries to an operator are claimed now, by all workers."""
@@ -187,11 +190,6 @@ def lock_operator(connection: Connection, operator: str) -> None:
 def put_back_all(connection: Connection) -> None:
     """Take what an embedded engine had set aside for another look-up; the step of handing over asks the register."""
     connection.execute(_back_to_sealed)
-
-
-def mend_clock(connection: Connection, now: datetime, longest: timedelta) -> int:
-    """Make due what would wait for longer than any does: the clock was set back. Returns how many those were."""
-    return connection.execute(_mend, {"now": now, "latest": now + longest}).rowcount
 
 
 def _sealed(r: Any) -> Sealed:

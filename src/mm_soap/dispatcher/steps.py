@@ -7,6 +7,7 @@ that another worker is doing, ends at once.
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,20 +15,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from mm_soap.clock import Clock
 from mm_soap.dispatcher import claims, store, waiting
 from mm_soap.dispatcher.addressing import Addressing
-from mm_soap.dispatcher.claims import Claims
 from mm_soap.dispatcher.handover import Handover
+from mm_soap.dispatcher.leases import Leases
 from mm_soap.dispatcher.model import Outcome, Sealed, State
 from mm_soap.dispatcher.outcomes import Divert, write_down
-from mm_soap.dispatcher.policy import CLOCKS_APART
 from mm_soap.dispatcher.readdressing import Readdressing
-from mm_soap.errors import MmSoapError
+from mm_soap.errors import MmSoapError, Refusal, Refused
 from mm_soap.storage import reading, writing
 
 _log = logging.getLogger(__name__)
@@ -35,6 +35,10 @@ _log = logging.getLogger(__name__)
 LOOKED_UP_TOGETHER: Final = 32
 """Deliveries of one sender that a task looks up: few enough that several workers share a rush."""
 _WRITTEN_TOGETHER: Final = 8
+_SECONDS_BETWEEN_WRITES: Final = 0.2
+"""Of a database that is away."""
+
+Written = TypeVar("Written")
 
 
 class Step(StrEnum):
@@ -57,7 +61,7 @@ class Steps:
         database: the dispatcher's own, in PostgreSQL.
         addressing, handover: the steps.
         clock: the time.
-        claims: how deliveries are claimed.
+        leases: how deliveries are claimed, and kept while a step runs.
         wake: asks for the steps that follow.
         address_age: how old an address may be when a delivery is tried, in seconds.
         divert: sends what no mailbox took on to another channel.
@@ -69,7 +73,7 @@ class Steps:
         addressing: Addressing,
         handover: Handover,
         clock: Clock,
-        claims: Claims,
+        leases: Leases,
         wake: Wake,
         *,
         address_age: float = 900.0,
@@ -80,7 +84,8 @@ class Steps:
         self._readdressing = Readdressing(addressing)
         self._handover = handover
         self._clock = clock
-        self._claims = claims
+        self._leases = leases
+        self._claims = leases.claims
         self._wake = wake
         self._address_age = timedelta(seconds=address_age)
         self._divert = divert
@@ -101,14 +106,15 @@ class Steps:
             claim, batch = self._claims.accepted(connection, delivery, self._clock(), LOOKED_UP_TOGETHER)
         if len(batch) == LOOKED_UP_TOGETHER:
             self._wake(Step.LOOK_UP, delivery)  # there may be more, for another worker
-        found = self._addressing.step(batch)
-        while outcomes := list(islice(found, _WRITTEN_TOGETHER)):
-            written = self._write("look-up", outcomes, claim)
-            for outcome in written:
-                if outcome.state is State.SEALED:
-                    self._wake(Step.HAND_OVER, outcome.id)
-            if any(outcome.parts for outcome in written):
-                self.wake_waiting()
+        with self._leases.keep(claim):
+            found = self._addressing.step(batch)
+            while outcomes := list(islice(found, _WRITTEN_TOGETHER)):
+                written = self._write("look-up", outcomes, claim)
+                for outcome in written:
+                    if outcome.state is State.SEALED:
+                        self._wake(Step.HAND_OVER, outcome.id)
+                if any(outcome.parts for outcome in written):
+                    self.wake_waiting()
 
     def hand_over(self, delivery: int) -> None:
         """Hand a delivery to its operator, if that has room for a call."""
@@ -116,6 +122,14 @@ class Steps:
         if claimed is None:
             return
         claim, sealed, looked_up = claimed
+        with self._leases.keep(claim):
+            self._hand_over(claim, sealed, looked_up)
+        with reading(self._database) as connection:
+            following = self._with_room(connection, sealed.operator, self._clock())
+        for each in following:
+            self._wake(Step.HAND_OVER, each)
+
+    def _hand_over(self, claim: str, sealed: Sealed, looked_up: datetime | None) -> None:
         now = self._clock()
         if sealed.received <= self._handover.overdue(sealed.operator, now):
             self._write("hand-over", [self._handover.give_up(sealed)], claim)
@@ -125,10 +139,6 @@ class Steps:
                     self._wake(Step.HAND_OVER, outcome.id)
         else:
             self._attempt(claim, sealed)
-        with reading(self._database) as connection:
-            following = self._with_room(connection, sealed.operator, self._clock())
-        for each in following:
-            self._wake(Step.HAND_OVER, each)
 
     def wake_waiting(self) -> None:
         """Ask for the hand-over of what is due and may begin, and of what is to be given up."""
@@ -152,13 +162,7 @@ class Steps:
 
     def mend_clock(self) -> None:
         """Make due what waits for a time that is far away since the clock was set back."""
-        policies = self._handover.policies
-        every = (policies.default, *policies.own.values())
-        longest = timedelta(seconds=max(each.backoff.longest for each in every)) + CLOCKS_APART
-        with writing(self._database, durable=False) as connection:
-            mended = claims.mend_clock(connection, self._clock(), longest)
-        if mended:
-            _log.warning("The clock was set back: %d deliveries that waited for a far time are due.", mended)
+        waiting.mend_clock(self._database, self._handover.policies, self._clock())
 
     def _claim(self, delivery: int) -> tuple[str, Sealed, datetime | None] | None:
         now = self._clock()
@@ -202,7 +206,7 @@ class Steps:
             frames = "".join(traceback.format_tb(error.__traceback__))
             _log.error("An attempt ended in %s\n%s", type(error).__name__, frames)
             outcome, technical_error = self._handover.unexpected(delivery, error), True
-        self._count(delivery.operator, outcome, technical_error)
+        self._patiently(lambda: self._count(delivery.operator, outcome, technical_error))
         self._write("hand-over", [outcome], claim)
 
     def _count(self, operator: str, outcome: Outcome, technical_error: bool) -> None:
@@ -226,10 +230,21 @@ class Steps:
 
     def _write(self, kind: str, outcomes: Sequence[Outcome], claim: str) -> Sequence[Outcome]:
         held = partial(_held, claim)
-        written = write_down(self._database, self._clock, kind, outcomes, self._divert, held)
+        written = self._patiently(lambda: write_down(self._database, self._clock, kind, outcomes, self._divert, held))
         if len(written) < len(outcomes):
             _log.warning("%d results came too late: another worker has their deliveries.", len(outcomes) - len(written))
         return written
+
+    def _patiently(self, write: Callable[[], Written]) -> Written:
+        """Write what came of a step, also when the database is away for a while: else its claim would have to end."""
+        deadline = time.monotonic() + self._claims.lease.total_seconds()
+        while True:
+            try:
+                return write()
+            except Refused as refused:
+                if refused.refusal is not Refusal.UNAVAILABLE or time.monotonic() >= deadline:
+                    raise
+            time.sleep(_SECONDS_BETWEEN_WRITES)
 
 
 def _held(claim: str, connection: Connection, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
