@@ -141,7 +141,11 @@ def test_the_books_balance_after_a_season(fresh: Demonstration, tmp_path: Path) 
             (0.95, lambda: clock.set(0)),
         ]
         for share, happen in sorted(plan, key=lambda each: each[0]):
-            until(lambda share=share: client.check() or delivered(database) >= share * MESSAGES * 0.98, SECONDS, "mail")  # type: ignore[misc]
+            until(
+                lambda share=share: client.check() or delivered(database) >= share * MESSAGES * 0.98,
+                SECONDS,
+                f"{share:.0%} of the messages",
+            )  # type: ignore[misc]
             happen()
         client.wait()
         balance(fresh, database, file, flaky)

@@ -91,7 +91,7 @@ MAY_IMPORT = {
     # The scaled-out engine: the same steps as tasks, and what one worker does for all.
     "leases": {"claims"},
     "steps": {
-        *("model", "policy", "store", "claims", "leases", "waiting"),
+        *("model", "breaker", "store", "claims", "leases", "waiting"),
         *("addressing", "readdressing", "handover", "outcomes"),
     },
     "sweeping": {"model", "store", "claims", "waiting", "steps", "holding", "channel_switch"},

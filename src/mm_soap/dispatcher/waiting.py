@@ -213,6 +213,16 @@ def next_end_of_pause(connection: Connection, now: datetime) -> datetime | None:
     return connection.execute(_next_end, {"now": now}).scalar()
 
 
+def tell(operator: str, breaker: Breaker, now: datetime, cause: str | None) -> None:
+    """Log that an operator is left alone, or answers again."""
+    if breaker.until is None:
+        _log.info("The operator %s answers again.", operator)
+        return
+    seconds = (breaker.until - now).total_seconds()
+    told = "The operator %s is left alone for %.0f seconds after %d technical errors in a row: %s"
+    _log.warning(told, operator, seconds, breaker.failures, cause)
+
+
 def standing_of(connection: Connection, distribution_id: str) -> Standing | None:
     """Return where a delivery stands, or None if there is none of this id."""
     row = connection.execute(

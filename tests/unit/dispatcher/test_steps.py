@@ -285,6 +285,35 @@ def test_a_recipient_who_moved_stays_where_a_dead_worker_may_have_been(database:
     assert column(database, "operator", rows[0].id) == OPERATOR
 
 
+def test_a_task_goes_on_with_what_waits_for_the_same_operator(database: Engine) -> None:
+    rows = [sealed(database, due=system_clock()) for _ in range(5)]
+    elsewhere = sealed(database, OTHER, due=system_clock())
+    worker = Worker(database, in_a_row=60)
+    worker.steps.run(DeliveryStep.HAND_OVER, rows[3].id)
+    assert {state_of(database, each) for each in rows} == {State.DELIVERED}
+    assert state_of(database, elsewhere) is State.SEALED
+    assert worker.woken == []
+
+
+def test_a_task_that_took_long_enough_lets_others_go_on(database: Engine) -> None:
+    rows = [sealed(database, due=system_clock()) for _ in range(5)]
+    worker = Worker(database, in_a_row=0)
+    worker.steps.run(DeliveryStep.HAND_OVER, rows[3].id)
+    assert [state_of(database, each) for each in rows].count(State.DELIVERED) == 1
+    assert worker.woken == [(DeliveryStep.HAND_OVER, rows[0].id), (DeliveryStep.HAND_OVER, rows[1].id)]
+
+
+def test_a_look_up_wakes_no_more_than_may_begin(database: Engine) -> None:
+    rows = [accepted(database, received=system_clock()) for _ in range(20)]
+    worker = Worker(database)
+    worker.steps.run(DeliveryStep.LOOK_UP, rows[0].id)
+    assert {state_of(database, each) for each in rows} == {State.SEALED}
+    assert len(set(worker.woken)) == 2
+    worker.follow()
+    assert {state_of(database, each) for each in rows} == {State.DELIVERED}
+    assert len(worker.operators.calls) == 20
+
+
 def test_calls_at_once_are_counted_over_all_workers(database: Engine) -> None:
     rows = [sealed(database, due=system_clock()) for _ in range(12)]
     held = Held()
@@ -305,20 +334,22 @@ def test_calls_at_once_are_counted_over_all_workers(database: Engine) -> None:
 
 def test_a_breaker_is_shared_and_a_probe_closes_it(database: Engine) -> None:
     breaker = BreakerPolicy(failures=3, first_pause=0.3, longest_pause=0.3, probes=1)
-    policies = retrying(0.001, 0.001, 60, breaker=breaker, calls_at_once=4)
-    rows = [sealed(database, due=system_clock()) for _ in range(5)]
+    policies = retrying(600, 600, 3600, breaker=breaker, calls_at_once=4)
 
     def fails(_address: str, _before: int) -> etree._Element:
         raise TransportError("no answer")
 
     operators = FakeOperators(fails)
     workers = [Worker(database, operators, policies=policies) for _ in range(2)]
+    rows = []
     for number in range(2):
-        workers[number].steps.hand_over(rows[number].id)
+        rows.append(sealed(database, due=system_clock()))
+        workers[number].steps.hand_over(rows[-1].id)
     with reading(database) as connection:
         standing = standing_of(connection, rows[0].distribution_id)
     assert standing is not None
     assert standing.pause is None  # two are not enough
+    rows += [sealed(database, due=system_clock()) for _ in range(3)]
     workers[0].steps.hand_over(rows[2].id)
     workers[1].steps.hand_over(rows[3].id)
     assert len(operators.calls) == 3
@@ -328,6 +359,8 @@ def test_a_breaker_is_shared_and_a_probe_closes_it(database: Engine) -> None:
     assert standing.pause is not None
     assert standing.pause.failures == 3
     operators.answer = lambda _address, _before: delivered()
+    with writing(database) as connection:
+        connection.execute(text("UPDATE delivery SET next_attempt = now()"))
 
     def all_delivered() -> bool:
         workers[1].steps.wake_waiting()
