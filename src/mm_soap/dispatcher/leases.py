@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -17,8 +16,8 @@ from typing import Final
 from sqlalchemy import Engine
 
 from mm_soap.dispatcher.claims import Claims
-from mm_soap.errors import MmSoapError
 from mm_soap.storage import writing
+from mm_soap.unexpected import Repeated
 
 _log = logging.getLogger(__name__)
 
@@ -41,17 +40,16 @@ class Leases:
         self._longest = longest
         self._kept: dict[str, float] = {}
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+        self._between = claims.lease.total_seconds() / _RENEWALS
+        self._renewals = Repeated("leases", self._turn, _log, "The renewal of claims", self._between)
 
     def start(self) -> None:
         """Begin, and return at once."""
-        self._thread.start()
+        self._renewals.start()
 
     def stop(self) -> None:
         """End. Claims that are still kept end by themselves."""
-        self._stopping.set()
-        self._thread.join()
+        self._renewals.stop()
 
     @contextmanager
     def keep(self, claim: str) -> Iterator[None]:
@@ -77,12 +75,6 @@ class Leases:
             with writing(self._database, durable=False) as connection:
                 self.claims.renew(connection, running)
 
-    def _run(self) -> None:
-        while not self._stopping.wait(self.claims.lease.total_seconds() / _RENEWALS):
-            try:
-                self.renew()
-            except MmSoapError as error:
-                _log.error("Claims were not renewed: %s", error)
-            except Exception as error:
-                frames = "".join(traceback.format_tb(error.__traceback__))
-                _log.error("Claims were not renewed after %s\n%s", type(error).__name__, frames)
+    def _turn(self) -> float:
+        self.renew()
+        return self._between

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -28,8 +27,9 @@ from mm_soap.dispatcher.leases import Leases
 from mm_soap.dispatcher.model import Outcome, Sealed, State
 from mm_soap.dispatcher.outcomes import Divert, Held, write_down
 from mm_soap.dispatcher.readdressing import Readdressing
-from mm_soap.errors import MmSoapError, Refusal, Refused
+from mm_soap.errors import Refusal, Refused
 from mm_soap.storage import reading, writing
+from mm_soap.unexpected import guarded, places
 
 _log = logging.getLogger(__name__)
 
@@ -97,13 +97,7 @@ class Steps:
 
     def run(self, step: Step, delivery: int) -> None:
         """Do a step. No error leaves it: its rows are in the database, and their claims end."""
-        try:
-            (self.look_up if step is Step.LOOK_UP else self.hand_over)(delivery)
-        except MmSoapError as error:
-            _log.error("A step waits: %s", error)
-        except Exception as error:
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("A step waits after %s\n%s", type(error).__name__, frames)
+        guarded(partial(self.look_up if step is Step.LOOK_UP else self.hand_over, delivery), _log, "A step")
 
     def look_up(self, delivery: int) -> None:
         """Address what waits of the sender of a delivery, some at once."""
@@ -223,8 +217,7 @@ class Steps:
         try:
             outcome, technical_error = self._handover.step(delivery, document, seal)
         except Exception as error:
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("An attempt ended in %s\n%s", type(error).__name__, frames)
+            _log.error("An attempt ended in %s", places(error))
             outcome, technical_error = self._handover.unexpected(delivery, error), True
         operator, trouble = delivery.operator, (outcome.trouble or "unknown") if technical_error else None
         counted: list[Breaker | None] = []
