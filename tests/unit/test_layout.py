@@ -105,8 +105,9 @@ MAY_IMPORT = {
         "channel_switch",
     },
     # The scaled-out engine: the same steps as tasks, and what one worker does for all.
+    "leases": {"claims"},
     "steps": {
-        *("model", "policy", "store", "claims", "waiting"),
+        *("model", "breaker", "store", "claims", "leases", "waiting"),
         *("addressing", "readdressing", "handover", "outcomes"),
     },
     "sweeping": {"model", "store", "claims", "waiting", "steps", "holding", "channel_switch"},
