@@ -59,7 +59,10 @@ MAY_IMPORT = {
     "cases": set(),
     "case_store": {"model", "cases", "tables"},
     "case_backfill": {"model", "case_store", "tables"},
-    "retention": {"model", "places", "searching", "deleting", "case_backfill", "tables", "post_notices"},
+    "sign_ins": {"tables"},
+    "retention": {
+        *("model", "places", "searching", "deleting", "case_backfill", "sign_ins", "tables", "post_notices"),
+    },
     "arranging": {"model", "places", "searching", "contents", "deleting"},
     "inbox": {"model", "places", "searching", "contents", "arranging", "cases", "case_store"},
     "takeout": {"model", "store", "inbox"},
@@ -102,8 +105,9 @@ MAY_IMPORT = {
         "channel_switch",
     },
     # The scaled-out engine: the same steps as tasks, and what one worker does for all.
+    "leases": {"claims"},
     "steps": {
-        *("model", "policy", "store", "claims", "waiting"),
+        *("model", "breaker", "store", "claims", "leases", "waiting"),
         *("addressing", "readdressing", "handover", "outcomes"),
     },
     "sweeping": {"model", "store", "claims", "waiting", "steps", "holding", "channel_switch"},
@@ -143,7 +147,8 @@ OTHER_PARTIES = {("recipient", "far")}
 """Which party may import which. The Recipient service stands over the register."""
 
 _INBOX_PAGES = (
-    *("application", "cases", "entrance", "forward", "messages", "preferences", "provider", "sessions", "signing"),
+    *("application", "cases", "entrance", "export", "forward", "messages", "preferences", "provider", "sessions"),
+    *("signing", "waiting"),
 )
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 60

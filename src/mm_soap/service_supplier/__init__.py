@@ -32,6 +32,7 @@ from mm_soap.service_supplier.outbox import Outbox
 from mm_soap.service_supplier.retention import Retention
 from mm_soap.service_supplier.returns import Return, take_back
 from mm_soap.service_supplier.service import MailboxService
+from mm_soap.service_supplier.sign_ins import SignIns
 from mm_soap.service_supplier.takeout import export_mailbox
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "Retention",
     "Return",
     "S3Blobs",
+    "SignIns",
     "StoredAttachment",
     "StoredMessage",
     "Sweep",

@@ -15,6 +15,7 @@ from mm_soap.service_supplier.model import INBOX, TRASH, MessageKey
 from mm_soap.service_supplier.places import keys_in
 from mm_soap.service_supplier.post_notices import forget_notices
 from mm_soap.service_supplier.searching import index_old
+from mm_soap.service_supplier.sign_ins import forget_sign_ins
 from mm_soap.service_supplier.tables import deselected, folder, mailbox, message, post_notice
 from mm_soap.storage import Event, forget_evidence, record_event
 
@@ -55,6 +56,7 @@ class Retention:
             forget_evidence,
             _index_old,
             learn_old_cases,
+            forget_sign_ins,
             forget_notices,
         )
 

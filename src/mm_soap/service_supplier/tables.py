@@ -289,4 +289,12 @@ installation = Table(
 """One row: the name of this database, under which its blobs are kept, and the last deliveries from before there was any
 search, and before there were cases, of which those must still learn."""
 
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("id", String(43), primary_key=True),
+    Column("until", UtcDateTime, nullable=False, index=True),
+)
+"""Sign-ins to the operator's pages that nobody has ended. Whose they are is in the browser's own session."""
+
 add_ledger(metadata)

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "service_supplier0005"
-down_revision = "service_supplier0004"
+revision = "service_supplier0006"
+down_revision = "service_supplier0005"
 branch_labels = None
 depends_on = None
 
