@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-import threading
+import time
 from typing import Final
 
 from sqlalchemy import Engine
 
-from mm_soap.errors import MmSoapError
-from mm_soap.storage import head_of, link_records, reading, waits_for_links, writing
+from mm_soap.storage import Head, head_of, link_records, reading, waits_for_links, writing
+from mm_soap.unexpected import Repeated, guarded
 
 _log = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_ROUNDS: Final = 1.0
-_ROUNDS_BETWEEN_HEADS: Final = 3600
+_SECONDS_AFTER_AN_ERROR: Final = 10.0
+_SECONDS_BETWEEN_HEADS: Final = 3600.0
+_WHO: Final = "The chain of evidence"
 
 
 class Linking:
@@ -31,14 +33,12 @@ class Linking:
     def __init__(self, database: Engine, party: str) -> None:
         self._database = database
         self._party = party
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._told = 0
-        self._away = False
+        self._thread = Repeated("linking", self._turn, _log, _WHO, _SECONDS_AFTER_AN_ERROR)
+        self._told = Head(0, "")
+        self._tell_at = 0.0
 
     def start(self) -> None:
         """Begin, and return at once."""
-        self._thread = threading.Thread(target=self._run, name="linking", daemon=True)
         self._thread.start()
 
     def settle(self) -> None:
@@ -46,34 +46,25 @@ class Linking:
 
     def stop(self) -> None:
         """End, after what has no place yet has got one."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.stop()
+        guarded(self._last, _log, _WHO)
 
-    def _run(self) -> None:
-        rounds = 0
-        while not self._stopping.is_set():
-            self._round(tell=rounds % _ROUNDS_BETWEEN_HEADS == 0)
-            rounds += 1
-            self._stopping.wait(_SECONDS_BETWEEN_ROUNDS)
-        self._round(tell=True)
+    def _turn(self) -> float:
+        link_all(self._database)
+        if time.monotonic() >= self._tell_at:
+            self._tell()
+            self._tell_at = time.monotonic() + _SECONDS_BETWEEN_HEADS
+        return _SECONDS_BETWEEN_ROUNDS
 
-    def _round(self, tell: bool) -> None:
-        try:
-            link_all(self._database)
-            if tell:
-                self._tell()
-            self._away = False
-        except MmSoapError as error:
-            if not self._away:  # once, not every second
-                _log.error("The chain of evidence waits: %s", error)
-            self._away = True
+    def _last(self) -> None:
+        link_all(self._database)
+        self._tell()
 
     def _tell(self) -> None:
         with reading(self._database) as connection:
             head = head_of(connection)
-        if head.position != self._told:
-            self._told = head.position
+        if head != self._told and head.position:
+            self._told = head
             _log.info("evidence party=%s head=%d:%s", self._party, head.position, head.hash)
 
 

@@ -2,8 +2,8 @@
 
 from mm_soap.storage.ledger_tables import create_chain, drop_chain
 
-revision = "service_supplier0004"
-down_revision = "service_supplier0003"
+revision = "service_supplier0005"
+down_revision = "service_supplier0004"
 branch_labels = None
 depends_on = None
 
