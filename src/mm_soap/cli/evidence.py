@@ -28,8 +28,8 @@ def evidence_show(any_id: AnyId, config: Config, json: Json = False) -> None:
 @evidence_app.command("export")
 def evidence_export(
     any_id: AnyId,
+    file: Annotated[Path, typer.Argument(help="The ZIP file to write. It must not be there yet.")],
     config: Config,
-    file: Annotated[Path, typer.Option("--file", help="The ZIP file to write; there must be none of that name.")],
     to_head: Annotated[
         bool, typer.Option("--to-head", help="With all records from there to the head of the chain.")
     ] = False,

@@ -68,7 +68,8 @@ class TestbedInProcess:
         for party in self.testbed.parties:
             for work in party.work:
                 if isinstance(work, Housekeeping):
-                    link_all(party.database)
+                    if party.name != "testbed":
+                        link_all(party.database)
                     work.once()
 
     def close(self) -> None:
