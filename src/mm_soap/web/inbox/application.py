@@ -22,6 +22,7 @@ from mm_soap.forwarding import VerifySeal
 from mm_soap.service_supplier import Inbox, MailboxService
 from mm_soap.service_supplier.model import ARCHIVE, INBOX, TRASH, Folder
 from mm_soap.soap import SoapClient, Wsgi
+from mm_soap.unexpected import places
 from mm_soap.web.inbox.cases import case_pages
 from mm_soap.web.inbox.entrance import Entrance, entrance_pages, mailbox_pages
 from mm_soap.web.inbox.forward import Way, forward_pages
@@ -178,7 +179,7 @@ def _handle_errors(app: Flask) -> None:
 
     def unexpected(error: Exception) -> Any:
         # Its text may hold what is in a message.
-        _log.error("a page of the inbox failed: %s", type(error).__name__)
+        _log.error("a page of the inbox failed: %s", places(error))
         return page("error", 500)
 
     app.register_error_handler(HTTPException, http_error)
