@@ -22,10 +22,12 @@ class PreparedInsert:
     Args:
         table: the table. Every row names every column but ``left_out``.
         left_out: columns that the database fills in.
+        returning: the one of them that `execute_for_key` returns.
     """
 
-    def __init__(self, table: Table, left_out: Iterable[str] = ()) -> None:
+    def __init__(self, table: Table, left_out: Iterable[str] = (), returning: str | None = None) -> None:
         self._table = table
+        self._returning = returning
         self._columns = [column for column in table.columns if column.name not in set(left_out)]
         # By the name of the database's kind. Two threads may both fill it in, with the same.
         self._ready: dict[str, _Ready] = {}
@@ -44,8 +46,19 @@ class PreparedInsert:
         if parameters:
             connection.exec_driver_sql(text, parameters[0] if len(parameters) == 1 else parameters)
 
+    def execute_for_key(self, connection: Connection, row: Mapping[str, Any]) -> int:
+        """Insert one row, and return the key that the database gave it."""
+        text, columns, positional = self._ready.get(connection.dialect.name) or self._prepare(connection.dialect)
+        values = [(name, row[name] if convert is None else convert(row[name])) for name, convert in columns]
+        parameters: Any = tuple(value for _, value in values) if positional else dict(values)
+        result = connection.exec_driver_sql(text, parameters)
+        return int(result.scalar_one() if result.returns_rows else result.lastrowid)
+
     def _prepare(self, dialect: Dialect) -> _Ready:
-        compiled = insert(self._table).compile(dialect=dialect, column_keys=[column.name for column in self._columns])
+        statement = insert(self._table)
+        if self._returning is not None and dialect.name != "sqlite":  # its driver tells the key, in half the time
+            statement = statement.returning(self._table.c[self._returning])
+        compiled = statement.compile(dialect=dialect, column_keys=[column.name for column in self._columns])
         columns: list[tuple[str, _Converter]] = [
             (column.name, column.type.dialect_impl(dialect).bind_processor(dialect)) for column in self._columns
         ]
