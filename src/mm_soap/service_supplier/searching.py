@@ -30,7 +30,7 @@ _WORD: Final = re.compile(rf"([^\W_]{{1,{_LONGEST_WORD}}})[^\W_]*")
 _WORD_LETTERS: Final = bytes(code if chr(code).isalnum() else ord(" ") for code in range(256))
 _BETWEEN: Final = re.compile("[\x00-/:-@\\[-`{-\x7f]")
 """A character that is in no word, and that folding joins with none before it."""
-_PIECE: Final = 16_384
+_PIECE: Final = 8192
 _INDEXED_TOGETHER: Final = 200
 
 _add = PreparedInsert(searchable)

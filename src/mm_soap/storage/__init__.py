@@ -22,7 +22,7 @@ from mm_soap.storage.ledger import (
     record_refusal,
 )
 from mm_soap.storage.migration import is_current, migrate
-from mm_soap.storage.prepared import PreparedInsert
+from mm_soap.storage.prepared import PreparedInsert, PreparedQuery
 
 __all__ = [
     "NAMING",
@@ -31,6 +31,7 @@ __all__ = [
     "Event",
     "Evidence",
     "PreparedInsert",
+    "PreparedQuery",
     "UtcDateTime",
     "add_ledger",
     "among",

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from mm_soap.service_supplier.searching import MOST_TERMS, terms_of, words_in
 
-
 LETTERS = "aAåÅéÉüß_ -/1²½Ⅷﬁ\n=<\u0301\u0338"
 
 
