@@ -19,7 +19,7 @@ from mm_soap.storage.ledger import (
     record_refusal,
 )
 from mm_soap.storage.migration import is_current, migrate
-from mm_soap.storage.prepared import PreparedInsert
+from mm_soap.storage.prepared import PreparedInsert, PreparedQuery
 
 __all__ = [
     "NAMING",
@@ -29,6 +29,7 @@ __all__ = [
     "Evidence",
     "Head",
     "PreparedInsert",
+    "PreparedQuery",
     "UtcDateTime",
     "add_ledger",
     "among",
