@@ -318,7 +318,7 @@ class Demonstration:
         self.servers += servers.values()
         for table in ("dispatcher", "operator"):
             self.change(table, register_url=servers["far"].url)
-        self.change("sender", dispatcher_url=servers["dispatcher"].url)
+        self.change("sender", dispatcher_url=servers["dispatcher"].url, register_url=servers["far"].url)
         with self.register() as register:
             for one in DEMO_WORLD.operators:
                 address = f"{servers['operator'].url}{one.path}/Service/v3"

@@ -4,7 +4,7 @@ Each party has a database of its own. The embedded default is one SQLite file pe
 parties use SQLAlchemy Core: prepared statements at module level, one transaction per use case.
 """
 
-from mm_soap.storage.columns import NAMING, UtcDateTime, among, big_key, id_list, insert_new, upsert
+from mm_soap.storage.columns import NAMING, UtcDateTime, among, big_key, id_list, insert_new, insert_or_join, upsert
 from mm_soap.storage.copying import copy_rows
 from mm_soap.storage.database import Conflict, open_database, reading, writing
 from mm_soap.storage.ledger import (
@@ -43,6 +43,7 @@ __all__ = [
     "forget_evidence",
     "id_list",
     "insert_new",
+    "insert_or_join",
     "is_current",
     "migrate",
     "open_database",
