@@ -23,11 +23,12 @@ from mm_soap.service_supplier import (
     NoticeRules,
     NotifyingService,
     Retention,
+    late_notices,
     post_notices,
     service,
 )
 from mm_soap.service_supplier.outbox import LEASE
-from mm_soap.storage import writing
+from mm_soap.storage import reading, writing
 from mm_soap.testing.databases import fresh_database
 
 from .deliveries import KOMMUN_A, RECIPIENT, a_message, sealed
@@ -278,6 +279,22 @@ def test_no_event_of_a_notice_names_anybody(world: World) -> None:
     world.later(timedelta(hours=1))
     said = repr(world.rows("event"))
     assert ["sent" in said, "tolvan" in said, RECIPIENT in said] == [True, False, False]
+
+
+def test_what_is_late_is_counted(world: World) -> None:
+    def late() -> dict[str, int]:
+        with reading(world.engine) as connection:
+            return late_notices(connection, world.clock())
+
+    world.deliver()
+    assert late() == {"EMail": 0, "SMS": 0}
+    world.clock.advance(WINDOW + timedelta(seconds=61))
+    assert late() == {"EMail": 1, "SMS": 0}
+    world.channels.errors.append(AWAY)
+    world.send()
+    assert late() == {"EMail": 1, "SMS": 0}
+    assert world.later() == 1
+    assert late() == {"EMail": 0, "SMS": 0}
 
 
 def test_those_that_ended_long_ago_are_forgotten(world: World) -> None:
