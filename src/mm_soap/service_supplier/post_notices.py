@@ -112,7 +112,7 @@ def announce(connection: Connection, key: int, recipients: Iterable[str], rules:
 def _add(connection: Connection, key: int, recipient: str, channel: str, now: datetime, due: datetime) -> None:
     row = {
         **{"recipient": recipient, "channel": channel, "first": key, "last": key, "since": now},
-        **{"state": "pending", "attempts": 0, "next_attempt": due},
+        **{"state": "pending", "attempts": 0, "next_attempt": due, "mark": new_mark()},
     }
     # Whoever takes it up at this moment holds its row: this waits, and then begins the next one. And the other way
     # round, one that is joined at this moment is not taken up.

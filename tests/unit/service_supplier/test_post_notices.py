@@ -142,6 +142,14 @@ def test_after_a_crash_while_it_is_sent_it_is_the_same_one(world: World, monkeyp
     assert world.later(LEASE) == 0
 
 
+def test_its_key_is_as_durable_as_the_delivery(world: World) -> None:
+    # What is written while it is sent may be undone when the machine is switched off.
+    world.deliver()
+    (before,) = world.rows()
+    world.later()
+    assert [notice.key for notice in world.channels.taken] == [before.mark]
+
+
 def test_what_a_slow_channel_would_begin_after_its_claim_is_left_to_others(world: World) -> None:
     many = [f"18900{number}619809" for number in range(1, 9)]
     world.service.open_mailboxes(many)
