@@ -421,6 +421,31 @@ def accounts(operator: str, recipients: Iterable[str]) -> list[Account]:
     return [Account(recipient, operator) for recipient in recipients]
 
 
+class Listener:
+    """A place where nobody may call: it counts those who do, and answers none."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    @property
+    def connections(self) -> int:
+        """How many connections were made since the last look."""
+        self._socket.settimeout(0)
+        found = 0
+        with suppress(BlockingIOError):
+            while True:
+                self._socket.accept()[0].close()
+                found += 1
+        return found
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+
 # SOAP, without the project's own client
 
 
@@ -455,13 +480,15 @@ def get(url: str) -> tuple[int, bytes]:
         return answer.status, answer.read()
 
 
-def call(url: str, envelope: bytes, timeout: float = 30) -> etree._Element:
+def call(
+    url: str, envelope: bytes, timeout: float = 30, content_type: str = "text/xml; charset=utf-8"
+) -> etree._Element:
     """Send an envelope and return the element in the Body of the answer.
 
     Raises:
         Fault: the answer is one; OSError, HTTPException: there is no answer.
     """
-    status, raw = post(url, envelope, timeout=timeout)
+    status, raw = post(url, envelope, content_type, timeout=timeout)
     body = parse_untrusted(raw).find(f"{{{SOAP_ENVELOPE}}}Body")
     assert body is not None
     assert len(body) == 1

@@ -414,7 +414,7 @@ def test_threads_that_deliver_and_send_lose_nothing(engine: Engine, number: int)
     assert len(world.channels.taken) == len(rows)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=8))
 def test_deliveries_are_grouped_from_the_first_one_on(gaps: list[int]) -> None:
     """What comes within five minutes of the first one is told with it, whenever it comes."""
