@@ -108,6 +108,7 @@ def run_worker(
         leases,
         broker.publish,
         address_age=own.address_age,
+        look_ups_at_once=max(1, own.engine.threads // 2),
         divert=switch.divert if switch else None,
     )
     sweeper = Sweeper(database, steps, broker.waiting, clock, switch)

@@ -7,6 +7,7 @@ that another worker is doing, ends at once.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ from mm_soap.dispatcher.addressing import Addressing
 from mm_soap.dispatcher.breaker import Breaker
 from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.leases import Leases
-from mm_soap.dispatcher.model import Outcome, Sealed, State
+from mm_soap.dispatcher.model import Accepted, Outcome, Sealed, State
 from mm_soap.dispatcher.outcomes import Divert, Held, write_down
 from mm_soap.dispatcher.readdressing import Readdressing
 from mm_soap.errors import Refusal, Refused
@@ -65,8 +66,9 @@ class Steps:
         leases: how deliveries are claimed, and kept while a step runs.
         wake: asks for the steps that follow.
         address_age: how old an address may be when a delivery is tried, in seconds.
-        in_a_row: for how many seconds a task goes on with the next delivery to the same operator: that costs less than
-            a wake-up.
+        in_a_row: for how many seconds a task goes on with what waits of the same sender, or for the same operator: that
+            costs less than a wake-up.
+        look_ups_at_once: how many tasks of this process address. In a rush they would leave no thread for the others.
         divert: sends what no mailbox took on to another channel.
     """
 
@@ -81,6 +83,7 @@ class Steps:
         *,
         address_age: float = 900.0,
         in_a_row: float = 1.0,
+        look_ups_at_once: int = 8,
         divert: Divert | None = None,
     ) -> None:
         self._database = database
@@ -93,18 +96,33 @@ class Steps:
         self._wake = wake
         self._address_age = timedelta(seconds=address_age)
         self._in_a_row = in_a_row
+        self._look_ups = threading.Semaphore(look_ups_at_once)
         self._divert = divert
 
     def run(self, step: Step, delivery: int) -> None:
         """Do a step. No error leaves it: its rows are in the database, and their claims end."""
-        guarded(partial(self.look_up if step is Step.LOOK_UP else self.hand_over, delivery), _log, "A step")
+        if step is Step.HAND_OVER:
+            guarded(partial(self.hand_over, delivery), _log, "A step")
+        elif self._look_ups.acquire(blocking=False):  # else those under way go on, and the sweep asks again
+            try:
+                guarded(partial(self.look_up, delivery), _log, "A step")
+            finally:
+                self._look_ups.release()
 
     def look_up(self, delivery: int) -> None:
-        """Address what waits of the sender of a delivery, some at once."""
-        with writing(self._database) as connection:
-            claim, batch = self._claims.accepted(connection, delivery, self._clock(), LOOKED_UP_TOGETHER)
-        if len(batch) == LOOKED_UP_TOGETHER:
-            self._wake(Step.LOOK_UP, delivery)  # there may be more, for another worker
+        """Address what waits of the sender of a delivery, some at once, for a while."""
+        others = time.monotonic() + self._in_a_row
+        while True:
+            with writing(self._database) as connection:
+                claim, batch = self._claims.accepted(connection, delivery, self._clock(), LOOKED_UP_TOGETHER)
+            self._address(claim, batch)
+            if len(batch) < LOOKED_UP_TOGETHER:
+                return
+            if time.monotonic() >= others:
+                self._wake(Step.LOOK_UP, delivery)
+                return
+
+    def _address(self, claim: str, batch: Sequence[Accepted]) -> None:
         with self._leases.keep(claim):
             found = self._addressing.step(batch)
             while outcomes := list(islice(found, _WRITTEN_TOGETHER)):
@@ -145,7 +163,7 @@ class Steps:
         now = self._clock()
         found: list[int] = []
         with reading(self._database) as connection:
-            for operator in claims.operators_waited_for(connection):
+            for operator in store.operators_waited_for(connection):
                 before = self._handover.overdue(operator, now)
                 found += self._claims.overdue(connection, operator, now, before, LOOKED_UP_TOGETHER)
                 found += self._with_room(connection, operator, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -27,10 +27,12 @@ from mm_soap.dispatcher import (
 )
 from mm_soap.dispatcher.policy import BreakerPolicy
 from mm_soap.errors import TransportError
+from mm_soap.register_client import Reached
 from mm_soap.storage import events_of, migrate, open_database, reading, writing
 from mm_soap.testing.databases import fresh_database
 from tests.unit.dispatcher.fakes import (
     DISPATCHER,
+    KOMMUN_A,
     KOMMUN_B,
     OPERATOR,
     OTHER,
@@ -293,6 +295,35 @@ def test_a_task_goes_on_with_what_waits_for_the_same_operator(database: Engine) 
     assert {state_of(database, each) for each in rows} == {State.DELIVERED}
     assert state_of(database, elsewhere) is State.SEALED
     assert worker.woken == []
+
+
+def test_a_look_up_goes_on_with_what_waits_of_the_same_sender(database: Engine) -> None:
+    rows = [accepted(database, received=system_clock()) for _ in range(70)]
+    other = accepted(database, sender=KOMMUN_B, received=system_clock())
+    worker = Worker(database, in_a_row=60)
+    worker.steps.run(DeliveryStep.LOOK_UP, rows[0].id)
+    assert {state_of(database, each) for each in rows} == {State.SEALED}
+    assert state_of(database, other) is State.ACCEPTED
+    assert {step for step, _ in worker.woken} == {DeliveryStep.HAND_OVER}
+
+
+def test_look_ups_leave_threads_for_calls_to_operators(database: Engine) -> None:
+    rows = [accepted(database, sender=each, received=system_clock()) for each in (KOMMUN_A, KOMMUN_B)]
+    asked, let_go = threading.Event(), threading.Event()
+
+    class Slow(FakeRegister):
+        def reachable(self, sender: str, recipients: Sequence[str]) -> list[Reached]:
+            asked.set()
+            assert let_go.wait(20)
+            return super().reachable(sender, recipients)
+
+    worker = Worker(database, register=Slow(), look_ups_at_once=1)
+    look_up = in_thread(lambda: worker.steps.run(DeliveryStep.LOOK_UP, rows[0].id))
+    assert asked.wait(20)
+    worker.steps.run(DeliveryStep.LOOK_UP, rows[1].id)  # returns at once
+    let_go.set()
+    look_up.join()
+    assert [state_of(database, each) for each in rows] == [State.SEALED, State.ACCEPTED]
 
 
 def test_a_task_that_took_long_enough_lets_others_go_on(database: Engine) -> None:
