@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -130,7 +131,7 @@ class Steps:
                 if any(outcome.parts for outcome in written):
                     self.wake_waiting()
                 else:
-                    self._wake_for({one.operator for one in written if one.state is State.SEALED})
+                    self._wake_for(Counter(one.operator for one in written if one.operator))
 
     def hand_over(self, delivery: int) -> None:
         """Hand a delivery to its operator, if that has room for a call; and others to the same one, for a while."""
@@ -140,8 +141,11 @@ class Steps:
             claim, sealed, looked_up = claimed
             with self._leases.keep(claim):
                 answers_again = self._hand_over(claim, sealed, looked_up)
-            if answers_again or time.monotonic() >= others:
-                self._wake_for({sealed.operator})
+            if answers_again:
+                self._wake_for({sealed.operator: self._handover.policies.of(sealed.operator).calls_at_once})
+                return
+            if time.monotonic() >= others:
+                self._wake_for({sealed.operator: 1})
                 return
             claimed = self._claim_first(sealed.operator)
 
@@ -206,12 +210,12 @@ class Steps:
             claims.lock_operator(connection, operator)
             return self._claims.first(connection, operator, now) if self._room(connection, operator, now) else None
 
-    def _wake_for(self, operators: Collection[str | None]) -> None:
-        """Ask for as many calls to operators as may begin."""
+    def _wake_for(self, most: Mapping[str, int]) -> None:
+        """Ask for as many calls to operators as may begin, and at most so many to each."""
         now = self._clock()
         with reading(self._database) as connection:
-            found = [each for operator in operators if operator for each in self._with_room(connection, operator, now)]
-        for each in found:
+            found = [self._with_room(connection, operator, now)[:number] for operator, number in most.items()]
+        for each in chain.from_iterable(found):
             self._wake(Step.HAND_OVER, each)
 
     def _with_room(self, connection: Connection, operator: str, now: datetime) -> Sequence[int]:

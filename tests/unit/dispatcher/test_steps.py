@@ -21,6 +21,7 @@ from mm_soap.dispatcher import (
     Handover,
     Leases,
     Policies,
+    StandIn,
     State,
     Steps,
     standing_of,
@@ -69,13 +70,14 @@ class Worker:
         register: FakeRegister | None = None,
         policies: Policies = QUICK,
         longest: float = 600.0,
+        wake: Callable[[DeliveryStep, int], None] | None = None,
         **more: float,
     ) -> None:
         self.woken: list[tuple[DeliveryStep, int]] = []
         self.operators = operators or FakeOperators()
         addressing = Addressing(database, register or FakeRegister(), DISPATCHER, policies.default, system_clock)
         handover = Handover(self.operators, policies, system_clock)
-        wake = lambda step, delivery: self.woken.append((step, delivery))  # noqa: E731
+        wake = wake or (lambda step, delivery: self.woken.append((step, delivery)))
         self.leases = Leases(database, Claims(LEASE), longest)
         self.steps = Steps(database, addressing, handover, system_clock, self.leases, wake, **more)
 
@@ -331,7 +333,7 @@ def test_a_task_that_took_long_enough_lets_others_go_on(database: Engine) -> Non
     worker = Worker(database, in_a_row=0)
     worker.steps.run(DeliveryStep.HAND_OVER, rows[3].id)
     assert [state_of(database, each) for each in rows].count(State.DELIVERED) == 1
-    assert worker.woken == [(DeliveryStep.HAND_OVER, rows[0].id), (DeliveryStep.HAND_OVER, rows[1].id)]
+    assert worker.woken == [(DeliveryStep.HAND_OVER, rows[0].id)]
 
 
 def test_a_look_up_wakes_no_more_than_may_begin(database: Engine) -> None:
@@ -424,3 +426,31 @@ def test_what_waits_for_a_far_time_is_due_after_the_clock_was_set_back(database:
     worker.steps.wake_waiting()
     worker.follow()
     assert state_of(database, row) is State.DELIVERED
+
+
+def test_without_a_broker_a_worker_follows_wake_ups_itself(database: Engine) -> None:
+    rows = [accepted(database, received=system_clock()) for _ in range(40)]
+    stand_in = StandIn(lambda _step, _delivery: False, 4)
+    worker = Worker(database, wake=stand_in.wake)
+    stand_in.start(worker.steps.run)
+
+    def all_delivered() -> bool:
+        worker.steps.wake_accepted()
+        worker.steps.wake_waiting()
+        return {state_of(database, each) for each in rows} == {State.DELIVERED}
+
+    until(all_delivered)
+    stand_in.stop()
+    stand_in.wake(DeliveryStep.HAND_OVER, rows[0].id)  # too late: nothing happens
+    assert len(worker.operators.calls) == 40
+
+
+def test_with_a_broker_a_worker_leaves_wake_ups_to_it() -> None:
+    sent: list[tuple[DeliveryStep, int]] = []
+    stand_in = StandIn(lambda step, delivery: sent.append((step, delivery)) is None, 4)
+    followed: list[int] = []
+    stand_in.start(lambda _step, delivery: followed.append(delivery))
+    stand_in.wake(DeliveryStep.LOOK_UP, 7)
+    stand_in.stop()
+    assert sent == [(DeliveryStep.LOOK_UP, 7)]
+    assert followed == []
