@@ -173,7 +173,7 @@ def test_a_mailbox_that_is_opened_meanwhile_gets_the_whole_delivery(world: World
         @contextmanager
         def keeping(self, sender: Party, messages: Sequence[Message]) -> Iterator[Keeping]:
             world.service.open_mailbox(late)
-            with super(Slow, self).keeping(sender, messages) as keeping:
+            with super().keeping(sender, messages) as keeping:
                 yield keeping
 
     late = "191111111111"
