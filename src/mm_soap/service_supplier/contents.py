@@ -80,7 +80,7 @@ class Contents:
     def goes_elsewhere(self, messages: Sequence[Message]) -> bool:
         """Tell whether something of messages is large enough for the store of blobs."""
         most = self.larger_than
-        bodies = (part.body for one in messages for part in (one, *one.attachments))
+        bodies = [body for one in messages for body in (one.body, *(file.body for file in one.attachments))]
         return most is not None and any(len(body) > most for body in bodies)
 
     @contextmanager
