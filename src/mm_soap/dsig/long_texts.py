@@ -12,12 +12,15 @@ from typing import Final
 
 from lxml import etree
 
-from mm_soap.dsig.signature import Canonicalization, signature_of, take_out
+from mm_soap.dsig.signature import take_out
+from mm_soap.dsig.structure import Canonicalization, signature_of
 from mm_soap.xml import parse_untrusted
 
 _LONG: Final = 32_768
 """Bytes; for shorter ones it is not worth the second parse."""
 _MARK: Final = b"(a-long-text)"
+_NOT_PLAIN: Final = (b"\0", b"!", b"?")
+"""What follows the first ``<`` where a document may say its encoding, or shows it: without, it is UTF-8."""
 
 
 def canonical_text(
@@ -50,6 +53,8 @@ def canonical_text(
 def _put_aside(document: bytes, long: int) -> tuple[bytes, list[bytes]]:
     """Return a document with a mark in the place of each long and plain text, and these texts; none where one is not
     surely a text."""
+    if document[:1] != b"<" or document[1:2] in _NOT_PLAIN:
+        return b"", []  # perhaps another encoding than UTF-8, in which these bytes are other characters
     rest: list[bytes] = []
     texts: list[bytes] = []
     kept, after = 0, 0

@@ -30,12 +30,15 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 
 from mm_soap.dsig.cut import mentions
 from mm_soap.dsig.policy import SignaturePolicy
-from mm_soap.dsig.signature import EXCLUSIVE, Canonicalization, signed_info_text
+from mm_soap.dsig.signature import signed_info_text
+from mm_soap.dsig.structure import EXCLUSIVE, Canonicalization
 from mm_soap.errors import Refused
 from mm_soap.xml import DSIG, MESSAGE_V3, parse_untrusted
 
 _MOST: Final = 1024
 """Shapes that are remembered; each takes some kilobytes."""
+_LONGEST: Final = 65_536
+"""Bytes of a signature that may have a shape: what is sent must not decide how much is remembered."""
 _DS: Final = {"ds": DSIG}
 _VALUES: Final = re.compile(
     rb"(.*?DigestValue>)([A-Za-z0-9+/=\n ]{1,200})(</.*?SignatureValue>)([A-Za-z0-9+/=\n ]{1,4000})(</.*)", re.DOTALL
@@ -128,7 +131,8 @@ class Canonical:
 
 def written(signature: etree._Element) -> Written | None:
     """Return a signature without comments as bytes, with every namespace in scope; None if it is written oddly."""
-    match = _VALUES.fullmatch(etree.tostring(signature, with_tail=False))
+    raw = etree.tostring(signature, with_tail=False)
+    match = _VALUES.fullmatch(raw) if len(raw) <= _LONGEST else None
     return Written((match[1], match[3], match[5]), match[2], match[4]) if match else None
 
 

@@ -25,7 +25,7 @@ from signxml.algorithms import (
 )
 from signxml.signer import XMLSigner
 
-from mm_soap.dsig.signature import EXCLUSIVE
+from mm_soap.dsig.structure import EXCLUSIVE
 from mm_soap.dsig.verify import VerifiedDelivery
 from mm_soap.pki import Identity, subject_name
 from mm_soap.xml import DSIG, MESSAGE_V1, MESSAGE_V3, parse_untrusted

@@ -18,14 +18,8 @@ from mm_soap.dsig.forms import Form, candidates
 from mm_soap.dsig.long_texts import canonical_text
 from mm_soap.dsig.policy import SIGNED_DELIVERY, SignaturePolicy
 from mm_soap.dsig.shapes import Canonical, Shapes, Written, shape_of, written
-from mm_soap.dsig.signature import (
-    certificates_of,
-    check_structure,
-    signature_of,
-    signed_info_of,
-    take_out,
-    verified_digest,
-)
+from mm_soap.dsig.signature import signed_info_of, take_out, verified_digest
+from mm_soap.dsig.structure import certificates_of, check_structure, signature_of
 from mm_soap.errors import Refusal, Refused
 from mm_soap.pki import OrganisationCertificate, load_certificate
 from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, parse_untrusted, qname

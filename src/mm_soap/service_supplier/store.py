@@ -8,11 +8,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, String, bindparam, delete, exists, select, update
 
-from mm_soap.service_supplier.model import (
-    Contact,
-    Mailbox,
-    NewDelivery,
-)
+from mm_soap.service_supplier.contacts import Mailbox
+from mm_soap.service_supplier.model import NewDelivery
+from mm_soap.service_supplier.reaching import read_contact
 from mm_soap.service_supplier.tables import (
     delivery,
     deselected,
@@ -58,16 +56,6 @@ _known = PreparedQuery(
 )
 _add_delivery = PreparedInsert(delivery, left_out=["id", "settled", "emptied"])
 _mailbox = select(mailbox).where(mailbox.c.recipient == bindparam("recipient"))
-_save_contact = (
-    update(mailbox)
-    .where(mailbox.c.recipient == bindparam("row"))
-    .values(
-        email=bindparam("new_email"),
-        mobile=bindparam("new_mobile"),
-        language=bindparam("new_language"),
-        wanted=bindparam("new_wanted"),
-    )
-)
 _reopen = (
     update(mailbox).where(mailbox.c.recipient == bindparam("row"), mailbox.c.closed.is_not(None)).values(closed=None)
 )
@@ -101,23 +89,7 @@ def find_mailbox(connection: Connection, recipient: str) -> Mailbox | None:
     row = connection.execute(_mailbox, {"recipient": recipient}).first()
     if row is None:
         return None
-    wanted = frozenset(row.wanted.split(",")) - {""}
-    return Mailbox(row.recipient, row.opened, Contact(row.email, row.mobile, row.language, wanted), row.closed)
-
-
-def save_contact(connection: Connection, recipient: str, contact: Contact) -> bool:
-    """Write a recipient's contact settings; False if the mailbox is not here."""
-    changed = connection.execute(
-        _save_contact,
-        {
-            "row": recipient,
-            "new_email": contact.email,
-            "new_mobile": contact.mobile,
-            "new_language": contact.language,
-            "new_wanted": ",".join(sorted(contact.wanted)),
-        },
-    )
-    return changed.rowcount > 0
+    return Mailbox(row.recipient, row.opened, read_contact(row), row.closed)
 
 
 def save_mailboxes(connection: Connection, recipients: Iterable[str], opened: datetime) -> None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from mm_soap.dsig.long_texts import canonical_text
-from mm_soap.dsig.signature import EXCLUSIVE, INCLUSIVE, Canonicalization, signature_of, take_out
+from mm_soap.dsig.signature import take_out
+from mm_soap.dsig.structure import EXCLUSIVE, INCLUSIVE, Canonicalization, signature_of
 from mm_soap.errors import Refused
 from mm_soap.xml import DSIG, parse_untrusted
 
@@ -95,3 +96,20 @@ def test_what_is_not_plain_goes_the_whole_way(body: str, canonicalization: Canon
     etree.strip_tags(root, etree.Comment)
     take_out(signature_of(root))
     assert canonical_text(document, root, canonicalization) == canonicalization.text(root)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("declared", [False, True])
+@pytest.mark.parametrize("within", ["", "QUJD" * 20_000])
+def test_another_encoding_goes_the_whole_way(encoding: str, declared: bool, within: str) -> None:
+    # The bytes of a text in one encoding are another text in the other: put back, they would be hashed and not read.
+    body, mark = "QUJD" * 20_000, "<b>(a-long-text)</b>"
+    declaration = f'<?xml version="1.0" encoding="{encoding.removesuffix("-sig")}"?>' if declared else ""
+    text = f'{declaration}<root xmlns="urn:one"><b>{body}</b>{mark}{SIGNATURE.format(within)}</root>'
+    try:
+        document = text.encode(encoding)
+        root = parse_untrusted(document)
+    except Refused:
+        return  # it is not known as what it is
+    take_out(signature_of(root))
+    assert canonical_text(document, root, EXCLUSIVE) == EXCLUSIVE.text(root)
