@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from mm_soap.clock import Clock
+from mm_soap.bootstrap_revocation import revocation_of, server_status
+from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, SenderSettings, Settings
 from mm_soap.contract import ports, wsdl
 from mm_soap.pki import CallerCertificates, TrustStore
@@ -37,7 +38,7 @@ def identify_by(settings: Settings, clock: Clock) -> Identify:
     """Return what tells who calls: by the client certificate where the settings have authorities for it."""
     if settings.tls is None or not settings.tls.client_anchors:
         return anonymous
-    trust = TrustStore.load(settings.tls.client_anchors, clock)
+    trust = TrustStore.load(settings.tls.client_anchors, clock, revocation_of(settings, clock))
     certificates = CallerCertificates(trust, clock)
     return (by_proxy if settings.tls.proxies else by_connection)(certificates.organisation)
 
@@ -79,8 +80,14 @@ def soap_client(
     settings: Settings, own: Own, url: str, timeout: float, *, connect_timeout: float = 5.0, pool: int = 8
 ) -> SoapClient:
     """Return what calls a service, with the party's own certificate where the address is one of TLS."""
-    tls = tls_of(settings, own, url)
-    return SoapClient(url, timeout=timeout, connect_timeout=connect_timeout, pool=pool, tls=tls)
+    return SoapClient(
+        url,
+        timeout=timeout,
+        connect_timeout=connect_timeout,
+        pool=pool,
+        tls=tls_of(settings, own, url),
+        server=server_status(settings, system_clock),
+    )
 
 
 def register_client(

@@ -28,6 +28,11 @@ def check_production(settings: Settings) -> None:
             raise ConfigurationError(
                 "Remove far.signatures_once: with it, what a user once signed could be used again."
             )
+    if settings.revocation is None and (settings.far or settings.dispatcher or settings.operator):
+        raise ConfigurationError(
+            "The production profile needs a table [revocation]: without it, a revoked certificate is accepted until it "
+            "expires."
+        )
     if settings.tls:
         _check_anchors("tls.client_anchors", settings.tls.client_anchors)
         _check_anchors("tls.server_anchors", settings.tls.server_anchors)

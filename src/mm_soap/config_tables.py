@@ -20,6 +20,7 @@ from mm_soap.config_channels import (
 from mm_soap.config_engine import EngineSettings
 from mm_soap.config_mailboxes import BlobSettings, RetentionSettings
 from mm_soap.config_policy import DispatcherRules
+from mm_soap.config_revocation import RevocationSettings
 from mm_soap.config_tls import TlsSettings
 from mm_soap.config_types import Database, File, OptionalFile, Organisation, Table, Url, UrlPath
 from mm_soap.config_web import TestIdpSettings, WebSettings
@@ -252,6 +253,7 @@ class Settings(BaseSettings):
     rules: RulesSettings = Field(default_factory=RulesSettings)
     evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
     tls: TlsSettings | None = None
+    revocation: RevocationSettings | None = None
     far: FarSettings | None = None
     dispatcher: DispatcherSettings | None = None
     operator: tuple[OperatorSettings, ...] = ()

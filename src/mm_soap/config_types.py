@@ -64,6 +64,12 @@ def _address(value: str) -> str:
         raise PydanticCustomError("address", "must be an IP address such as 192.0.2.1") from None
 
 
+def _asked_host(value: str) -> str:
+    if not re.fullmatch(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?", value):
+        raise PydanticCustomError("asked_host", "must be a host such as crl.example.se, or with a port")
+    return value.lower()
+
+
 def _url_path(value: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", value):
         raise PydanticCustomError("url_path", "must be empty or a path such as /brevlada-tva")
@@ -87,6 +93,7 @@ OptionalFile = Annotated[str, AfterValidator(_optional_file)]
 Database = Annotated[str, AfterValidator(_database)]
 Url = Annotated[str, AfterValidator(_url)]
 Address = Annotated[str, AfterValidator(_address)]
+AskedHost = Annotated[str, AfterValidator(_asked_host)]
 UrlPath = Annotated[str, AfterValidator(_url_path)]
 Organisation = Annotated[str, AfterValidator(_organisation)]
 EmailAddress = Annotated[str, AfterValidator(_email_address)]

@@ -1,0 +1,242 @@
+"""Keeps the revocation of certificates known: what is in use is asked for in the background, never by a call."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+from cryptography import x509
+
+from mm_soap.clock import Clock
+from mm_soap.pki import subject_name
+from mm_soap.revocation.addresses import Addresses
+from mm_soap.revocation.cache import Folder
+from mm_soap.revocation.model import Rules
+from mm_soap.revocation.report import Tally, phase_of, sentence, sentences
+from mm_soap.revocation.sources import Source
+from mm_soap.revocation.watched import Link, WatchedPath
+
+_log = logging.getLogger(__name__)
+
+MOST_LINKS: Final = 4096
+"""How many certificates are remembered."""
+MOST_WAITING: Final = 8
+"""How many calls wait for a first status at a time. The others are answered at once, by what is known."""
+_THREADS: Final = 4
+_SECONDS_BETWEEN_ROUNDS: Final = 1.0
+_SECONDS_WHEN_WANTED: Final = 0.05
+_FORGET_EVERY: Final = timedelta(hours=1)
+
+
+class Revocation:
+    """What is known of revocations. Safe for threads; started anew in each process.
+
+    Before `start`, and where it is never called, whoever checks a certificate asks by itself.
+
+    Args:
+        addresses: which sources tell of a certificate.
+        rules: how statuses are got, and how long they count.
+        folder: what was fetched, for all processes.
+        clock: the time.
+    """
+
+    def __init__(self, addresses: Addresses, rules: Rules, folder: Folder, clock: Clock) -> None:
+        self._addresses = addresses
+        self._rules = rules
+        self._folder = folder
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._links: OrderedDict[x509.Certificate, Link] = OrderedDict()
+        self._wanted: set[Source] = set()
+        self._changed = threading.Condition()
+        self._waiting = threading.BoundedSemaphore(MOST_WAITING)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._phases: dict[Source, str] = {}
+        self._next_forgetting: datetime | None = None
+        self._hosts: set[str] = set()
+        self.tally = Tally()
+
+    def watch(self, path: Sequence[x509.Certificate], *, keep: bool = True) -> WatchedPath:
+        """Return the revocation of a path's certificates.
+
+        Args:
+            path: a valid path, the leaf first and the anchor last. Only such a path may come here: its addresses are
+                asked.
+            keep: whether it will be asked for again and again, so that its status is kept fresh.
+        """
+        links = [self._link(each, issuer) for each, issuer in pairwise(path)]
+        return WatchedPath(links, self._clock, self._ask, keep=keep)
+
+    def warnings(self) -> list[str]:
+        """Return a sentence for each source in use that is not fresh."""
+        return sentences(self.sources(), self._clock())
+
+    def sources(self) -> list[Source]:
+        """Return all sources that are known now, those of the settings among them."""
+        with self._lock:
+            links = list(self._links.values())
+        found = dict.fromkeys(self._addresses.always)
+        found |= dict.fromkeys(source for link in links for source in link.sources)
+        return list(found)
+
+    def start(self) -> None:
+        """Begin to keep statuses fresh, and return at once."""
+        self._thread = threading.Thread(target=self._run, name="revocation", daemon=True)
+        self._thread.start()
+
+    def settle(self) -> None:
+        """Wait until the sources of the settings were asked once, as long as one answer may take at most."""
+        deadline = time.monotonic() + self._rules.timeout
+        with self._changed:
+            while any(source.attempted is None for source in self._addresses.always):
+                left = deadline - time.monotonic()
+                if left <= 0 or self._stopping.is_set():
+                    return
+                self._changed.wait(min(left, _SECONDS_BETWEEN_ROUNDS))
+
+    def stop(self) -> None:
+        """End after what is under way."""
+        self._stopping.set()
+        with self._changed:
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(self._rules.timeout)
+
+    def once(self) -> None:
+        """Ask all sources that are due, one after the other, in this thread."""
+        self._refresh(self._due())
+
+    def _link(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Link:
+        with self._lock:
+            link = self._links.get(certificate)
+            if link is not None and link.issuer == issuer:
+                self._links.move_to_end(certificate)
+                return link
+        sources, accept_unknown = self._addresses.of(certificate, issuer)
+        if not sources:
+            _log.warning(
+                "Nothing tells whether certificates of %s are revoked: name its lists or its responder in the table "
+                "[revocation].",
+                subject_name(issuer),
+            )
+        link = Link(certificate, issuer, sources, accept_unknown=accept_unknown)
+        with self._lock:
+            self._links[certificate] = link
+            while len(self._links) > MOST_LINKS:
+                self._links.popitem(last=False)
+        return link
+
+    def _ask(self, links: Sequence[Link]) -> None:
+        now = self._clock()
+        due = [source for link in links for source in link.sources if source.due(now)]
+        if self._thread is None:
+            self._refresh(due)
+            return
+        if not due or not self._waiting.acquire(blocking=False):
+            return
+        try:
+            deadline = time.monotonic() + self._rules.first_wait
+            with self._changed:
+                self._wanted.update(due)
+                self._changed.notify_all()
+                while not self._wanted.isdisjoint(due) and not self._stopping.is_set():
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        return
+                    self._changed.wait(left)
+        finally:
+            self._waiting.release()
+
+    def _refresh(self, sources: Iterable[Source]) -> None:
+        for source in sources:
+            self._one(source)
+
+    def _due(self) -> list[Source]:
+        """Return what is to be asked now, what a call waits for first."""
+        now = self._clock()
+        with self._changed:
+            wanted = set(self._wanted)
+        due = [each for each in self.sources() if each.due(now) and (each in wanted or each.active(now))]
+        return sorted(due, key=lambda each: each not in wanted)
+
+    def _run(self) -> None:
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="revocation") as pool:
+            while not self._stopping.is_set():
+                try:
+                    self._round(pool)
+                except Exception as error:
+                    _log.error("A round of refreshing revocations failed: %s", type(error).__name__)
+                with self._changed:
+                    if not self._stopping.is_set():
+                        self._changed.wait(_SECONDS_WHEN_WANTED if self._wanted else _SECONDS_BETWEEN_ROUNDS)
+
+    def _round(self, pool: ThreadPoolExecutor) -> None:
+        due = self._due()
+        with self._changed:
+            # What is wanted and not due any more has been answered.
+            self._wanted.intersection_update(due)
+            self._changed.notify_all()
+            hosts = {source.host for source in due} - self._hosts
+            self._hosts |= hosts
+        for host in hosts:
+            pool.submit(self._ask_host, host)
+        self._tell()
+        self._forget()
+
+    def _ask_host(self, host: str) -> None:
+        """Ask all that is due of one host, one at a time, so that a slow one keeps no more than one thread."""
+        tried: set[Source] = set()
+        try:
+            while not self._stopping.is_set():
+                source = next((each for each in self._due() if each.host == host and each not in tried), None)
+                if source is None:
+                    return
+                tried.add(source)
+                self._one(source)
+        finally:
+            with self._changed:
+                self._hosts.discard(host)
+
+    def _one(self, source: Source) -> None:
+        with source.busy:
+            now = self._clock()
+            before = source.refreshes, source.failures
+            try:
+                asked = not source.due(now) or source.refresh(now)
+            except Exception as error:
+                _log.error("A revocation status could not be refreshed: %s", type(error).__name__)
+                asked = True
+            self.tally.add(source, source.refreshes - before[0], source.failures - before[1])
+        if asked:
+            with self._changed:
+                self._wanted.discard(source)
+                self._changed.notify_all()
+
+    def _tell(self) -> None:
+        """Write a line when a source fails, is out of date, counts no more, or is well again."""
+        now = self._clock()
+        sources = self.sources()
+        for source in sources:
+            if source.attempted is None or not source.active(now):
+                continue
+            phase = phase_of(source, now)
+            if phase != self._phases.get(source, "fresh"):
+                level = logging.INFO if phase == "fresh" else logging.WARNING if phase == "failing" else logging.ERROR
+                _log.log(level, "%s", sentence(source, now))
+            self._phases[source] = phase
+        for gone in self._phases.keys() - set(sources):
+            del self._phases[gone]
+
+    def _forget(self) -> None:
+        now = self._clock()
+        if self._next_forgetting is None or now >= self._next_forgetting:
+            self._next_forgetting = now + _FORGET_EVERY
+            self._folder.forget(now)
