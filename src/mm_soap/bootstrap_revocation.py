@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
+
+from cryptography import x509
 
 from mm_soap.clock import Clock
 from mm_soap.config import Settings
 from mm_soap.config_revocation import RevocationSettings
-from mm_soap.pki import load_certificate, read_certificates
+from mm_soap.errors import Refused
+from mm_soap.pki import TrustStore, load_certificate, read_certificates
 from mm_soap.pki.trust import PathStatus
-from mm_soap.revocation import Addresses, Folder, IssuerSources, Revocation, Rules
+from mm_soap.revocation.addresses import Addresses, IssuerSources
+from mm_soap.revocation.cache import Folder
+from mm_soap.revocation.keeper import Revocation
+from mm_soap.revocation.model import Answer, Rules
 from mm_soap.revocation.report import AGE, FAILURES, LEFT, REFRESHES, ages, left
+from mm_soap.revocation.watched import WatchedPath
 from mm_soap.soap import Metrics
 
 
@@ -63,6 +71,37 @@ def server_status(settings: Settings, clock: Clock) -> Callable[[Sequence[bytes]
     if revocation is None or settings.tls is None or not settings.tls.server_anchors:
         return None
     return lambda chain: revocation.watch([load_certificate(der) for der in chain])
+
+
+def standings(settings: Settings, certificates: Sequence[x509.Certificate], clock: Clock) -> list[Answer | None]:
+    """Return what is known of the revocation of certificates, asking for it now; None where it is not looked at.
+
+    Args:
+        settings: whose anchors count: all of them.
+        certificates: those that the settings name, issuers among them.
+        clock: the time.
+
+    Raises:
+        ConfigurationError: a file cannot be read.
+    """
+    revocation = revocation_of(settings, clock)
+    if revocation is None:
+        return [None] * len(certificates)
+    tls, far = settings.tls, settings.far
+    files = (*settings.trust.anchors, *(far.e_identification_anchors if far else ()))
+    files += (*tls.client_anchors, *tls.server_anchors) if tls else ()
+    trust = TrustStore.load(dict.fromkeys(files), clock, revocation)
+    found: list[Answer | None] = []
+    for certificate in certificates:
+        try:
+            path = trust.watch_path(certificate, [each for each in certificates if each != certificate])
+        except Refused:
+            found.append(None)  # an anchor, pinned, or of an authority that is not trusted here
+            continue
+        with suppress(Refused):
+            path.check()
+        found.append(path.links[0].standing(clock()) if isinstance(path, WatchedPath) else None)
+    return found
 
 
 def add_metrics(metrics: Metrics, revocation: Revocation, clock: Clock) -> None:

@@ -47,6 +47,11 @@ class Watched:
         """SHA-256, in hexadecimal."""
         return self.certificate.fingerprint(SHA256()).hex()
 
+    @property
+    def name(self) -> str:
+        """How sentences name it."""
+        return f"The certificate of {self.party} ({self.use}, SHA-256 {self.fingerprint[:16]})"
+
     def left(self, now: datetime) -> timedelta:
         """Return how long it still holds; less than nothing once it has expired."""
         return self.expires - now
@@ -64,7 +69,7 @@ class Watched:
 
     def sentence(self, now: datetime) -> str:
         """Return one sentence for whoever runs this installation."""
-        named = f"The certificate of {self.party} ({self.use}, SHA-256 {self.fingerprint[:16]})"
+        named = self.name
         days = self.left(now) // timedelta(days=1)
         if days < 0:
             return f"{named} has expired on {self.expires:%Y-%m-%d}: replace it."

@@ -211,6 +211,8 @@ anchors = ["real.pem"]
 certificate = "real.pem"
 key = "tls.key"
 client_anchors = ["real.pem"]
+[revocation]
+hosts = ["crl.example.se"]
 [dispatcher]
 organisation = "165599999900"
 certificate = "real.pem"
@@ -271,6 +273,9 @@ class TestProduction:
         [
             (PRODUCTION, "[far]\n", r"The production profile needs a table \[tls\]"),
             ('client_anchors = ["real.pem"]', "", "Set tls.client_anchors"),
+            ('[revocation]\nhosts = ["crl.example.se"]', "", r"needs a table \[revocation\]: without it, a revoked"),
+            ('hosts = ["crl.example.se"]', "", "revocation must have hosts, or an issuer with lists or a responder"),
+            ('["crl.example.se"]', '["http://crl.example.se/"]', "hosts .* must be a host such as crl.example.se"),
             ("https://post", "http://post", "public_url must begin with https://"),
             ("https://disp", "http://disp", "sender.dispatcher_url must begin with https://"),
             ("https://far", "http://far", "dispatcher.register_url must begin with https://"),

@@ -248,11 +248,13 @@ def test_each_outer_library_has_its_place() -> None:
             "mm_soap/soap/server.py",
             "mm_soap/soap/worker.py",
         },
-        # The SOAP client, the clients of a company register and of an SMS gateway, the conformance kit, which sends
-        # what the SOAP client never would, and the command that asks a test bed for a certificate.
+        # The SOAP client, the clients of a company register, of issuers' lists and responders and of an SMS gateway,
+        # the conformance kit, which sends what the SOAP client never would, and the command that asks a test bed for a
+        # certificate.
         r"urllib3\b": {
             "mm_soap/soap/client.py",
             "mm_soap/companies/http.py",
+            "mm_soap/revocation/fetching.py",
             "mm_soap/conformance/carrying.py",
             "mm_soap/channels/elks.py",
             "mm_soap/testbed/client.py",
@@ -263,7 +265,7 @@ def test_each_outer_library_has_its_place() -> None:
         r"smtplib\b": {"mm_soap/channels/smtp.py"},
         r"typst\b": {"mm_soap/channels/typeset.py"},
         r"pyhanko\b": {"mm_soap/user_signatures/cms_signature.py"},
-        r"pyhanko_certvalidator\b": {"mm_soap/pki/paths.py"},
+        r"pyhanko_certvalidator\b": {"mm_soap/pki/paths.py", "mm_soap/revocation/ocsp.py"},
         r"jinja2\b": {"mm_soap/conformance/reports.py", "mm_soap/service_supplier/takeout.py"},
         # Web pages, and who signs in to them.
         r"(flask|flask_wtf|werkzeug)\b": {

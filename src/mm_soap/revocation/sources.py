@@ -146,6 +146,9 @@ class _Fetched(Source):
 
     def refresh(self, now: datetime) -> bool:
         """Ask, unless another process has asked meanwhile."""
+        self._load(now)
+        if not self.due(now):
+            return True
         with self._folder.turn(self.name) as attempt:
             if attempt is None:
                 return False

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from mm_soap.pki import TrustStore
-from mm_soap.revocation import Addresses, Folder, IssuerSources, Revocation, Rules
+from mm_soap.revocation.addresses import Addresses, IssuerSources
+from mm_soap.revocation.cache import Folder
+from mm_soap.revocation.keeper import Revocation
+from mm_soap.revocation.model import Rules
 from mm_soap.testing import FrozenClock, StatusServer, TestPki
 
 Build = Callable[..., Revocation]

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from mm_soap.errors import Refusal, Refused
 from mm_soap.pki import TrustStore
-from mm_soap.revocation import IssuerSources, Revocation
+from mm_soap.revocation.addresses import IssuerSources
 from mm_soap.revocation.crl import read_list
 from mm_soap.revocation.fetching import host_of
+from mm_soap.revocation.keeper import Revocation
 from mm_soap.revocation.model import Revoked, Standing, Unusable
 from mm_soap.testing import FrozenClock, StatusServer, TestPki
 from mm_soap.testing.pki import Authority
