@@ -4,6 +4,7 @@
 # The command finds the address in MM_SOAP_TEST_POSTGRESQL, and in MM_SOAP_TEST_POSTGRESQL_START a program that starts
 # the cluster again after a test has killed it. The cluster lives in a temporary folder, is reached over a Unix socket in
 # it alone, and is stopped and removed when the command has ended, well or not. It needs Debian's package postgresql, or initdb and pg_ctl on the PATH. PostgreSQL does not run as root: for root it runs as the user postgres.
+# POSTGRESQL_SETTINGS holds further settings for it, such as "-c shared_buffers=2GB".
 set -euo pipefail
 [ $# -gt 0 ] || { echo "usage: tests/postgresql.sh COMMAND [ARGUMENT ...]" >&2; exit 2; }
 
@@ -37,7 +38,7 @@ trap stop EXIT
 # Swedish order where the release has it: what relies on the order of bytes is found. Nothing here has to last: no fsync.
 locale=(--locale=C.UTF-8)
 [[ $("$programs/initdb" --help) = *--icu-locale* ]] && locale+=(--locale-provider=icu --icu-locale=sv-SE)
-settings="-c listen_addresses= -c unix_socket_directories=$folder -c fsync=off -c max_connections=200"
+settings="-c listen_addresses= -c unix_socket_directories=$folder -c fsync=off -c max_connections=200 ${POSTGRESQL_SETTINGS:-}"
 cd "$folder"
 if ! { "${as[@]}" "$programs/initdb" -D data -A trust -U test -E UTF8 "${locale[@]}" &&
   "${as[@]}" "$programs/pg_ctl" -D data -l log -o "$settings" -w start; } >messages 2>&1; then

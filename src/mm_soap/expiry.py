@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from mm_soap.clock import Clock
 from mm_soap.config import Settings
 from mm_soap.pki import OrganisationCertificate, read_certificates, subject_name
+from mm_soap.unexpected import Repeated
 
 _log = logging.getLogger(__name__)
 
@@ -140,18 +140,20 @@ class ExpiryWatch:
         self._seen = seen
         self._warning = warning
         self._clock = clock
-        self._stopping = threading.Event()
+        self._thread = Repeated(
+            "expiry", self._turn, _log, "The watch for certificates that expire", _SECONDS_BETWEEN_ROUNDS
+        )
 
     def start(self) -> None:
         """Begin, and return at once."""
-        threading.Thread(target=self._run, name="expiry", daemon=True).start()
+        self._thread.start()
 
     def settle(self) -> None:
         """Return at once: no call waits for this."""
 
     def stop(self) -> None:
         """End."""
-        self._stopping.set()
+        self._thread.stop(wait=False)
 
     def all(self) -> list[Watched]:
         """Return every certificate that is known now."""
@@ -184,7 +186,6 @@ class ExpiryWatch:
         for sentence in self.warnings():
             _log.warning("%s", sentence)
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self.log()
-            self._stopping.wait(_SECONDS_BETWEEN_ROUNDS)
+    def _turn(self) -> float:
+        self.log()
+        return _SECONDS_BETWEEN_ROUNDS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
@@ -11,8 +10,8 @@ from typing import Final
 from sqlalchemy import Connection, Engine
 
 from mm_soap.clock import Clock
-from mm_soap.errors import MmSoapError
 from mm_soap.storage import writing
+from mm_soap.unexpected import Repeated
 
 _log = logging.getLogger(__name__)
 
@@ -40,12 +39,10 @@ class Housekeeping:
         self._clock = clock
         self._forget = forget
         self._chores = chores
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = Repeated("housekeeping", self._turn, _log, "Housekeeping", _SECONDS_BETWEEN_ROUNDS)
 
     def start(self) -> None:
         """Begin, and return at once."""
-        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
         self._thread.start()
 
     def settle(self) -> None:
@@ -53,9 +50,7 @@ class Housekeeping:
 
     def stop(self) -> None:
         """End after the transaction that is under way."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.stop()
 
     def once(self) -> int:
         """Forget all that is over now, and return how many records that were."""
@@ -71,19 +66,15 @@ class Housekeeping:
 
     def _until_nothing_is_left(self, chore: Chore) -> int:
         total = 0
-        while not self._stopping.is_set():
+        while not self._thread.stopping:
             number = chore(self._clock())
             total += number
             if number == 0:
                 break
         return total
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                number = self.once()
-                if number:
-                    _log.info("%d records whose time was over are deleted", number)
-            except MmSoapError as error:
-                _log.error("Housekeeping waits: %s", error)
-            self._stopping.wait(_SECONDS_BETWEEN_ROUNDS)
+    def _turn(self) -> float:
+        number = self.once()
+        if number:
+            _log.info("%d records whose time was over are deleted", number)
+        return _SECONDS_BETWEEN_ROUNDS

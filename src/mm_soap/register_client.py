@@ -17,6 +17,7 @@ from xml.sax.saxutils import escape
 from lxml import etree
 
 from mm_soap.errors import Refusal, Refused, RemoteFault, TransportError
+from mm_soap.unexpected import Repeated
 from mm_soap.xml import AUTHORITY, DISPATCHER, RECIPIENT_V1, RECIPIENT_V3, SENDER, qname, text_of
 
 _log = logging.getLogger(__name__)
@@ -91,8 +92,9 @@ class RegisterClient:
         self._lock = threading.Lock()
         self._known: _Parties | None = None
         self._not_before = float("-inf")
-        self._stopping = threading.Event()
-        self._keeper: threading.Thread | None = None
+        self._keeper = Repeated(
+            "register-client", self._keep_fresh, _log, "The question for senders and dispatchers", _PAUSE_WHEN_AWAY
+        )
         self._tried = threading.Event()
 
     def reachable(self, sender: str, recipients: Sequence[str]) -> list[Reached]:
@@ -146,8 +148,6 @@ class RegisterClient:
         In a process that serves several parties this is more than speed: calls that all waited for the register could
         take every thread that the register needs to answer.
         """
-        self._stopping.clear()
-        self._keeper = threading.Thread(target=self._keep_fresh, name="register-client", daemon=True)
         self._keeper.start()
 
     def settle(self) -> None:
@@ -156,23 +156,22 @@ class RegisterClient:
 
     def stop(self) -> None:
         """End the work in the background. A question under way is not waited for."""
-        self._stopping.set()
+        self._keeper.stop(wait=False)
         self._not_before = float("-inf")
 
-    def _keep_fresh(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with self._lock:
-                    self._known = self._ask()
-                self._not_before = float("-inf")
-                pause = max(_SHORTEST_PAUSE, self._max_age / 2)
-            except (RemoteFault, TransportError) as error:
-                # Until the next question has its answer the calls go on with what is known.
-                self._not_before = float("inf")
-                _log.warning("The register could not be asked for senders and dispatchers: %s", error)
-                pause = _PAUSE_WHEN_AWAY
+    def _keep_fresh(self) -> float:
+        try:
+            with self._lock:
+                self._known = self._ask()
+        except (RemoteFault, TransportError) as error:
+            # Until the next question has its answer the calls go on with what is known.
+            self._not_before = float("inf")
+            _log.warning("The register could not be asked for senders and dispatchers: %s", error)
+            return _PAUSE_WHEN_AWAY
+        finally:
             self._tried.set()
-            self._stopping.wait(pause)
+        self._not_before = float("-inf")
+        return max(_SHORTEST_PAUSE, self._max_age / 2)
 
     def _holds(self, asked: Callable[[_Parties], bool]) -> bool:
         known = self._parties()

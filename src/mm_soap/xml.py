@@ -32,6 +32,10 @@ XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 
 _local = threading.local()
 
+# libxml2 fills its table of built-in types when it first compiles a schema, and takes no lock for it. Two threads that
+# do so at once find the types half there, or end the process. So it is done here, once, before there are threads.
+etree.XMLSchema(etree.XML('<schema xmlns="http://www.w3.org/2001/XMLSchema"/>'))
+
 
 def hardened_parser() -> etree.XMLParser:
     """Return this thread's parser: no DTD, no entities, no network, libxml2's limits on.

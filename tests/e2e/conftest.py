@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,23 @@ from tests.e2e.suite import ENGINE, Demonstration, Server, mm_soap, stopped_at_t
 
 collect_ignore = [] if ENGINE == "celery" else ["test_exactly_once.py"]
 """That test kills PostgreSQL and RabbitMQ: `make scaled-out` starts some for it."""
+
+_SHOWN_OF_A_LOG = 20_000
+"""Characters."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Show with a failure what the servers of its demonstration said: why a connection broke, only they know."""
+    report = yield
+    if report.failed:
+        values = getattr(item, "funcargs", {}).values()
+        servers = [each for each in values if isinstance(each, Server)]
+        servers += [server for each in values if isinstance(each, Demonstration) for server in each.servers]
+        for errors in dict.fromkeys(server.errors for server in servers):
+            if errors.exists():
+                report.sections.append((f"Log {errors}", errors.read_text(errors="replace")[-_SHOWN_OF_A_LOG:]))
+    return report
 
 
 @pytest.fixture(scope="session")

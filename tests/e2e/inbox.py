@@ -9,21 +9,47 @@ from playwright.sync_api import Page, expect
 
 from mm_soap.bootstrap import mailbox_services
 from mm_soap.config import load
-from mm_soap.demonstration import KOMMUN_A, OPERATOR_ONE, RECIPIENT
-from mm_soap.message import Message
+from mm_soap.demonstration import KOMMUN_A, OPERATOR_ONE, RECIPIENT, DemoOrganisation
+from mm_soap.message import Message, build_delivery
 from mm_soap.service_supplier import Kind, many, store
 from mm_soap.service_supplier.model import NewDelivery
 from mm_soap.storage import writing
 from mm_soap.testing.documents import one_page_pdf
+from mm_soap.xml import MESSAGE_V3, parse_untrusted, qname
 from tests.e2e.suite import Demonstration, Server, distribute, final_status, letter
 
 PDF = one_page_pdf("Beslut", "Ja.")
 
 
-def send(demonstration: Demonstration, server: Server, message: Message, recipient: str = RECIPIENT) -> None:
-    """Send a message from Kommun A by the dispatcher, and wait until it is in the mailbox."""
-    sent = distribute(server.url, demonstration.signed(letter(recipient, message)))
-    assert final_status(server.url, sent) == ("Digital", "Delivered")
+def send(
+    demonstration: Demonstration,
+    server: Server,
+    message: Message,
+    recipient: str = RECIPIENT,
+    *,
+    sender: DemoOrganisation = KOMMUN_A,
+    own: str = "",
+) -> None:
+    """Send a message by the dispatcher, and wait until it is in the mailbox.
+
+    Args:
+        demonstration: what signs.
+        server: what serves the dispatcher.
+        message: the message.
+        recipient: whose mailbox.
+        sender: who sends it.
+        own: an element of another namespace that takes the place of OfficialMatterExtension.
+    """
+    if own:
+        root = build_delivery(letter(recipient, message, sender=sender))
+        (extension,) = root.iter(qname(MESSAGE_V3, "OfficialMatterExtension"))
+        parent = extension.getparent()
+        assert parent is not None
+        parent.replace(extension, parse_untrusted(own.encode()))
+        document = demonstration.signed_tree(root, sender)
+    else:
+        document = demonstration.signed(letter(recipient, message, sender=sender))
+    assert final_status(server.url, distribute(server.url, document), sender) == ("Digital", "Delivered")
 
 
 def put(demonstration: Demonstration, message: Message, recipient: str = RECIPIENT) -> None:

@@ -340,6 +340,10 @@ class Demonstration:
         by = _identity(self.folder / "pki", signer.number if signer else delivery.sender.id)
         return sign_delivery(build_delivery(delivery), by)
 
+    def signed_tree(self, delivery: etree._Element, signer: DemoOrganisation) -> bytes:
+        """Sign a delivery that holds what our builder does not write."""
+        return sign_delivery(delivery, _identity(self.folder / "pki", signer.number))
+
     def mailbox(self, recipient: str = RECIPIENT) -> list[MessageSummary]:
         """What the operators have in this mailbox. In this process: a command takes seconds to begin."""
         found: list[MessageSummary] = []

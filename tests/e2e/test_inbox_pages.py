@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
 
-from mm_soap.demonstration import OPERATOR_TWO, RECIPIENT, RECIPIENT_AT_TWO
-from mm_soap.message import new_message
+from mm_soap.demonstration import KOMMUN_B, OPERATOR_TWO, RECIPIENT, RECIPIENT_AT_TWO
+from mm_soap.message import OfficialMatter, new_message
 from tests.e2e.browser import DESKTOP, PHONE, accessibility, chromium, too_wide
 from tests.e2e.inbox import PDF, put, send, sign_in, sign_text
 from tests.e2e.suite import Demonstration, Server
@@ -238,6 +239,53 @@ def test_a_message_is_forwarded_to_another_operator(demo: Demonstration, served:
     expect(page.get_by_role("heading", level=2).first).to_have_text("Forwarded by Anna Demo")
     expect(page.get_by_text("Se här!")).to_be_visible()
     expect(page.get_by_role("link", name="Download a.pdf")).to_be_visible()
+    good(page)
+
+
+def test_cases_are_followed(demo: Demonstration, served: Server, page: Page, look: str) -> None:
+    about = f"Bygglov {look}"
+    steps: tuple[tuple[int, str, str, str | None], ...] = (
+        (2, "Vi har fått din ansökan", "Ansökan mottagen", "senderinitiative"),
+        (9, "Skicka in en ritning", "Begäran om komplettering", "recipientinitiative"),
+    )
+    for number, (day, subject, kind, status) in enumerate(steps):
+        after = f"h{number - 1}" if number else None
+        matter = OfficialMatter(date(2026, 11, day), f"h{number}", f"BN 2026-{look}", after, about, kind, status)
+        send(demo, served, new_message(subject, text="Hej.", official_matter=matter))
+    same = OfficialMatter(date(2026, 11, 3), "h0", f"BN 2026-{look}", None, about, "Yttrande", "closed")
+    send(demo, served, new_message("Yttrande", text="Hej.", official_matter=same), sender=KOMMUN_B)
+    own = '<o:arende xmlns:o="urn:x-kommun"><o:nummer>&lt;b&gt;7&lt;/b&gt;</o:nummer></o:arende>'
+    send(demo, served, new_message(f"Eget {look}", text="Hej.", official_matter=same), own=own)
+    sign_in(page, served, language="sv")
+    page.get_by_role("link", name="Ärenden").click()
+    row = page.locator(".letters li", has_text="Kommun A").filter(has_text=about)
+    expect(row.locator(".turn-recipientinitiative")).to_have_text("Din tur")
+    expect(row).to_contain_text("Meddelanden: 2")
+    other = page.locator(".letters li", has_text="Kommun B").filter(has_text=about)
+    expect(other.locator(".turn-closed")).to_have_text("Avslutat")
+    good(page)
+    pictured(page, f"cases-{look}")
+    row.get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(about)
+    expect(page.locator(".whose-turn")).to_have_text("Det är din tur: Kommun A väntar på dig.")
+    subjects = [one.strip() for one in page.locator(".event a").all_inner_texts()]
+    assert subjects == ["Vi har fått din ansökan", "Skicka in en ritning"]
+    expect(page.get_by_role("region", name="Hos andra avsändare")).to_contain_text("Kommun B")
+    good(page)
+    pictured(page, f"case-{look}")
+    page.get_by_role("link", name="Skicka in en ritning").click()
+    section = page.get_by_role("region", name="Ärende")
+    expect(section).to_contain_text("Din tur")
+    good(page)
+    pictured(page, f"message-in-case-{look}")
+    page.get_by_role("button", name="Släng").click()
+    page.get_by_role("link", name="Ärenden").click()
+    expect(row).to_contain_text("Avsändarens tur")
+    page.goto(f"{served.url}/Inbox")
+    page.locator(".letters a", has_text=f"Eget {look}").click()
+    page.get_by_text("Andra uppgifter").click()
+    expect(page.locator(".other dt")).to_have_text("arende / nummer")
+    expect(page.locator(".other dd")).to_have_text("<b>7</b>")
     good(page)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mm_soap.bootstrap import mailbox_services
+from mm_soap.cli.cases import case_document, case_rows
 from mm_soap.cli.output import console, fail, plain, print_json, print_table
 from mm_soap.config import load
 from mm_soap.errors import ConfigurationError, Refusal, Refused
@@ -52,10 +53,14 @@ def list_messages(config: Path, recipient: str, as_json: bool) -> None:
 
 def show_message(config: Path, recipient: str, message_id: str, folder: Path | None, as_json: bool) -> None:
     """Print one message, and write its attachments into a folder."""
-    message = _service_of(config, recipient).get_message(recipient, message_id)
+    service = _service_of(config, recipient)
+    message = service.get_message(recipient, message_id)
+    inbox, key = Inbox(service.database, service.contents), message.summary.key
+    event = inbox.event(recipient, key)
+    case = inbox.case(recipient, key) if event is not None and event.in_case else None
     saved = [] if folder is None else _save(message.attachments, folder)
     if as_json:
-        print_json(_document(message, saved))
+        print_json(_document(message, saved) | {"official_matter": case_document(event, case)})
         return
     summary = message.summary
     rows: list[tuple[object, ...]] = [
@@ -65,6 +70,7 @@ def show_message(config: Path, recipient: str, message_id: str, folder: Path | N
     ]
     if message.forwarded is not None:
         rows.append(("forwarded by", message.forwarded.name))
+    rows += case_rows(event, case)
     rows += [("attachment", one.filename) for one in message.attachments]
     rows += [("saved", path) for path in saved]
     print_table(summary.subject, ("", ""), rows)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from mm_soap.clock import Clock
 from mm_soap.conformance.carrying import Line
 from mm_soap.conformance.model import Broken, Case, Finding, NotTried, Report, Verdict
+from mm_soap.unexpected import places
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +61,6 @@ def _tried(case: Case[T], target: T) -> tuple[Verdict, str, str]:
         return Verdict.NOT_TRIED, str(reason), ""
     except Exception as error:
         # An error of the kit's own: it says nothing about the other party.
-        frames = "".join(traceback.format_tb(error.__traceback__))
-        _log.error("the case %s ended in %s\n%s", case.id, type(error).__name__, frames)
+        _log.error("the case %s ended in %s", case.id, places(error))
         return Verdict.NOT_TRIED, f"The kit itself failed: {type(error).__name__}.", ""
     return Verdict.PASSED, "", ""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +26,7 @@ from mm_soap.dispatcher.model import Outcome, Sealed, State, seconds_until
 from mm_soap.dispatcher.outcomes import Divert, write_down
 from mm_soap.dispatcher.waiting import Pause, set_aside, take_over, with_old_addresses, write_pauses
 from mm_soap.storage import reading, writing
+from mm_soap.unexpected import places
 
 _log = logging.getLogger(__name__)
 
@@ -209,8 +209,7 @@ class Carrier:
             try:
                 outcome, technical_error = self._handover.step(delivery, document, seal)
             except Exception as error:
-                frames = "".join(traceback.format_tb(error.__traceback__))
-                _log.error("An attempt ended in %s\n%s", type(error).__name__, frames)
+                _log.error("An attempt ended in %s", places(error))
                 outcome, technical_error = self._handover.unexpected(delivery, error), True
             del work, document, seal  # else they stay in memory while the thread waits
             self._inbox.put(_Result(delivery, outcome, technical_error))

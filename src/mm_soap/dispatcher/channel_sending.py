@@ -8,7 +8,6 @@ message may come twice.
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from mm_soap.dispatcher.channel_store import Step, Way
 from mm_soap.dispatcher.model import Outcome, State
 from mm_soap.dispatcher.policy import DeliveryPolicy
 from mm_soap.storage import Event, reading, record_event, writing
+from mm_soap.unexpected import places
 
 _log = logging.getLogger(__name__)
 
@@ -114,8 +114,7 @@ class ChannelSending:
                 self._failed(way, tries, str(error))
             return
         except Exception as error:
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("An attempt on a channel ended in %s\n%s", type(error).__name__, frames)
+            _log.error("An attempt on a channel ended in %s", places(error))
             self._later(way, tries, f"an error of the dispatcher's own, {type(error).__name__}")
             return
         if sent.arrived:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -28,6 +27,7 @@ from mm_soap.dispatcher.channel_store import Ended, Undecided
 from mm_soap.dispatcher.model import LONGEST_WAIT, Cause, Outcome, State
 from mm_soap.dispatcher.policy import DeliveryPolicy
 from mm_soap.storage import Event, reading, record_event, writing
+from mm_soap.unexpected import places
 
 _log = logging.getLogger(__name__)
 
@@ -149,8 +149,7 @@ class ChannelSwitch:
             self._postpone(one, ended, str(error), error.technical)
             return
         except Exception as error:
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("A channel could not be chosen: %s\n%s", type(error).__name__, frames)
+            _log.error("A channel could not be chosen: %s", places(error))
             self._postpone(one, ended, f"an error of the dispatcher's own, {type(error).__name__}", True)
             return
         if name is None:

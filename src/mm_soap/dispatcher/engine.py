@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
@@ -34,6 +33,7 @@ from mm_soap.dispatcher.readdressing import Readdressing
 from mm_soap.dispatcher.waiting import put_back
 from mm_soap.errors import MmSoapError
 from mm_soap.storage import reading, writing
+from mm_soap.unexpected import guarded
 
 _log = logging.getLogger(__name__)
 
@@ -148,14 +148,7 @@ class EmbeddedEngine:
     def _guarded(self, turn: Callable[[], None]) -> None:
         """Repeat ``turn`` until the engine stops. No error ends a thread: its rows are still in the database."""
         while not self._halted.is_set():
-            try:
-                turn()
-            except MmSoapError as error:
-                _log.error("The engine waits: %s", error)
-                self._halted.wait(LONGEST_WAIT)
-            except Exception as error:
-                frames = "".join(traceback.format_tb(error.__traceback__))
-                _log.error("The engine waits after %s\n%s", type(error).__name__, frames)
+            if not guarded(turn, _log, "The engine"):
                 self._halted.wait(LONGEST_WAIT)
 
     def _address(self, carrier: Carrier) -> None:

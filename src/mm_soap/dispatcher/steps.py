@@ -7,7 +7,6 @@ that another worker is doing, ends at once.
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -27,8 +26,8 @@ from mm_soap.dispatcher.model import Outcome, Sealed, State
 from mm_soap.dispatcher.outcomes import Divert, write_down
 from mm_soap.dispatcher.policy import CLOCKS_APART
 from mm_soap.dispatcher.readdressing import Readdressing
-from mm_soap.errors import MmSoapError
 from mm_soap.storage import reading, writing
+from mm_soap.unexpected import guarded, places
 
 _log = logging.getLogger(__name__)
 
@@ -87,13 +86,7 @@ class Steps:
 
     def run(self, step: Step, delivery: int) -> None:
         """Do a step. No error leaves it: its rows are in the database, and their claims end."""
-        try:
-            (self.look_up if step is Step.LOOK_UP else self.hand_over)(delivery)
-        except MmSoapError as error:
-            _log.error("A step waits: %s", error)
-        except Exception as error:
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("A step waits after %s\n%s", type(error).__name__, frames)
+        guarded(partial(self.look_up if step is Step.LOOK_UP else self.hand_over, delivery), _log, "A step")
 
     def look_up(self, delivery: int) -> None:
         """Address what waits of the sender of a delivery, some at once."""
@@ -199,8 +192,7 @@ class Steps:
         try:
             outcome, technical_error = self._handover.step(delivery, document, seal)
         except Exception as error:
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("An attempt ended in %s\n%s", type(error).__name__, frames)
+            _log.error("An attempt ended in %s", places(error))
             outcome, technical_error = self._handover.unexpected(delivery, error), True
         self._count(delivery.operator, outcome, technical_error)
         self._write("hand-over", [outcome], claim)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import traceback
 from collections.abc import Callable
 from typing import Final
 
@@ -22,6 +21,7 @@ from mm_soap.dispatcher.model import LONGEST_WAIT, State, seconds_until
 from mm_soap.dispatcher.steps import Step, Steps
 from mm_soap.errors import MmSoapError
 from mm_soap.storage import reading, writing
+from mm_soap.unexpected import guarded
 
 _log = logging.getLogger(__name__)
 
@@ -95,26 +95,14 @@ class Sweeper:
                 _log.error("The connection that holds the engine's lock is lost; another worker may sweep.")
                 self._halt()
                 break
-            self._halted.wait(self._seconds() if self._once(self._sweep) else LONGEST_WAIT)
+            self._halted.wait(self._seconds() if guarded(self._sweep, _log, "The sweep") else LONGEST_WAIT)
         for thread in threads:
             thread.join()
 
     def _guarded(self, turn: Callable[[], None]) -> None:
         while not self._halted.is_set():
-            if not self._once(turn):
+            if not guarded(turn, _log, "The sweep"):
                 self._halted.wait(LONGEST_WAIT)
-
-    def _once(self, turn: Callable[[], None]) -> bool:
-        try:
-            turn()
-        except MmSoapError as error:
-            _log.error("The sweep waits: %s", error)
-        except Exception as error:
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("The sweep waits after %s\n%s", type(error).__name__, frames)
-        else:
-            return True
-        return False
 
     def _seconds(self) -> float:
         """Return how long to wait for the next retry, or for what was lost meanwhile."""

@@ -4,7 +4,9 @@ from mm_soap.message.attachments import content_type_for, safe_filename
 from mm_soap.message.blocks import Block, Grid, Paragraph, Picture, Run, text_of_blocks, with_addresses
 from mm_soap.message.build import build_delivery, build_notification, new_attachment, new_message
 from mm_soap.message.html_blocks import blocks_of
+from mm_soap.message.matters import agreed_details
 from mm_soap.message.model import (
+    AgreedDetail,
     Attachment,
     Email,
     Forwarding,
@@ -30,6 +32,7 @@ from mm_soap.message.wire import read_delivery
 __all__ = [
     "MOST_RECIPIENTS",
     "NOT_SENSITIVE",
+    "AgreedDetail",
     "Attachment",
     "Block",
     "Email",
@@ -47,6 +50,7 @@ __all__ = [
     "SecureDelivery",
     "Sms",
     "SupportInfo",
+    "agreed_details",
     "blocks_of",
     "broken_rules",
     "build_delivery",

@@ -58,6 +58,17 @@ class OfficialMatter:
 
 
 @dataclass(frozen=True, slots=True)
+class AgreedDetail:
+    """An element of another namespace in OfficialMatter: the local names on the way to it, and its text.
+
+    What it means, sender and recipient have agreed on. Nothing here trusts it.
+    """
+
+    name: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """A file of a message.
 

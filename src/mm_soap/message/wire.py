@@ -7,26 +7,21 @@ Source of the names: the contract's messages, "Namespaces inside a v3 sealed del
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from typing import Final
 
 from lxml import etree
 
 from mm_soap.message.elements import Children, names, violation
+from mm_soap.message.matters import read_matter
 from mm_soap.message.model import (
     Attachment,
     Message,
     Metadata,
-    OfficialMatter,
     Party,
     SecureDelivery,
     SupportInfo,
 )
-from mm_soap.xml import DSIG, MESSAGE_V1, MESSAGE_V2, MESSAGE_V3, OFFICIAL_MATTER_V3, SENDER, qname
-
-_DATE: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2})?")
-
+from mm_soap.xml import DSIG, MESSAGE_V1, MESSAGE_V2, MESSAGE_V3, SENDER, qname
 
 _ROOT: Final = qname(MESSAGE_V3, "SignedDelivery")
 _SIGNED: Final = names(MESSAGE_V3, "Delivery") | names(DSIG, "Signature")
@@ -49,12 +44,6 @@ _SUPPORT: Final = names(MESSAGE_V3, "Text", "URL", "PhoneNumber", "EmailAdress")
 _METADATA: Final = names(MESSAGE_V1, "Tag", "Value")
 _BODY: Final = names(MESSAGE_V1, "ContentType", "Body")
 _ATTACHMENT: Final = names(MESSAGE_V1, "ContentType", "Body", "Checksum", "Filename")
-# The second name is that of the global element, which the schema's wildcard lets in at the same place.
-_EXTENSIONS: Final = frozenset(
-    {qname(MESSAGE_V3, "OfficialMatterExtension"), qname(OFFICIAL_MATTER_V3, "OfficialMatterExtension")}
-)
-_MATTER: Final = names(OFFICIAL_MATTER_V3, "Timestamp", "Identity", "MatterSubject", "EventType", "MatterStatus")
-_IDENTITY: Final = names(OFFICIAL_MATTER_V3, "EventId", "OfficialMatterId", "PrecedingEventId")
 
 
 def read_delivery(root: etree._Element) -> SecureDelivery:
@@ -129,7 +118,7 @@ def read_message_parts(
             _read_metadata(entry, f"{where}/Header/Metadata[{number}]")
             for number, entry in enumerate(header.all("Metadata"), start=1)
         ),
-        official_matter=None if matter is None else _read_matter(matter, f"{where}/Header/OfficialMatter"),
+        official_matter=None if matter is None else read_matter(matter, f"{where}/Header/OfficialMatter"),
         reply=header.optional_text("Reply"),
         receipt_request=header.optional_text("ReceiptRequest"),
     )
@@ -160,42 +149,3 @@ def _read_attachment(element: etree._Element, where: str) -> Attachment:
 def _read_metadata(element: etree._Element, where: str) -> Metadata:
     parts = Children(element, _METADATA, where)
     return Metadata(tag=parts.text("Tag"), value=parts.text("Value"))
-
-
-def _read_matter(element: etree._Element, where: str) -> OfficialMatter | None:
-    extensions = [child for child in element.iterchildren(etree.Element) if child.tag in _EXTENSIONS]
-    if not extensions:
-        # Elements of namespaces that sender and recipient agreed on; they stay in the bytes that are kept.
-        return None
-    if len(extensions) != 1:
-        raise violation(where)
-    parts = Children(extensions[0], _MATTER, where, open_=True)
-    event_id, matter_id, preceding_id = _read_identity(parts.optional("Identity"), f"{where}/Identity")
-    return OfficialMatter(
-        timestamp=_read_date(parts.collapsed("Timestamp"), f"{where}/Timestamp"),
-        event_id=event_id,
-        official_matter_id=matter_id,
-        preceding_event_id=preceding_id,
-        matter_subject=parts.optional_text("MatterSubject"),
-        event_type=parts.optional_text("EventType"),
-        matter_status=parts.optional_text("MatterStatus"),
-    )
-
-
-def _read_identity(element: etree._Element | None, where: str) -> tuple[str | None, str | None, str | None]:
-    if element is None:
-        return None, None, None
-    parts = Children(element, _IDENTITY, where)
-    return (
-        parts.optional_text("EventId"),
-        parts.optional_text("OfficialMatterId"),
-        parts.optional_text("PrecedingEventId"),
-    )
-
-
-def _read_date(text: str | None, where: str) -> date:
-    match = _DATE.fullmatch(text or "")
-    try:
-        return date.fromisoformat(match.group(1) if match else "")
-    except ValueError:
-        raise violation(where) from None

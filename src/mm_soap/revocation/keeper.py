@@ -6,9 +6,10 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Final
 
@@ -22,6 +23,7 @@ from mm_soap.revocation.model import Rules
 from mm_soap.revocation.report import Tally, phase_of, sentence, sentences
 from mm_soap.revocation.sources import Source
 from mm_soap.revocation.watched import Link, WatchedPath
+from mm_soap.unexpected import Repeated, guarded
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ MOST_LINKS: Final = 4096
 MOST_WAITING: Final = 8
 """How many calls wait for a first status at a time. The others are answered at once, by what is known."""
 _THREADS: Final = 4
+_WHO: Final = "The question for revocations"
 _SECONDS_BETWEEN_ROUNDS: Final = 1.0
 _SECONDS_WHEN_WANTED: Final = 0.05
 _FORGET_EVERY: Final = timedelta(hours=1)
@@ -57,8 +60,8 @@ class Revocation:
         self._wanted: set[Source] = set()
         self._changed = threading.Condition()
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._thread = Repeated("revocation", self._turn, _log, _WHO, _SECONDS_BETWEEN_ROUNDS)
         self._phases: dict[Source, str] = {}
         self._next_forgetting: datetime | None = None
         self._hosts: set[str] = set()
@@ -89,7 +92,7 @@ class Revocation:
 
     def start(self) -> None:
         """Begin to keep statuses fresh, and return at once."""
-        self._thread = threading.Thread(target=self._run, name="revocation", daemon=True)
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="revocation")
         self._thread.start()
 
     def settle(self) -> None:
@@ -98,21 +101,24 @@ class Revocation:
         with self._changed:
             while any(source.attempted is None for source in self._addresses.always):
                 left = deadline - time.monotonic()
-                if left <= 0 or self._stopping.is_set():
+                if left <= 0 or self._thread.stopping:
                     return
                 self._changed.wait(min(left, _SECONDS_BETWEEN_ROUNDS))
 
     def stop(self) -> None:
         """End after what is under way."""
-        self._stopping.set()
+        self._thread.stop(wait=False)
         with self._changed:
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join(self._rules.timeout)
+        self._thread.stop()
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
 
     def once(self) -> None:
         """Ask all sources that are due, one after the other, in this thread."""
-        self._refresh(self._due())
+        for source in self._due():
+            self._one(source)
 
     def _link(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Link:
         with self._lock:
@@ -137,8 +143,9 @@ class Revocation:
     def _ask(self, links: Sequence[Link]) -> None:
         now = self._clock()
         due = [source for link in links for source in link.sources if source.due(now)]
-        if self._thread is None:
-            self._refresh(due)
+        if self._pool is None:
+            for source in due:
+                self._one(source)
             return
         if not due or not self._waiting.acquire(blocking=False):
             return
@@ -147,17 +154,13 @@ class Revocation:
             with self._changed:
                 self._wanted.update(due)
                 self._changed.notify_all()
-                while not self._wanted.isdisjoint(due) and not self._stopping.is_set():
+                while not self._wanted.isdisjoint(due) and not self._thread.stopping:
                     left = deadline - time.monotonic()
                     if left <= 0:
                         return
                     self._changed.wait(left)
         finally:
             self._waiting.release()
-
-    def _refresh(self, sources: Iterable[Source]) -> None:
-        for source in sources:
-            self._one(source)
 
     def _due(self) -> list[Source]:
         """Return what is to be asked now, what a call waits for first."""
@@ -167,18 +170,16 @@ class Revocation:
         due = [each for each in self.sources() if each.due(now) and (each in wanted or each.active(now))]
         return sorted(due, key=lambda each: each not in wanted)
 
-    def _run(self) -> None:
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="revocation") as pool:
-            while not self._stopping.is_set():
-                try:
-                    self._round(pool)
-                except Exception as error:
-                    _log.error("A round of refreshing revocations failed: %s", type(error).__name__)
-                with self._changed:
-                    if not self._stopping.is_set():
-                        self._changed.wait(_SECONDS_WHEN_WANTED if self._wanted else _SECONDS_BETWEEN_ROUNDS)
+    def _turn(self) -> float:
+        assert self._pool is not None
+        self._round(self._pool)
+        with self._changed:
+            if not self._thread.stopping:
+                self._changed.wait(_SECONDS_WHEN_WANTED if self._wanted else _SECONDS_BETWEEN_ROUNDS)
+        return 0
 
     def _round(self, pool: ThreadPoolExecutor) -> None:
+        """Begin to ask what is due, and tell of what has changed."""
         due = self._due()
         with self._changed:
             # What is wanted and not due any more has been answered.
@@ -187,7 +188,7 @@ class Revocation:
             hosts = {source.host for source in due} - self._hosts
             self._hosts |= hosts
         for host in hosts:
-            pool.submit(self._ask_host, host)
+            pool.submit(guarded, partial(self._ask_host, host), _log, _WHO)
         self._tell()
         self._forget()
 
@@ -195,7 +196,7 @@ class Revocation:
         """Ask all that is due of one host, one at a time, so that a slow one keeps no more than one thread."""
         tried: set[Source] = set()
         try:
-            while not self._stopping.is_set():
+            while not self._thread.stopping:
                 source = next((each for each in self._due() if each.host == host and each not in tried), None)
                 if source is None:
                     return
@@ -209,16 +210,17 @@ class Revocation:
         with source.busy:
             now = self._clock()
             before = source.refreshes, source.failures
-            try:
-                asked = not source.due(now) or source.refresh(now)
-            except Exception as error:
-                _log.error("A revocation status could not be refreshed: %s", type(error).__name__)
-                asked = True
+            asked = not source.due(now) or self._refreshed(source, now)
             self.tally.add(source, source.refreshes - before[0], source.failures - before[1])
         if asked:
             with self._changed:
                 self._wanted.discard(source)
                 self._changed.notify_all()
+
+    def _refreshed(self, source: Source, now: datetime) -> bool:
+        found = [True]
+        guarded(lambda: found.append(source.refresh(now)), _log, _WHO)
+        return found[-1]
 
     def _tell(self) -> None:
         """Write a line when a source fails, is out of date, counts no more, or is well again."""

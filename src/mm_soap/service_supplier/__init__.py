@@ -2,6 +2,7 @@
 
 from mm_soap.service_supplier.blobs import Blobs, FolderBlobs, NoBlobs
 from mm_soap.service_supplier.blobs_s3 import S3Blobs
+from mm_soap.service_supplier.cases import Case, CaseEvent, CaseLink, CasePage, Turn
 from mm_soap.service_supplier.contents import Contents, Sweep, name_of_database
 from mm_soap.service_supplier.deleting import forget_deliveries
 from mm_soap.service_supplier.endpoint import PRECHECKS, service_handlers
@@ -39,6 +40,10 @@ __all__ = [
     "TRASH",
     "AttachedFile",
     "Blobs",
+    "Case",
+    "CaseEvent",
+    "CaseLink",
+    "CasePage",
     "Contact",
     "Contents",
     "DeliveryOutcome",
@@ -67,6 +72,7 @@ __all__ = [
     "StoredMessage",
     "Sweep",
     "Told",
+    "Turn",
     "export_mailbox",
     "forget_deliveries",
     "name_of_database",

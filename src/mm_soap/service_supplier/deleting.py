@@ -16,7 +16,16 @@ from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, exist
 
 from mm_soap.service_supplier.model import MessageKey
 from mm_soap.service_supplier.searching import forget_words
-from mm_soap.service_supplier.tables import attachment, delivery, doomed, forwarding, message, notice, outgoing
+from mm_soap.service_supplier.tables import (
+    attachment,
+    delivery,
+    doomed,
+    forwarding,
+    message,
+    notice,
+    official_matter,
+    outgoing,
+)
 from mm_soap.storage import Event, record_event
 
 _TOGETHER = 500
@@ -104,7 +113,8 @@ def _delete_of(
         if all(one.recipient != recipient for one in left):
             connection.execute(delete(outgoing).where(outgoing.c.delivery == of.id, outgoing.c.recipient == recipient))
     here = {"of": of.id, "positions": [row.position for row in gone]}
-    connection.execute(delete(message).where(message.c.delivery == _of, message.c.position.in_(_positions)), here)
+    for table in (official_matter, message):
+        connection.execute(delete(table).where(table.c.delivery == _of, table.c.position.in_(_positions)), here)
     if not left:
         for table in (forwarding, notice):
             connection.execute(delete(table).where(table.c.delivery == of.id))

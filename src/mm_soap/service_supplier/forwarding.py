@@ -28,7 +28,7 @@ from mm_soap.service_supplier import many, store
 from mm_soap.service_supplier.contents import Contents, Keeping
 from mm_soap.service_supplier.many import Answered
 from mm_soap.service_supplier.model import Fate, Kind, NewDelivery, Told
-from mm_soap.service_supplier.service import check_signers
+from mm_soap.service_supplier.signers import check_signers
 from mm_soap.storage import (
     RETENTION,
     Conflict,

@@ -10,8 +10,9 @@ from typing import Any, Final
 from sqlalchemy import Row
 
 from mm_soap.errors import Refusal, Refused
-from mm_soap.service_supplier import places
+from mm_soap.service_supplier import case_store, places
 from mm_soap.service_supplier.arranging import Arrangement, message_key
+from mm_soap.service_supplier.cases import Case, CaseEvent, CasePage
 from mm_soap.service_supplier.model import (
     INBOX,
     AttachedFile,
@@ -24,6 +25,9 @@ from mm_soap.storage import evidence_of, reading, writing
 
 MOST_LINES: Final = 200
 """On one page."""
+
+MOST_CASES: Final = 50
+_LAST_CASE: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,46 @@ class Inbox(Arrangement):
         with writing(self.database) as connection:
             if not places.mark(connection, recipient, message_key(key), None):
                 raise Refused(Refusal.NOT_FOUND, "message")
+
+    def cases(self, recipient: str, skip: int = 0, most: int = 25, *, unread: bool = True) -> CasePage:
+        """Return a part of the cases of a mailbox, those with the last message first; of what was not thrown away.
+
+        Args:
+            recipient: whose mailbox.
+            skip: how many to pass over, as the part before says.
+            most: how many, 1 to 50.
+            unread: False leaves out messages that nobody has read.
+        """
+        skip, most = max(0, min(skip, _LAST_CASE)), max(1, min(most, MOST_CASES))
+        with reading(self.database) as connection:
+            found = case_store.cases(connection, recipient, unread, skip, most + 1)
+        return CasePage(tuple(found[:most]), skip + most if len(found) > most else None)
+
+    def case(self, recipient: str, key: str, *, unread: bool = True) -> Case:
+        """Return the case that a message belongs to.
+
+        Args:
+            recipient: whose mailbox.
+            key: of the message.
+            unread: False leaves out messages that nobody has read.
+
+        Raises:
+            Refused: ``NOT_FOUND`` when the mailbox has no such message, or it belongs to no case.
+        """
+        with reading(self.database) as connection:
+            sender, case_key, _ = case_store.event_of(connection, recipient, message_key(key)) or ("", None, None)
+            found = None
+            if case_key is not None:
+                found = case_store.case(connection, recipient, unread, sender, case_key)
+        if found is None:
+            raise Refused(Refusal.NOT_FOUND, "case")
+        return found
+
+    def event(self, recipient: str, key: str) -> CaseEvent | None:
+        """Return what the sender of a message said of its case; None for nothing, or where there is no such message."""
+        with reading(self.database) as connection:
+            found = case_store.event_of(connection, recipient, message_key(key))
+        return None if found is None else found[2]
 
     def attachment(self, recipient: str, key: str, position: int) -> Download:
         """Return one attachment, its bytes in pieces.

@@ -7,9 +7,7 @@ goes out again with the same key.
 from __future__ import annotations
 
 import logging
-import threading
 import time
-import traceback
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,11 +15,11 @@ from typing import Final
 from sqlalchemy import Engine
 
 from mm_soap.clock import Clock, system_clock
-from mm_soap.errors import MmSoapError
 from mm_soap.service_supplier import outgoing
 from mm_soap.service_supplier.notices import NoNotifier, NoticeNotTaken, Notifier
 from mm_soap.service_supplier.outgoing import Claimed
 from mm_soap.storage import Event, reading, record_event, writing
+from mm_soap.unexpected import Repeated, places
 
 _log = logging.getLogger(__name__)
 
@@ -53,25 +51,19 @@ class Outbox:
 
     def __post_init__(self) -> None:
         """Make what the thread in the background needs."""
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = Repeated("outbox", self._turn, _log, "The outbox", _LONGEST_SLEEP)
 
     def start(self) -> None:
         """Begin to send in the background, if there is any channel."""
-        if not self.notifier.channels:
-            return
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
-        self._thread.start()
+        if self.notifier.channels:
+            self._thread.start()
 
     def settle(self) -> None:
         """Return at once: no call waits for the thread."""
 
     def stop(self) -> None:
         """End, after the notice that is under way."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.stop()
 
     def send_now(self, key: int) -> None:
         """Send what a new notification sends on, for as long as its call may wait. The thread sends what is left.
@@ -100,7 +92,7 @@ class Outbox:
         with writing(self.database, durable=False) as connection:
             claimed = outgoing.claim(connection, self.clock(), LEASE, _CLAIMED_TOGETHER)
         for one in claimed:
-            if self._stopping.is_set():
+            if self._thread.stopping:
                 break  # the claim ends by itself
             self._send(one)
         return bool(claimed)
@@ -116,8 +108,7 @@ class Outbox:
                 cause, again = error.cause, self._again(one) if error.again else None
                 state = "pending" if again else "failed"
             except Exception as error:
-                frames = "".join(traceback.format_tb(error.__traceback__))
-                _log.error("Sending a notice ended in %s\n%s", type(error).__name__, frames)
+                _log.error("Sending a notice ended in %s", places(error))
                 cause, again = type(error).__name__, self._again(one)
                 state = "pending" if again else "failed"
         outcome = "retry" if state == "pending" else state
@@ -133,16 +124,9 @@ class Outbox:
             return None
         return now + min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(one.attempts, 16))
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                if not self.send_due():
-                    self._stopping.wait(self._pause())
-            except MmSoapError as error:
-                _log.error("The outbox waits: %s", error)
-                self._stopping.wait(_LONGEST_SLEEP)
-
-    def _pause(self) -> float:
+    def _turn(self) -> float:
+        if self.send_due():
+            return 0.0
         with reading(self.database) as connection:
             due = outgoing.next_due(connection)
         left = _LONGEST_SLEEP if due is None else (due - self.clock()).total_seconds()

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
+from mm_soap.service_supplier.case_backfill import learn_old_cases
 from mm_soap.service_supplier.deleting import delete_messages, forget_emptied, keep_evidence
 from mm_soap.service_supplier.model import INBOX, TRASH, MessageKey
 from mm_soap.service_supplier.places import keys_in
@@ -46,7 +47,7 @@ class Retention:
         found: list[Forget] = [_forget_messages(name, age) for name, age in rules if age is not None]
         if self.closed is not None:
             found.append(_forget_closed(self.closed))
-        return (*found, self._forget_emptied, _keep_evidence, forget_evidence, _index_old)
+        return (*found, self._forget_emptied, _keep_evidence, forget_evidence, _index_old, learn_old_cases)
 
     def _forget_emptied(self, connection: Connection, now: datetime) -> int:
         return forget_emptied(connection, now - self.evidence)

@@ -13,8 +13,16 @@ from mm_soap.clock import Clock, system_clock
 from mm_soap.directory import Directory
 from mm_soap.dsig import VerifiedSeal
 from mm_soap.errors import Refusal, Refused
-from mm_soap.message import Limits, SecureDelivery, check_delivery, read_delivery
-from mm_soap.service_supplier import many, places, store
+from mm_soap.message import (
+    AgreedDetail,
+    Limits,
+    Message,
+    SecureDelivery,
+    agreed_details,
+    check_delivery,
+    read_delivery,
+)
+from mm_soap.service_supplier import case_store, many, places, store
 from mm_soap.service_supplier.contents import Contents
 from mm_soap.service_supplier.model import (
     Contact,
@@ -26,6 +34,7 @@ from mm_soap.service_supplier.model import (
     StoredAttachment,
     StoredMessage,
 )
+from mm_soap.service_supplier.signers import check_signers
 from mm_soap.storage import (
     RETENTION,
     Conflict,
@@ -50,6 +59,12 @@ class _Arrival:
     call_id: str
     caller: str | None
     at: datetime
+
+    @property
+    def told(self) -> list[tuple[int, Message, tuple[AgreedDetail, ...]]]:
+        """What is told of cases: each message by its position."""
+        details = agreed_details(self.verified.delivery.root)
+        return [(place, *pair) for place, pair in enumerate(zip(self.content.messages, details, strict=True))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +152,7 @@ class MailboxService:
                         many.add_to_mailboxes(
                             connection, key, Kind.SECURE, content.sender, keeping.messages, to, arrival.at
                         )
+                        case_store.add_events(connection, key, content.recipient, content.sender.id, arrival.told)
                 self._record(connection, arrival, trans_id, fate)
             keeping.told = fate is Fate.STORED
         return DeliveryOutcome(trans_id, ((content.recipient, delivered),))
@@ -252,25 +268,6 @@ class MailboxService:
         """Write that a recipient accepts a sender again."""
         with writing(self.database) as connection:
             store.save_choice(connection, recipient, sender, accepted=True)
-
-
-def check_signers(verified: VerifiedSeal, sender: str, directory: Directory) -> None:
-    """Check that those who signed and sealed a delivery may do so for its sender.
-
-    Source: contract, signing, "Who signs what".
-
-    Raises:
-        Refused: ``RULE_BROKEN``, ``SENDER_UNKNOWN``, ``SIGNER_NOT_LISTED``, ``SEALER_NOT_DISPATCHER``, ``UNAVAILABLE``.
-    """
-    signer, sealer = verified.delivery.signer.organisation, verified.signer.organisation
-    if not verified.signatures_ok:
-        raise Refused(Refusal.RULE_BROKEN, "SealedDelivery/Seal/SignaturesOK must be true")
-    if not directory.sender_connected(sender):
-        raise Refused(Refusal.SENDER_UNKNOWN)
-    if signer != sender and not directory.may_dispatch(signer, sender):
-        raise Refused(Refusal.SIGNER_NOT_LISTED)
-    if not directory.may_dispatch(sealer, sender):
-        raise Refused(Refusal.SEALER_NOT_DISPATCHER)
 
 
 def _fate(known: store.Known) -> Fate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
+    JSON,
     Boolean,
     Column,
     Date,
@@ -191,6 +192,29 @@ folder = Table(
 )
 """A recipient's own folders."""
 
+official_matter = Table(
+    "official_matter",
+    metadata,
+    Column("delivery", big_key(), primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True),
+    Column("recipient", String(12), nullable=False),
+    Column("sender", String(12), nullable=False),
+    # Which case of this sender in this mailbox; NULL where it is an event of none.
+    Column("case_key", String(280)),
+    Column("dated", Date),
+    Column("event_id", String(255)),
+    Column("official_matter_id", String(255)),
+    Column("preceding_event_id", String(255)),
+    Column("matter_subject", String(2000)),
+    Column("event_type", String(2000)),
+    Column("matter_status", String(20)),
+    # Elements of other namespaces: pairs of name and text.
+    Column("details", JSON(none_as_null=True)),
+    ForeignKeyConstraint(["delivery", "position"], [message.c.delivery, message.c.position], ondelete="CASCADE"),
+    Index("ix_official_matter_case", "recipient", "sender", "case_key"),
+)
+"""What the sender of a message says of the case that it belongs to."""
+
 searchable = Table(
     "searchable",
     metadata,
@@ -210,8 +234,9 @@ installation = Table(
     metadata,
     Column("id", String(BLOB_LENGTH), primary_key=True),
     Column("unindexed_to", big_key(), nullable=False),
+    Column("uncased_to", big_key(), nullable=False, server_default="0"),
 )
-"""One row: the name of this database, under which its blobs are kept, and the last delivery that search must still
-learn, from before there was any search."""
+"""One row: the name of this database, under which its blobs are kept, and the last deliveries from before there was any
+search, and before there were cases, of which those must still learn."""
 
 add_ledger(metadata)

@@ -136,7 +136,9 @@ class _Export:
             yield from self._file(archive, path, one.size, download.pieces, line.received)
         if message.forwarded is not None:
             yield from self._forwarding(archive, folder, message, line.received)
-        self._told.append(_metadata(line, message, place, name, [(one, path) for one, path in files]))
+        told = _metadata(line, message, place, name, [(one, path) for one, path in files])
+        event = self._inbox.event(self._recipient, line.key)
+        self._told.append(told | {"official_matter": event.document() if event is not None else None})
 
     def _forwarding(self, archive: ZipFile, folder: str, message: OpenedMessage, at: datetime) -> Iterator[bytes]:
         assert message.forwarded is not None

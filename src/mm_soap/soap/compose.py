@@ -9,6 +9,7 @@ from typing import Any, Final
 from mm_soap.soap.metrics import Metrics
 from mm_soap.soap.model import StartResponse, Wsgi
 from mm_soap.soap.request import HttpError
+from mm_soap.unexpected import places
 
 _log = logging.getLogger(__name__)
 _XML: Final = "text/xml; charset=utf-8"
@@ -67,7 +68,7 @@ def compose(
         try:
             return application(environ, start_response)
         except Exception as error:
-            _log.error("unexpected at the HTTP level: %s", type(error).__name__)
+            _log.error("unexpected at the HTTP level: %s", places(error))
             body = b"A technical error occurred.\n"
             start_response("500 Internal Server Error", [("Content-Type", _PLAIN), ("Content-Length", str(len(body)))])
             return [body]

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 import uuid
 from dataclasses import dataclass, field
-from typing import Final
 
 from mm_soap.contract import OperationContract
 from mm_soap.soap.model import Caller
+from mm_soap.unexpected import places
 
 _log = logging.getLogger(__name__)
-_MOST_CAUSES: Final = 5
 
 
 @dataclass
@@ -59,21 +57,11 @@ def log_bad_answer(progress: Progress, where: str) -> None:
 
 
 def log_unexpected(error: BaseException, progress: Progress) -> None:
-    """Log an exception by its class and the places it passed.
-
-    Its text is left out, and so are the texts of its causes: they may hold personal numbers.
-    """
-    parts: list[str] = []
-    cause: BaseException | None = error
-    while cause is not None and len(parts) < _MOST_CAUSES:
-        frames = traceback.StackSummary.extract(traceback.walk_tb(cause.__traceback__), lookup_lines=False)
-        places = " > ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
-        parts.append(f"{type(cause).__name__} at {places}")
-        cause = cause.__cause__ or cause.__context__
+    """Log an exception that a call ended in, by its class and the places it passed."""
     _log.error(
         "unexpected: port=%s operation=%s call_id=%s %s",
         progress.port,
         progress.operation_name or "-",
         progress.call_id,
-        "; because of ".join(parts),
+        places(error),
     )

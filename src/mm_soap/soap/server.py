@@ -77,7 +77,7 @@ def serve(
             is printed when it returns.
         stop: called in each worker process after the last call.
     """
-    # A library that is not Python may end the process without a word: then files, lines and names of functions are shown.
+    # A library in C may end the process without a word: then files, lines and names of functions are shown.
     faulthandler.enable()
     _Gunicorn(app_factory, settings, start, settle, stop).run()
 

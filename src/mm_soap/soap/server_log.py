@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
-import traceback
 from typing import Any, Final
 
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+
+from mm_soap.unexpected import places
 
 _log = logging.getLogger(__name__)
 
@@ -36,9 +37,8 @@ class ServerLog(Logger):  # type: ignore[misc]
 
     def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
         """Log what kind of exception came out of a worker, and where it was raised."""
-        kind, _, frames = sys.exc_info()
-        where = "".join(traceback.format_tb(frames))
-        _log.error("unexpected in the server: %s\n%s", kind.__name__ if kind is not None else "-", where)
+        error = sys.exception()
+        _log.error("unexpected in the server: %s", places(error) if error is not None else "-")
 
     @staticmethod
     def _of_processes(level: int, msg: Any, args: tuple[Any, ...]) -> None:

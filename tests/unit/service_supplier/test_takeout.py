@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,7 +15,7 @@ from selectolax.lexbor import LexborHTMLParser
 from sqlalchemy import Engine
 
 from mm_soap.errors import Refused
-from mm_soap.message import new_message
+from mm_soap.message import OfficialMatter, new_message
 from mm_soap.service_supplier import Contact, export_mailbox
 from mm_soap.storage import migrate
 
@@ -69,6 +70,19 @@ def test_everything_is_in_it_and_every_link_leads_to_a_file(world: World) -> Non
     assert "<script" not in index
     assert "Någon annans" not in index
     assert world.inbox.unread(RECIPIENT) == 3 - 1  # one lies in the trash; exporting reads none
+
+
+def test_what_was_said_of_a_case_is_in_it(world: World) -> None:
+    world.deliver(
+        a_message("Beslut", official_matter=OfficialMatter(date(2026, 3, 1), "e1", "m1", matter_status="closed"))
+    )
+    world.deliver(a_message("Inget"))
+    told = json.loads(exported(world).read("messages.json"))
+    matters = {one["subject"]: one["official_matter"] for one in told}
+    assert matters["Inget"] is None
+    assert {name: value for name, value in matters["Beslut"].items() if value} == {
+        **{"timestamp": "2026-03-01", "event_id": "e1", "official_matter_id": "m1", "matter_status": "closed"}
+    }
 
 
 def test_names_are_safe_and_differ_on_any_system(world: World) -> None:

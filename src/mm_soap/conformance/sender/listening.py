@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -20,6 +19,7 @@ from mm_soap.conformance.sender.model import Mark, Request, Sheet
 from mm_soap.conformance.sender.plan import SenderPlan
 from mm_soap.contract import Port
 from mm_soap.errors import Refusal, Refused
+from mm_soap.unexpected import places
 
 _log = logging.getLogger(__name__)
 
@@ -94,8 +94,7 @@ class Listener:
             return sheet, self._ledger.answer(request, sheet)
         except Exception as error:
             # An error of the kit's own: it says nothing about the sender.
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("request %d ended in %s\n%s", request.number, type(error).__name__, frames)
+            _log.error("request %d ended in %s", request.number, places(error))
             sheet = Sheet(notes=[f"the kit itself failed: {type(error).__name__}"])
             return sheet, refusal(request, sheet, Refused(Refusal.UNEXPECTED))
 

@@ -22,6 +22,8 @@ from mm_soap.forwarding import VerifySeal
 from mm_soap.service_supplier import Inbox, MailboxService
 from mm_soap.service_supplier.model import ARCHIVE, INBOX, TRASH, Folder
 from mm_soap.soap import SoapClient, Wsgi
+from mm_soap.unexpected import places
+from mm_soap.web.inbox.cases import case_pages
 from mm_soap.web.inbox.entrance import Entrance, entrance_pages, mailbox_pages
 from mm_soap.web.inbox.forward import Way, forward_pages
 from mm_soap.web.inbox.messages import content_pages, folder_pages, message_pages, moving_pages
@@ -39,6 +41,7 @@ PATHS: Final = ("/Inbox", "/AccountRequest")
 """Where its pages are, after the operator's own path."""
 MENU: Final = (
     ("inbox", "messages.listed"),
+    ("cases", "cases.listed"),
     ("senders", "preferences.senders"),
     ("contact", "preferences.contact"),
     ("account", "account.shown"),
@@ -130,6 +133,7 @@ def create_inbox(
         message_pages(behind.service, behind.inbox, entrance),
         content_pages(behind.inbox, entrance),
         moving_pages(behind.inbox, entrance),
+        case_pages(behind.inbox, entrance),
         folder_pages(behind.inbox, entrance),
         forward_pages(behind.inbox, behind.accounts, entrance, Way(behind.verify, behind.call), behind.service.limits),
         preference_pages(behind.service, behind.accounts, entrance, signing),
@@ -175,7 +179,7 @@ def _handle_errors(app: Flask) -> None:
 
     def unexpected(error: Exception) -> Any:
         # Its text may hold what is in a message.
-        _log.error("a page of the inbox failed: %s", type(error).__name__)
+        _log.error("a page of the inbox failed: %s", places(error))
         return page("error", 500)
 
     app.register_error_handler(HTTPException, http_error)

@@ -22,7 +22,7 @@ from flask import (
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import safe_filename
 from mm_soap.message.attachments import PDF, attachment_type, bytes_match, media_type
-from mm_soap.service_supplier import Inbox, MailboxService, OpenedMessage
+from mm_soap.service_supplier import Case, Inbox, MailboxService, OpenedMessage
 from mm_soap.service_supplier.model import ARCHIVE, INBOX, TRASH
 from mm_soap.web.inbox.entrance import Entrance, shown
 from mm_soap.web.inbox.safe_html import clean
@@ -92,6 +92,7 @@ def message_pages(service: MailboxService, inbox: Inbox, entrance: Entrance) -> 
             return render_template("inbox/unread.html"), 403
         found = found_message(inbox, visit, key, mark=True)
         removed = clean(_text(found.body)).removed if _is_html(found) else ()
+        event = inbox.event(visit.mailbox, key)
         return render_template(
             "inbox/message.html",
             message=found,
@@ -99,6 +100,8 @@ def message_pages(service: MailboxService, inbox: Inbox, entrance: Entrance) -> 
             html=_is_html(found),
             text=_text(found.body),
             removed=removed,
+            event=event,
+            case=_case(inbox, visit, key) if event is not None and event.in_case else None,
             files=[_file(inbox, visit, key, one.position) for one in found.files],
             folders=inbox.folders(visit.mailbox),
             ARCHIVE=ARCHIVE,
@@ -229,6 +232,15 @@ def found_message(inbox: Inbox, visit: Visit, key: str, *, mark: bool = False) -
         return inbox.open(visit.mailbox, key, mark=mark)
     except Refused as refused:
         raise _not_found(refused) from None
+
+
+def _case(inbox: Inbox, visit: Visit, key: str) -> Case | None:
+    try:
+        return inbox.case(visit.mailbox, key, unread=visit.unread)
+    except Refused as refused:
+        if refused.refusal is Refusal.NOT_FOUND:
+            return None  # all of it was thrown away
+        raise
 
 
 def _not_found(refused: Refused) -> Exception:
