@@ -29,7 +29,7 @@ def certificates(config: Path, as_json: bool) -> None:
             "Subject": "subject",
             "Expires": "expires",
             "Days left": "days_left",
-            "Revocation": "revocation",
+            **({} if settings.revocation is None else {"Revocation": "revocation"}),
         }
         rows = [[document[field] for field in columns.values()] for document in documents]
         print_table(f"{len(rows)} certificates", tuple(columns), rows)
@@ -41,11 +41,8 @@ def certificates(config: Path, as_json: bool) -> None:
     ]
     told = [*revoked, *soon]
     if told and not as_json:
-        fail(
-            told[0]
-            if len(told) == 1
-            else f"{len(told)} certificates are revoked or expire soon, or have: replace them."
-        )
+        why = "are revoked, or expire soon" if revoked else "expire soon, or have"
+        fail(told[0] if len(told) == 1 else f"{len(told)} certificates {why}: replace them.")
     if told:
         raise SystemExit(REFUSED)
 
