@@ -99,12 +99,15 @@ class TestLists:
         self, pki: TestPki, server: StatusServer, clock: FrozenClock, build: Build, trust: Trusting
     ) -> None:
         certificate = pki.organisation(NUMBER, "Kommun A").certificate
-        store = trust(build())
+        revocation = build()
+        store = trust(revocation)
         server.authority(pki.issuing).revoke(certificate)
         assert outcome(store, certificate) == "CERTIFICATE_REVOKED"
         clock.advance(timedelta(minutes=6))
         server.authority(pki.issuing).revoked.clear()
         server.mode = "stale"
+        revocation.once()
+        assert {source.failure for source in revocation.sources()} == {"it is older than the one that is known already"}
         assert outcome(store, certificate) == "CERTIFICATE_REVOKED"
 
     def test_what_is_no_longer_on_the_list_is_good_again(
