@@ -11,7 +11,9 @@ from mm_soap.bootstrap_revocation import revocation_of, server_status
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, SenderSettings, Settings
 from mm_soap.contract import ports, wsdl
+from mm_soap.errors import ConfigurationError
 from mm_soap.pki import CallerCertificates, TrustStore
+from mm_soap.pki.identity import is_token_key
 from mm_soap.register_client import RegisterClient
 from mm_soap.soap import (
     Handler,
@@ -108,7 +110,23 @@ def tls_of(settings: Settings, own: Own, url: str) -> ssl.SSLContext | None:
     """Return what a party speaks TLS by when it calls an address; None for one that is not of TLS."""
     if not url.startswith("https:"):
         return None
-    return _context(own.certificate, own.key, settings.tls.server_anchors if settings.tls else ())
+    certificate, key = client_files(own)
+    return _context(certificate, key, settings.tls.server_anchors if settings.tls else ())
+
+
+def client_files(own: Own) -> tuple[Path, Path]:
+    """Return the certificate and the key that a party, or a sender, shows in calls over TLS.
+
+    Raises:
+        ConfigurationError: it signs with a key in a token, which TLS cannot use, and the settings name no other.
+    """
+    if own.tls_certificate:
+        return Path(own.tls_certificate), Path(own.tls_key)
+    if is_token_key(own.key):
+        raise ConfigurationError(
+            f"Set tls_certificate and tls_key of {own.organisation}: calls over TLS need a key in a file."
+        )
+    return own.certificate, Path(own.key)
 
 
 @lru_cache

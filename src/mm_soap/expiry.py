@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from mm_soap.clock import Clock
 from mm_soap.config import Settings
+from mm_soap.config_signing import SigningSettings
 from mm_soap.pki import OrganisationCertificate, read_certificates, subject_name
 from mm_soap.unexpected import Repeated
 
@@ -29,7 +30,7 @@ class Watched:
 
     Args:
         party: ``dispatcher``, ``operator:NUMBER``, ``sender:NUMBER``, ``signer:NUMBER``, ``far``, ``tls`` or ``trust``.
-        use: ``signing``, ``server``, ``issuer`` or ``anchor``.
+        use: ``signing``, ``client``, ``server``, ``issuer`` or ``anchor``.
         certificate: the certificate.
     """
 
@@ -101,12 +102,13 @@ def of_signers(seen: Iterable[OrganisationCertificate]) -> list[Watched]:
 
 
 def _files(settings: Settings) -> Iterator[tuple[str, str, Path]]:
-    if settings.dispatcher:
-        yield "dispatcher", "signing", settings.dispatcher.certificate
-    for operator in settings.operator:
-        yield f"operator:{operator.organisation}", "signing", operator.certificate
-    for sender in settings.sender:
-        yield f"sender:{sender.organisation}", "signing", sender.certificate
+    signing: list[tuple[str, SigningSettings]] = [("dispatcher", settings.dispatcher)] if settings.dispatcher else []
+    signing += [(f"operator:{each.organisation}", each) for each in settings.operator]
+    signing += [(f"sender:{each.organisation}", each) for each in settings.sender]
+    for party, own in signing:
+        yield party, "signing", own.certificate
+        if own.tls_certificate:
+            yield party, "client", Path(own.tls_certificate)
     for anchor in settings.trust.anchors:
         yield "trust", "anchor", anchor
     if settings.tls:

@@ -274,6 +274,7 @@ def test_each_outer_library_has_its_place() -> None:
         r"obstore\b": {"mm_soap/service_supplier/blobs_s3.py"},
         r"smtplib\b": {"mm_soap/channels/smtp.py"},
         r"typst\b": {"mm_soap/channels/typeset.py"},
+        r"pkcs11\b": {"mm_soap/pki/tokens.py"},
         r"pyhanko\b": {"mm_soap/user_signatures/cms_signature.py"},
         r"pyhanko_certvalidator\b": {"mm_soap/pki/paths.py", "mm_soap/revocation/ocsp.py"},
         r"jinja2\b": {"mm_soap/conformance/reports.py", "mm_soap/service_supplier/takeout.py"},

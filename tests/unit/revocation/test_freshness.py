@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -202,6 +203,18 @@ class TestInTheBackground:
                 assert [outcome(store, certificate) for store in stores] == ["good"] * 2
                 until(partial(all_confirmed, kept, moment), 10, "both processes")
                 assert sorted(server.asked) == sorted(f"/{each.path}.crl" for each in (pki.issuing, pki.root))
+
+    def test_while_another_process_asks_what_it_got_before_counts(
+        self, pki: TestPki, server: StatusServer, build: Build, trust: Trusting, tmp_path: Path
+    ) -> None:
+        certificate = pki.organisation(NUMBER, "Kommun A").certificate
+        assert outcome(trust(build()), certificate) == "good"
+        server.asked.clear()
+        with ExitStack() as held:
+            for file in (tmp_path / "revocation").glob("*.lock"):
+                fcntl.flock(held.enter_context(file.open()), fcntl.LOCK_EX)
+            assert outcome(trust(build()), certificate) == "good"
+        assert server.asked == []
 
     def test_what_nobody_uses_is_not_asked_for_any_more(
         self, ocsp: TestPki, server: StatusServer, clock: FrozenClock, build: Build
