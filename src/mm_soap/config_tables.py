@@ -12,12 +12,14 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from mm_soap.config_channels import (
     ChannelSettings,
     EmailSettings,
+    NoticeSettings,
     OperatorEmailSettings,
     OperatorSmsSettings,
     PrintSettings,
     SmsSettings,
 )
 from mm_soap.config_engine import EngineSettings
+from mm_soap.config_evidence import EvidenceSettings
 from mm_soap.config_mailboxes import BlobSettings, RetentionSettings
 from mm_soap.config_policy import DispatcherRules
 from mm_soap.config_revocation import RevocationSettings
@@ -67,12 +69,6 @@ class RulesSettings(Table):
         description="The longest message, in bytes: bodies and attachments, decoded.",
     )
     check_digits: bool = Field(default=True, description="Whether the check digit of identifiers is checked.")
-
-
-class EvidenceSettings(Table):
-    """[evidence]: the exact bytes that came in and went out."""
-
-    keep_days: int = Field(default=365, gt=0, description="How long the bytes are kept, in days.")
 
 
 class CompaniesSettings(Table):
@@ -145,16 +141,11 @@ class DispatcherSettings(SigningSettings, DispatcherRules):
         _distinct("the sender of each [[dispatcher.channels]]", [one.sender for one in self.channels])
         return self
 
-    @model_validator(mode="after")
-    def _claims_outlast_calls(self) -> Self:
+    @property
+    def longest_step(self) -> float:
+        """How long the calls of one step of a delivery may take, in seconds."""
         policies = (self.policy, *self.operator_policy)
-        longest = self.register_timeout + max(each.connect_timeout + each.answer_timeout for each in policies)
-        if self.engine.kind == "celery" and self.engine.lease_seconds <= longest:
-            text = (
-                "engine.lease_seconds must be more than register_timeout, connect_timeout and answer_timeout together"
-            )
-            raise PydanticCustomError("lease", text)
-        return self
+        return self.register_timeout + max(each.connect_timeout + each.answer_timeout for each in policies)
 
 
 class OperatorSettings(SigningSettings):
@@ -174,6 +165,7 @@ class OperatorSettings(SigningSettings):
     web: WebSettings | None = None
     email: OperatorEmailSettings | None = None
     sms: OperatorSmsSettings | None = None
+    notices: NoticeSettings = Field(default_factory=NoticeSettings)
     blobs: BlobSettings = Field(default_factory=BlobSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
 

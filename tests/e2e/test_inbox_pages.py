@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -320,6 +321,71 @@ def test_a_company_is_chosen_and_left_again(served: Server, page: Page, look: st
     page.get_by_role("link", name="Change mailbox").click()
     page.get_by_role("button", name="Anna Demo").click()
     expect(page.locator(".whose")).to_contain_text("Anna Demo")
+
+
+def test_what_waits_for_signatures_is_signed_or_abandoned(served: Server, page: Page, look: str) -> None:
+    def open_company() -> None:
+        page.get_by_role("link", name="Change mailbox").click()
+        page.get_by_role("button", name="Demobolaget AB").click()
+
+    def ask() -> None:
+        page.get_by_role("link", name="Senders").click()
+        page.get_by_label("Kommun B").click()
+        page.get_by_role("button", name="Sign and save").click()
+        sign_text(page)
+        expect(page.get_by_role("status")).to_contain_text("More must sign before the change counts.")
+
+    sign_in(page, served)
+    open_company()
+    ask()
+    page.get_by_role("link", name="Account").click()
+    page.get_by_role("link", name="Waiting for signatures").click()
+    request = page.get_by_role("region", name="Change which senders are accepted")
+    expect(request).to_contain_text("You have signed.")
+    expect(request).to_contain_text("Bertil Demo")
+    expect(page.get_by_role("button", name="Sign", exact=True)).to_have_count(0)
+    good(page)
+    pictured(page, f"waiting-{look}")
+    page.get_by_role("button", name="Abandon the request").click()
+    expect(page.get_by_role("status")).to_have_text("The request is abandoned.")
+    expect(page.get_by_text("Nothing waits for signatures.")).to_be_visible()
+    good(page)
+    ask()
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, served, "Bertil Demo")
+    open_company()
+    page.get_by_role("link", name="Account").click()
+    page.get_by_role("link", name="Waiting for signatures").click()
+    page.get_by_role("button", name="Sign", exact=True).click()
+    sign_text(page, "Bertil Demo")
+    expect(page.get_by_role("status")).to_have_text("The change is signed and saved.")
+
+
+def test_what_waits_in_another_mailbox_is_shown_and_reached(served: Server, page: Page, look: str) -> None:
+    sign_in(page, served)
+    page.goto(f"{served.url}/AccountRequest?recipientId=165599999959")  # two sign together, and it has no mailbox yet
+    page.get_by_role("button", name="Open a mailbox").click()
+    sign_text(page)
+    expect(page.get_by_role("status")).to_contain_text("More must sign")
+    page.get_by_role("link", name="Change mailbox").click()
+    page.get_by_role("button", name="Anna Demo").click()
+    page.goto(f"{served.url}/Inbox/waiting")
+    expect(page.get_by_text("Nothing waits for signatures.")).to_be_visible()
+    good(page)
+    page.get_by_role("button", name="Open that mailbox").click()
+    expect(page.get_by_role("region", name="Open a mailbox at Brevlåda Ett")).to_be_visible()
+    page.get_by_role("button", name="Abandon the request").click()
+    expect(page.get_by_role("status")).to_have_text("The request is abandoned.")
+
+
+def test_a_mailbox_is_fetched_as_a_file(served: Server, page: Page, look: str) -> None:
+    sign_in(page, served)
+    page.goto(f"{served.url}/Inbox/folders")
+    good(page)
+    pictured(page, f"folders-{look}")
+    with page.expect_download() as fetched:
+        page.get_by_role("button", name="Fetch everything").click()
+    assert zipfile.ZipFile(fetched.value.path()).testzip() is None
 
 
 def test_a_mailbox_is_opened_moved_and_closed(served: Server, page: Page, look: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
+from typing import Final
 from uuid import uuid4
 
 from sqlalchemy import Engine
@@ -18,6 +19,8 @@ from mm_soap.dsig import UnsignedDocument, VerifiedDelivery, digest_to_seal
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits, check_delivery, check_notification, read_delivery, read_notification
 from mm_soap.storage import Conflict, Event, Evidence, reading, record_event, record_evidence, writing
+
+_REPEATED: Final = "answered as the first time"
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,13 @@ class _Accepting:
                 record_evidence(connection, evidence)
         except Conflict:
             # The same came before: that call's id is the answer to this one too.
-            with reading(self.database) as connection:
+            with writing(self.database) as connection:
                 known = store.distribution_of(connection, new.sender, new.digest)
-            if known is None:
-                raise Refused(Refusal.UNEXPECTED) from None
+                if known is None:
+                    raise Refused(Refusal.UNEXPECTED) from None
+                told = [replace(event, distribution_id=known, outcome=_REPEATED) for event in events]
+                record_event(connection, *told)
+                record_evidence(connection, replace(evidence, verdict=_REPEATED))
             return known
         self.wake(key)
         return new.distribution_id

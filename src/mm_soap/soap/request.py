@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 from mm_soap.errors import Refusal, Refused
@@ -19,6 +20,7 @@ _OTHERS: Final = {
 _DECLARATION: Final = re.compile(
     rb"^(?:\xef\xbb\xbf)?<\?xml[^>]{0,200}?\bencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']"
 )
+_ANY_DECLARATION: Final = re.compile(rb"^(?:\xef\xbb\xbf)?<\?xml\s([^>]*)>")
 _DECLARATION_TEXT: Final = re.compile(r"^\ufeff?<\?xml[^>]{0,200}\?>")
 _MOST_MARKUP: Final = 10_000
 _SMALL: Final = 100_000
@@ -42,6 +44,8 @@ class HttpError(Exception):
         self.code = code
         self.text = text
         self.headers = headers
+        self.sent = b""
+        """The body, where it came whole all the same: for evidence."""
 
     def answer(self, start_response: Any) -> list[bytes]:
         """Send the error through WSGI."""
@@ -51,6 +55,21 @@ class HttpError(Exception):
             [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), *self.headers],
         )
         return [body]
+
+
+def read_request(environ: dict[str, Any], limit: int) -> tuple[bytes, str | None]:
+    """Return the body of a request, and the charset that its headers declare.
+
+    Raises:
+        HttpError: what `check_headers` and `read_body` raise; with the body, where that could be read.
+    """
+    try:
+        charset = check_headers(environ)
+    except HttpError as error:
+        with suppress(HttpError):
+            error.sent = read_body(environ, limit)
+        raise
+    return read_body(environ, limit), charset
 
 
 def check_headers(environ: dict[str, Any]) -> str | None:
@@ -122,6 +141,10 @@ def to_utf8(raw: bytes, charset: str | None) -> bytes:
     """
     declaration = _DECLARATION.match(raw)
     declared = declaration[1].decode().lower() if declaration else None
+    any_declaration = _ANY_DECLARATION.match(raw)
+    if declared is None and any_declaration is not None and b"encoding" in any_declaration[1]:
+        # The parser would find it and read other bytes than are counted, cut and hashed here.
+        raise Refused(Refusal.MALFORMED_XML)
     encoding = charset or _detected(raw) or declared or "utf-8"
     if encoding in _UTF8 and (declared is None or declared in _UTF8):
         if raw[1:2] == b"\0" or raw[:1] == b"\0" or not raw[:200].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):

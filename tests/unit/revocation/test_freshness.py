@@ -119,7 +119,7 @@ class TestAnOutage:
 
 
 class TestTheDayInTheSeal:
-    """Source: decision record 21."""
+    """Source: decision record 22."""
 
     def test_a_revocation_after_that_day_does_not_count(
         self, pki: TestPki, server: StatusServer, clock: FrozenClock, build: Build, trust: Trusting
