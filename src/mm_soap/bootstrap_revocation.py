@@ -59,7 +59,7 @@ def _revocation(own: RevocationSettings, clock: Clock) -> Revocation:
         )
         for each in own.issuer
     ]
-    return Revocation(Addresses(issuers, rules, folder), rules, folder, clock)
+    return Revocation(Addresses(issuers, rules, folder, clock), rules, folder, clock)
 
 
 def server_status(settings: Settings, clock: Clock) -> Callable[[Sequence[bytes]], PathStatus] | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
+from mm_soap.clock import Clock
 from mm_soap.revocation.cache import Folder
 from mm_soap.revocation.crl import names_of_points
 from mm_soap.revocation.fetching import may_ask
@@ -47,11 +49,13 @@ class Addresses:
         issuers: what the settings say.
         rules: which addresses in certificates may be asked.
         folder: where what is fetched is kept.
+        clock: the time.
     """
 
-    def __init__(self, issuers: Iterable[IssuerSources], rules: Rules, folder: Folder) -> None:
+    def __init__(self, issuers: Iterable[IssuerSources], rules: Rules, folder: Folder, clock: Clock) -> None:
         self._rules = rules
         self._folder = folder
+        self._clock = clock
         self._lock = threading.Lock()
         self._lists: dict[tuple[str, x509.Certificate], Source] = {}
         self._named = {_identity(each.issuer): each for each in issuers}
@@ -67,6 +71,17 @@ class Addresses:
     def always(self) -> list[Source]:
         """The lists that the settings name."""
         return [source for sources in self._named_lists.values() for source in sources]
+
+    def lists(self) -> list[Source]:
+        """Return all lists: those that the settings name, and those that certificates named lately."""
+        with self._lock:
+            return list(dict.fromkeys([*self.always, *self._lists.values()]))
+
+    def forget(self, now: datetime) -> None:
+        """Forget the lists that no certificate has named for so long that they are not kept fresh any more."""
+        with self._lock:
+            for key in [key for key, source in self._lists.items() if not source.active(now)]:
+                del self._lists[key]
 
     def of(self, certificate: x509.Certificate, issuer: x509.Certificate) -> tuple[list[Source], bool]:
         """Return the sources of a certificate, and whether it is accepted when they tell nothing.
@@ -97,6 +112,7 @@ class Addresses:
             if found is None:
                 found = ListAddress(url, issuer, self._rules, self._folder, always=always)
                 self._lists[url, issuer] = found
+                found.use(self._clock())
             return found
 
     def _responder(self, url: str, certificate: x509.Certificate, issuer: x509.Certificate) -> Source:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
 from typing import Final
+from weakref import WeakValueDictionary
 
 from cryptography import x509
 
@@ -27,8 +27,6 @@ from mm_soap.unexpected import Repeated, guarded
 
 _log = logging.getLogger(__name__)
 
-MOST_LINKS: Final = 4096
-"""How many certificates are remembered."""
 MOST_WAITING: Final = 8
 """How many calls wait for a first status at a time. The others are answered at once, by what is known."""
 _THREADS: Final = 4
@@ -56,7 +54,8 @@ class Revocation:
         self._folder = folder
         self._clock = clock
         self._lock = threading.Lock()
-        self._links: OrderedDict[x509.Certificate, Link] = OrderedDict()
+        # Those that somebody still holds: what a trust store remembers, not each person who signed once.
+        self._links: WeakValueDictionary[x509.Certificate, Link] = WeakValueDictionary()
         self._wanted: set[Source] = set()
         self._changed = threading.Condition()
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
@@ -86,7 +85,7 @@ class Revocation:
         """Return all sources that are known now, those of the settings among them."""
         with self._lock:
             links = list(self._links.values())
-        found = dict.fromkeys(self._addresses.always)
+        found = dict.fromkeys(self._addresses.lists())
         found |= dict.fromkeys(source for link in links for source in link.sources)
         return list(found)
 
@@ -124,7 +123,6 @@ class Revocation:
         with self._lock:
             link = self._links.get(certificate)
             if link is not None and link.issuer == issuer:
-                self._links.move_to_end(certificate)
                 return link
         sources, accept_unknown = self._addresses.of(certificate, issuer)
         if not sources:
@@ -136,8 +134,6 @@ class Revocation:
         link = Link(certificate, issuer, sources, accept_unknown=accept_unknown)
         with self._lock:
             self._links[certificate] = link
-            while len(self._links) > MOST_LINKS:
-                self._links.popitem(last=False)
         return link
 
     def _ask(self, links: Sequence[Link]) -> None:
@@ -167,7 +163,7 @@ class Revocation:
         now = self._clock()
         with self._changed:
             wanted = set(self._wanted)
-        due = [each for each in self.sources() if each.due(now) and (each in wanted or each.active(now))]
+        due = [each for each in {*self.sources(), *wanted} if each.due(now) and (each in wanted or each.active(now))]
         return sorted(due, key=lambda each: each not in wanted)
 
     def _turn(self) -> float:
@@ -241,4 +237,5 @@ class Revocation:
         now = self._clock()
         if self._next_forgetting is None or now >= self._next_forgetting:
             self._next_forgetting = now + _FORGET_EVERY
+            self._addresses.forget(now)
             self._folder.forget(now)

@@ -51,8 +51,11 @@ class Source(ABC):
         self.busy = threading.Lock()
 
     def use(self, now: datetime, *, keep: bool = True) -> None:
-        """Note that a certificate was seen that it tells of; with ``keep``, it is kept fresh from now on."""
-        if keep:
+        """Note that a certificate was seen that it tells of; with ``keep``, it is kept fresh from now on.
+
+        A list is, in any case: it tells of many.
+        """
+        if keep or self.kind == "crl":
             self.active_until = now + self.kept
 
     def active(self, now: datetime) -> bool:

@@ -52,7 +52,7 @@ def build(clock: FrozenClock, server: StatusServer, tmp_path: Path) -> Build:
     def build(*issuers: IssuerSources, **rules: Any) -> Revocation:
         made = Rules(**{"hosts": frozenset([server.host]), **rules})
         folder = Folder(tmp_path / "revocation")
-        return Revocation(Addresses(issuers, made, folder), made, folder, clock)
+        return Revocation(Addresses(issuers, made, folder, clock), made, folder, clock)
 
     return build
 

@@ -248,6 +248,37 @@ class TestInTheBackground:
         with pytest.raises(Exception, match=REVOKED):
             store.check_path(certificate)
 
+    def test_a_list_is_kept_fresh_for_the_persons_that_it_tells_of(
+        self, pki: TestPki, server: StatusServer, clock: FrozenClock, build: Build, trust: Trusting
+    ) -> None:
+        """They come once each, and no call waits for it but the first."""
+        revocation = build()
+        store = trust(revocation)
+        for number in range(3):
+            store.check_path(pki.organisation(NUMBER, f"Kommun {number}").certificate)
+            assert len(server.asked) == 2 * number + 2  # of two authorities; later ones cause no request
+            clock.advance(timedelta(minutes=6))
+            revocation.once()
+        clock.advance(timedelta(hours=25))
+        server.asked.clear()
+        revocation.once()
+        assert server.asked == []
+
+    def test_who_signed_once_is_forgotten_and_who_is_remembered_stays_known(
+        self, ocsp: TestPki, server: StatusServer, clock: FrozenClock, build: Build
+    ) -> None:
+        remembered = ocsp.organisation(NUMBER, "Kommun A").certificate
+        revocation = build()
+        store = TrustStore(ocsp.anchors, clock, revocation)
+        assert outcome(store, remembered) == "good"
+        for number in range(5):
+            store.check_path(ocsp.organisation(NUMBER, f"Person {number}").certificate)
+        assert len(revocation.sources()) == 2  # of the organisation, and of its issuer
+        clock.advance(timedelta(minutes=6))
+        server.authority(ocsp.issuing).revoke(remembered)
+        revocation.once()
+        assert outcome(store, remembered) == REVOKED
+
     def test_the_folder_forgets(
         self, pki: TestPki, server: StatusServer, build: Build, trust: Trusting, clock: FrozenClock, tmp_path: Path
     ) -> None:
