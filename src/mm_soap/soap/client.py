@@ -13,6 +13,7 @@ from mm_soap.errors import Refused, RemoteFault, TransportError
 from mm_soap.soap._spyne import silence_libraries
 from mm_soap.soap.envelope import payload_of, wrap
 from mm_soap.soap.known_server import SERVER_REASONS, KnownServer, ServerStatus
+from mm_soap.soap.one_piece import OnePiece
 from mm_soap.soap.request import check_markup
 from mm_soap.soap.tls import client_context, tls_error, tls_reason
 from mm_soap.soap.whole_answer import WholeAnswer
@@ -61,7 +62,7 @@ class SoapClient:
         # The pool of one host, not the manager of all: that would take the address apart again at every call.
         options = {"ssl_context": tls or client_context(None, None, ())} if address.scheme == "https" else {}
         self._pool = urllib3.connection_from_url(url, maxsize=pool, block=False, **options)
-        kinds: tuple[type, ...] = (WholeAnswer, self._pool.ConnectionCls)
+        kinds: tuple[type, ...] = (WholeAnswer, OnePiece, self._pool.ConnectionCls)
         members: dict[str, Any] = {"send_seconds": timeout}
         if server is not None and address.scheme == "https":
             kinds, members = (KnownServer, *kinds), {**members, "server": staticmethod(server)}

@@ -136,9 +136,9 @@ def test_whatever_stands_around_the_delivery(signed: bytes) -> None:
 
 
 def test_long_attributes_are_cut_in_linear_time(signed: bytes) -> None:
-    filler = b" ".join(b'a%d="%s\'/>"' % (n, b"x" * 200) for n in range(2000))
+    filler = b" ".join(b'a%d="%s\'/>"' % (n, b"x" * 4000) for n in range(100, 200))
     envelope = samples.distribute(signed).replace(b"<s:Header/>", b"<s:Header><x %s/></s:Header>" % filler)
-    assert re.search(rb"a1999=", envelope)
+    assert re.search(rb"a199=", envelope)
     assert samples.verify(envelope).form is Form.RENAMED
 
 
