@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
@@ -17,9 +17,10 @@ from sqlalchemy import Connection, Engine, text
 
 from mm_soap.bootstrap_delivery import sender_limits
 from mm_soap.bootstrap_engine import delivery_engine, run_worker
+from mm_soap.bootstrap_evidence import evidence_hooks, evidence_work, retention_of
 from mm_soap.bootstrap_inbox import inbox_pages
 from mm_soap.bootstrap_mailboxes import contents_of, mailbox_housekeeping
-from mm_soap.bootstrap_notices import notice_rules, notifier_of
+from mm_soap.bootstrap_notices import count_notices, notice_rules, notifier_of
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
 from mm_soap.bootstrap_transport import port_of, register_client
 from mm_soap.clock import Clock, system_clock
@@ -47,7 +48,6 @@ from mm_soap.pki import OrganisationCertificate, TrustStore
 from mm_soap.recipient import PRECHECKS as RECIPIENT_PRECHECKS
 from mm_soap.recipient import recipient_handlers
 from mm_soap.recipient.hot import shorten
-from mm_soap.refusals import keep_refusals
 from mm_soap.register_client import RegisterClient
 from mm_soap.service_supplier import PRECHECKS as SERVICE_PRECHECKS
 from mm_soap.service_supplier import ForwardingService, MailboxService, NotifyingService, Outbox, service_handlers
@@ -120,7 +120,9 @@ def build_parties(
     for wanted in only:
         if not any(wanted in (name, name.partition(":")[0]) for name in builders):
             raise ConfigurationError(f"The settings have no party {wanted}: there are {', '.join(builders)}.")
-    return [builders[name]() for name in chosen]
+    parties = [builders[name]() for name in chosen]
+    count_notices(metrics, {one.name: one.database for one in parties if one.name.startswith("operator:")}, clock)
+    return parties
 
 
 def work(settings: Settings, ready: Callable[[], None], clock: Clock = system_clock) -> None:
@@ -175,7 +177,7 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
     assert settings.far is not None
     database = database_of(settings.far.database, "far")
     register = Register(database, clock)
-    refused = keep_refusals(database, clock, _retention(settings))
+    hooks = evidence_hooks(settings, database, clock)
     persons = population_register(settings.far)
     companies = company_register(settings.far, persons)
     verifier = UserSignatureVerifier.load(settings.far.e_identification_anchors, clock)
@@ -186,19 +188,20 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
     accounts = Accounts(
         database, signing, callers, clock, closing=cancel_consents_of, once=settings.far.signatures_once
     )
-    recipient = recipient_handlers(register, accounts, callers)
+    recipient = recipient_handlers(register, accounts, callers, retention_of(settings))
     applications = {
-        **port_of(settings, "recipient", recipient, RECIPIENT_PRECHECKS, refused, metrics, clock, shorten=shorten),
-        **port_of(settings, "authority", authority, {}, refused, metrics, clock),
+        **port_of(settings, "recipient", recipient, RECIPIENT_PRECHECKS, hooks, metrics, clock, shorten=shorten),
+        **port_of(settings, "authority", authority, {}, hooks, metrics, clock),
     }
-    return Party("far", applications, database, "", (Housekeeping(database, clock, forget_evidence),))
+    work = (Housekeeping(database, clock, forget_evidence), *evidence_work(settings, database, "far", clock))
+    return Party("far", applications, database, "", work)
 
 
 def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, clock: Clock) -> Party:
     database = database_of(own.database, "dispatcher")
     register = _register_client(settings, own)
     engine = delivery_engine(settings, own, database, register, clock)
-    retention = _retention(settings)
+    retention = retention_of(settings)
     accepting = (
         *(database, own.organisation, register, _limits(settings), retention, clock, engine.wake),
         sender_limits(own),
@@ -206,15 +209,15 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
     trusted = TrustStore.load(settings.trust.anchors, clock)
     handlers = message_handlers(MessageService(*accepting), trust_of(settings, trusted, clock))
     notifications = notification_handlers(NotificationService(*accepting))
-    refused = keep_refusals(database, clock, retention)
-    applications = port_of(settings, "message", handlers, MESSAGE_PRECHECKS, refused, metrics, clock)
-    applications |= port_of(settings, "notification", notifications, NOTIFICATION_PRECHECKS, refused, metrics, clock)
+    hooks = evidence_hooks(settings, database, clock)
+    applications = port_of(settings, "message", handlers, MESSAGE_PRECHECKS, hooks, metrics, clock)
+    applications |= port_of(settings, "notification", notifications, NOTIFICATION_PRECHECKS, hooks, metrics, clock)
 
     def forget_old_documents(connection: Connection, now: datetime) -> int:
-        return forget_documents(connection, now - _retention(settings))
+        return forget_documents(connection, now - retention_of(settings))
 
     housekeeping = Housekeeping(database, clock, forget_evidence, forget_old_documents)
-    work = (register, engine, housekeeping)
+    work = (register, engine, housekeeping, *evidence_work(settings, database, "dispatcher", clock))
     return Party("dispatcher", applications, database, "", work, trusted.accepted)
 
 
@@ -233,17 +236,18 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
     rest = (service.retention, clock, service.contents)
     notifying = NotifyingService(*same, outbox, *rest)
     handlers = service_handlers(service, notifying, ForwardingService(*same, *rest, service.notices), verify)
-    refused = keep_refusals(service.database, clock, _retention(settings))
-    applications = port_of(settings, "service", handlers, SERVICE_PRECHECKS, refused, metrics, clock, own.path)
-    work = (register, outbox, mailbox_housekeeping(own, service))
+    hooks = evidence_hooks(settings, service.database, clock)
+    applications = port_of(settings, "service", handlers, SERVICE_PRECHECKS, hooks, metrics, clock, own.path)
     name = f"operator:{own.organisation}"
+    kept = evidence_work(settings, service.database, name, clock)
+    work = (register, outbox, mailbox_housekeeping(own, service), *kept)
     pages = inbox_pages(settings, own, service, trust)
     return Party(name, applications, service.database, own.path, work, trusted.accepted, pages)
 
 
 def _mailbox_service(settings: Settings, own: OperatorSettings, directory: Directory, clock: Clock) -> MailboxService:
     database = database_of(own.database, "service_supplier")
-    rest = (_retention(settings), clock, contents_of(own, database), notice_rules(settings, own))
+    rest = (retention_of(settings), clock, contents_of(own, database), notice_rules(settings, own))
     return MailboxService(database, directory, _limits(settings), *rest)
 
 
@@ -260,10 +264,6 @@ def _register_client(settings: Settings, own: DispatcherSettings | OperatorSetti
 
 def _limits(settings: Settings) -> Limits:
     return Limits(settings.rules.max_message_bytes, settings.rules.check_digits)
-
-
-def _retention(settings: Settings) -> timedelta:
-    return timedelta(days=settings.evidence.keep_days)
 
 
 def database_of(target: str, party: Any) -> Engine:

@@ -65,7 +65,9 @@ def settings_of_testbed(settings: Settings, clock: Clock = system_clock) -> Sett
             # More of them: those who are asked for again wait for the register, in the same process.
             "threads": max(settings.threads, _THREADS),
             "trust": trust,
-            "evidence": settings.evidence.model_copy(update={"keep_days": KEPT.days}),
+            "evidence": settings.evidence.model_copy(
+                update={"keep_days": KEPT.days, "refused_days": 0, "record_days": KEPT.days}
+            ),
             "dispatcher": dispatcher.model_copy(
                 update={
                     "ask_again": True,

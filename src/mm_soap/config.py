@@ -16,13 +16,13 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from mm_soap.config_channels import ChannelSettings, EmailSettings, PrintSettings, SmsSettings
+from mm_soap.config_evidence import EvidenceSettings
 from mm_soap.config_production import check_production
 from mm_soap.config_report import Row, explain, rows, unknown_variable
 from mm_soap.config_tables import (
     ENVIRONMENT_PREFIX,
     CompaniesSettings,
     DispatcherSettings,
-    EvidenceSettings,
     FarSettings,
     OperatorSettings,
     PersonsSettings,

@@ -19,6 +19,7 @@ from mm_soap.config_channels import (
     SmsSettings,
 )
 from mm_soap.config_engine import EngineSettings
+from mm_soap.config_evidence import EvidenceSettings
 from mm_soap.config_mailboxes import BlobSettings, RetentionSettings
 from mm_soap.config_policy import DispatcherRules
 from mm_soap.config_tls import TlsSettings
@@ -69,12 +70,6 @@ class RulesSettings(Table):
         description="The longest message, in bytes: bodies and attachments, decoded.",
     )
     check_digits: bool = Field(default=True, description="Whether the check digit of identifiers is checked.")
-
-
-class EvidenceSettings(Table):
-    """[evidence]: the exact bytes that came in and went out."""
-
-    keep_days: int = Field(default=365, gt=0, description="How long the bytes are kept, in days.")
 
 
 class CompaniesSettings(Table):

@@ -71,12 +71,13 @@ class _Commands:
         )
         atexit.register(self._close)
 
-    def run(self, arguments: Sequence[str], environment: dict[str, str]) -> Result:
-        files = {name: str(Path(self._folder.name, name)) for name in ("out", "err")}
+    def run(self, arguments: Sequence[str], environment: dict[str, str], piped: bytes = b"") -> Result:
+        files = {name: str(Path(self._folder.name, name)) for name in ("in", "out", "err")}
         request = {"arguments": arguments, "environment": environment, "folder": str(Path.cwd()), **files}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with self._lock:
+            Path(files["in"]).write_bytes(piped)
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
             ended = int(self._process.stdout.readline())
@@ -93,9 +94,9 @@ def _commands() -> _Commands:
     return _Commands()
 
 
-def mm_soap(*arguments: object, **environment: str) -> Result:
-    """Run a command to its end, without a terminal."""
-    return _commands().run([str(argument) for argument in arguments], _environment(environment))
+def mm_soap(*arguments: object, piped: bytes = b"", **environment: str) -> Result:
+    """Run a command to its end, without a terminal, with something piped into it."""
+    return _commands().run([str(argument) for argument in arguments], _environment(environment), piped)
 
 
 def _environment(more: dict[str, str]) -> dict[str, str]:

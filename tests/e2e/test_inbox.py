@@ -6,6 +6,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from datetime import date
 from io import BytesIO
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -14,9 +15,9 @@ import pytest
 import requests
 
 from mm_soap.demonstration import RECIPIENT
-from mm_soap.message import new_message
+from mm_soap.message import OfficialMatter, new_message
 from tests.e2e.inbox import PDF, send
-from tests.e2e.suite import Demonstration, Server
+from tests.e2e.suite import Demonstration, Server, mm_soap
 
 
 @pytest.fixture
@@ -162,6 +163,22 @@ def test_a_mailbox_is_fetched_as_one_file_by_whoever_may_read_it(
         page = nobody.get(f"{served.url}/Inbox")
         assert nobody.post(f"{served.url}/Inbox/export", {"csrf_token": "x"}).status_code == 400
         assert page.headers["Content-Type"].startswith("text/html")
+
+
+def test_the_command_tells_of_the_case_too(demonstration: Demonstration, served: Server) -> None:
+    case = f"BN {uuid4()}"
+    for event, status in (("e1", "senderinitiative"), ("e2", "recipientinitiative")):
+        matter = OfficialMatter(date(2026, 11, 1), event, case, None, "Bygglov", "Begäran", status)
+        message = new_message("Rita", text="Hej.", official_matter=matter)
+        send(demonstration, served, message)
+    arguments = ("mailbox", "show", RECIPIENT, message.id, "--config", demonstration.config)
+    printed = " ".join(mm_soap(*arguments).stdout.split())
+    assert f"Bygglov ({case}), 2 messages" in printed
+    assert "the recipient acts next" in printed
+    assert "2026-11-01: Begäran" in printed
+    told = json.loads(mm_soap(*arguments, "--json").stdout)["official_matter"]
+    assert (told["official_matter_id"], told["event_id"]) == (case, "e2")
+    assert told["now"] == {"subject": "Bygglov", "messages": 2, "matter_status": "recipientinitiative"}
 
 
 def test_what_waits_is_abandoned_by_those_alone_who_may_manage_that_mailbox(

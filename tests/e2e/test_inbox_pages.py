@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from datetime import date
@@ -15,9 +16,10 @@ from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_p
 
 from mm_soap.demonstration import KOMMUN_B, OPERATOR_TWO, RECIPIENT, RECIPIENT_AT_TWO
 from mm_soap.message import OfficialMatter, new_message
+from mm_soap.xml import MESSAGE_V3, OFFICIAL_MATTER_V3
 from tests.e2e.browser import DESKTOP, PHONE, accessibility, chromium, too_wide
-from tests.e2e.inbox import PDF, put, send, sign_in, sign_text
-from tests.e2e.suite import Demonstration, Server
+from tests.e2e.inbox import PDF, put, refuse, send, sign_in, sign_text
+from tests.e2e.suite import Demonstration, Server, mm_soap
 
 pytestmark = [pytest.mark.needs_program("chromium"), pytest.mark.slow]
 
@@ -60,6 +62,10 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
+PLACES = {"desktop": "Storgatan 1", "phone": "Lillgatan 2"}
+"""What the letters of each look are about."""
+
+
 @pytest.fixture(params=LOOKS)
 def look(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -98,7 +104,7 @@ def good(page: Page) -> None:
 
 
 def test_the_life_of_a_message(demo: Demonstration, served: Server, page: Page, look: str) -> None:
-    subject = f"Beslut om bygglov {look}"
+    subject = f"Bygglov {PLACES[look]}"
     text = "Hej!\n\nVi har beviljat din ansökan om bygglov.\n\nVänliga hälsningar\nBygglovsenheten"
     send(demo, served, new_message(subject, text=text, attachments=[("Beslut.pdf", "application/pdf", PDF)]))
     page.goto(f"{served.url}/Inbox?language=sv")
@@ -127,7 +133,7 @@ def test_the_life_of_a_message(demo: Demonstration, served: Server, page: Page, 
     page.get_by_role("button", name="Arkivera").click()
     expect(page.get_by_role("status")).to_have_text("Meddelandet ligger i arkivet.")
     expect(row).to_have_count(0)
-    page.get_by_label("Sök bland meddelanden").fill(f"bygglov {look}")
+    page.get_by_label("Sök bland meddelanden").fill(f"bygglov {PLACES[look]}")
     page.get_by_role("button", name="Sök").click()
     good(page)
     row.get_by_role("link").click()
@@ -217,10 +223,38 @@ def test_contact_settings(served: Server, page: Page, look: str) -> None:
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_have_text("Saved.")
     expect(page.get_by_label("Mobile number")).to_have_value("0701740605")
+    for name, value in (("At most once in 24 hours", "daily"), ("Each time", "each")):
+        page.get_by_label("How often").select_option(name)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status")).to_have_text("Saved.")
+        expect(page.get_by_label("How often")).to_have_value(value)
+
+
+def test_an_address_that_does_not_work_is_told_and_tried_again(
+    demo: Demonstration, served: Server, page: Page, look: str
+) -> None:
+    mailbox = ("mailbox", "contact", RECIPIENT, "--config", demo.config)
+    assert mm_soap(*mailbox, "--email", f"anna-{look}@example.org").returncode == 0
+    refuse(demo, f"anna-{look}@example.org")
+    sign_in(page, served)
+    page.get_by_role("link", name="Notifications").click()
+    expect(page.get_by_label("E-mail", exact=True)).to_have_accessible_description(
+        re.compile("The address does not work")
+    )
+    good(page)
+    pictured(page, f"contact-failed-{look}")
+    page.get_by_label("Mobile number").fill("07")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The address does not work.")).to_be_visible()
+    page.get_by_label("Mobile number").fill("")
+    page.get_by_label("It works now").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+    expect(page.get_by_text("The address does not work.")).to_have_count(0)
 
 
 def test_a_message_is_forwarded_to_another_operator(demo: Demonstration, served: Server, page: Page, look: str) -> None:
-    subject = f"Kallelse {look}"
+    subject = f"Kallelse {PLACES[look]}"
     send(demo, served, new_message(subject, text="Kom.", attachments=[("a.pdf", "application/pdf", PDF)]))
     sign_in(page, served)
     page.locator(".letters a", has_text=subject).click()
@@ -244,16 +278,16 @@ def test_a_message_is_forwarded_to_another_operator(demo: Demonstration, served:
 
 
 def test_cases_are_followed(demo: Demonstration, served: Server, page: Page, look: str) -> None:
-    about = f"Bygglov {look}"
+    about, number = f"Altan {PLACES[look]}", f"BN 2026-{len(look)}"
     steps: tuple[tuple[int, str, str, str | None], ...] = (
         (2, "Vi har fått din ansökan", "Ansökan mottagen", "senderinitiative"),
         (9, "Skicka in en ritning", "Begäran om komplettering", "recipientinitiative"),
     )
-    for number, (day, subject, kind, status) in enumerate(steps):
-        after = f"h{number - 1}" if number else None
-        matter = OfficialMatter(date(2026, 11, day), f"h{number}", f"BN 2026-{look}", after, about, kind, status)
+    for step, (day, subject, kind, status) in enumerate(steps):
+        after = f"h{step - 1}" if step else None
+        matter = OfficialMatter(date(2026, 11, day), f"h{step}", number, after, about, kind, status)
         send(demo, served, new_message(subject, text="Hej.", official_matter=matter))
-    same = OfficialMatter(date(2026, 11, 3), "h0", f"BN 2026-{look}", None, about, "Yttrande", "closed")
+    same = OfficialMatter(date(2026, 11, 3), "h0", number, None, about, "Yttrande", "closed")
     send(demo, served, new_message("Yttrande", text="Hej.", official_matter=same), sender=KOMMUN_B)
     own = '<o:arende xmlns:o="urn:x-kommun"><o:nummer>&lt;b&gt;7&lt;/b&gt;</o:nummer></o:arende>'
     send(demo, served, new_message(f"Eget {look}", text="Hej.", official_matter=same), own=own)
@@ -455,6 +489,11 @@ def test_all_of_it_works_without_javascript(
     demo: Demonstration, served: Server, playwright: Playwright, tmp_path: Path
 ) -> None:
     put(demo, new_message("Utan program", html="<h1>Rubrik</h1><p>Text</p>"))
+    day = f'<Timestamp xmlns="{OFFICIAL_MATTER_V3}">2026-11-01</Timestamp>'
+    inner = f'{day}<o:handlaggare xmlns:o="urn:o">Kim</o:handlaggare>'
+    own = f'<OfficialMatterExtension xmlns="{MESSAGE_V3}">{inner}</OfficialMatterExtension>'
+    matter = OfficialMatter(date(2026, 11, 1))
+    send(demo, served, new_message("Med uppgifter", text="Hej.", official_matter=matter), own=own)
     with chromium(playwright, tmp_path / "profile", viewport=PHONE, java_script_enabled=False) as context:
         page = context.new_page()
         sign_in(page, served)
@@ -465,4 +504,12 @@ def test_all_of_it_works_without_javascript(
         page.locator("details summary").click()
         page.get_by_role("link", name="Trash").click()
         expect(page.locator(".letters a", has_text="Utan program")).to_be_visible()
-        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("link", name="Cases").click()
+        page.locator(".letters a").first.click()
+        expect(page.get_by_role("heading", name="What has happened")).to_be_visible()
+        page.locator(".event a").last.click()
+        page.get_by_text("Other details").click()
+        expect(page.locator(".other dd")).to_have_text("Kim")
+        page.get_by_role("link", name="Svenska").click()
+        expect(page.get_by_text("Andra uppgifter")).to_be_visible()
+        page.get_by_role("button", name="Logga ut").click()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from mm_soap.demonstration import KOMMUN_A, RECIPIENT_AT_TWO, RECIPIENT_WITHOUT_B
-from tests.e2e.suite import COMMAND, Demonstration, a_message, distribute, final_status, letter, mm_soap, until
+from mm_soap.demonstration import KOMMUN_A, OPERATOR_TWO, RECIPIENT_AT_TWO, RECIPIENT_WITHOUT_B
+from tests.e2e.suite import Demonstration, Result, a_message, distribute, final_status, get, letter, mm_soap, until
 from tests.unit.channels.servers import Gateway, MailServer, mail_server, sms_gateway
 from tests.unit.channels.test_bounces import report
 
@@ -61,10 +60,9 @@ class World:
         config.write_text(config.read_text().replace("collect_seconds = 3600", "collect_seconds = 0"))
         self.contact("--language", "en")
 
-    def bounce(self, report: bytes) -> subprocess.CompletedProcess[bytes]:
+    def bounce(self, report: bytes) -> Result:
         """Pipe an e-mail into the command, as a mail server does."""
-        command = [*COMMAND, "mailbox", "bounce", "--config", str(self.demonstration.config), "--json"]
-        return subprocess.run(command, input=report, capture_output=True, check=False)
+        return mm_soap("mailbox", "bounce", "--config", self.demonstration.config, "--json", piped=report)
 
 
 @pytest.fixture
@@ -186,6 +184,8 @@ def test_an_address_that_refuses_is_left_alone_until_its_recipient_says_otherwis
         until(lambda number=number: len(world.gateway.texts) == number, 60, "the text message")  # type: ignore[misc]
         until(lambda number=number: bool(world.contact()["not_working"]) == (number == 2), 60, "the count")  # type: ignore[misc]
     assert list(world.contact()["not_working"]) == ["EMail"]
+    metrics = get(f"{world.demonstration.servers[0].url}/metrics")[1].decode()
+    assert f'mm_soap_notices_late{{party="operator:{OPERATOR_TWO.number}",channel="EMail"}} 0' in metrics
     world.mail.refused.clear()
     world.send()
     until(lambda: len(world.gateway.texts) == 3, 60, "the text message")
@@ -214,5 +214,5 @@ def test_e_mail_that_comes_back_is_counted(world: World) -> None:
 def test_the_command_for_e_mail_that_comes_back_asks_to_try_again_where_the_settings_are_wrong(world: World) -> None:
     world.demonstration.config.write_text("profile = 1\n")
     done = world.bounce(report())
-    assert (done.returncode, done.stdout) == (75, b"")
-    assert b"mm-soap.toml" in done.stderr
+    assert (done.returncode, done.stdout) == (75, "")
+    assert "mm-soap.toml" in done.stderr

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from mm_soap.cli.conform import conform_app
+from mm_soap.cli.evidence import evidence_app
 from mm_soap.cli.far import far_app
 from mm_soap.cli.mailbox import mailbox_app
 from mm_soap.cli.output import WRONG_USE, fail
@@ -27,6 +28,7 @@ app = typer.Typer(
     help="Secure digital post over SOAP: address register, dispatcher and mailbox operator.",
 )
 app.add_typer(mailbox_app, name="mailbox")
+app.add_typer(evidence_app, name="evidence")
 app.add_typer(far_app, name="far")
 app.add_typer(conform_app, name="conform")
 app.add_typer(testbed_app, name="testbed")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Annotated
 import typer
 from sqlalchemy import Engine
 
+from mm_soap.cli.output import login
 from mm_soap.config import FarSettings, Settings, load
 from mm_soap.errors import ConfigurationError
 from mm_soap.far.administration import Administration, Who
@@ -59,12 +58,6 @@ def register_database(settings: Settings, config: Path) -> Iterator[Engine]:
 
 
 def _who(as_name: str | None) -> Who:
-    # Not from the environment, which whoever runs the command can set.
-    number = os.getuid()
-    try:
-        login = pwd.getpwuid(number).pw_name
-    except KeyError:
-        login = f"uid {number}"
     if as_name is not None and not (as_name.isprintable() and as_name.strip() and len(as_name) <= _LONGEST_NAME):
         raise ConfigurationError(f"--as must name somebody, in at most {_LONGEST_NAME} characters.")
-    return Who(login, as_name)
+    return Who(login(), as_name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Final
 
 from mm_soap.bootstrap import mailbox_services
 from mm_soap.cli.cases import case_document, case_rows
-from mm_soap.cli.output import console, fail, plain, print_json, print_table
+from mm_soap.cli.output import console, fail, new_file, plain, print_json, print_table
 from mm_soap.config import load
 from mm_soap.errors import ConfigurationError, Refusal, Refused
 from mm_soap.message import safe_filename
@@ -98,20 +97,8 @@ def export(config: Path, recipient: str, file: Path) -> None:
     """Write a mailbox into a ZIP file that its owner alone can read; what could not be finished is removed."""
     service = service_of(config, recipient)
     pieces = export_mailbox(Inbox(service.database, service.contents), recipient)
-    try:
-        opened = os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-    except FileExistsError:
-        raise ConfigurationError(f"{file} is there already: name another file.") from None
-    except OSError as error:
-        raise ConfigurationError(f"{file} cannot be written: {error.strerror}.") from None
-    try:
-        with opened:
-            opened.writelines(pieces)
-    except BaseException as failure:
-        file.unlink(missing_ok=True)
-        if isinstance(failure, OSError):
-            raise ConfigurationError(f"{file} cannot be written: {failure.strerror}.") from None
-        raise
+    with new_file(file) as opened:
+        opened.writelines(pieces)
     console().print(plain(f"Written: {file}"))
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from mm_soap.errors import ConfigurationError
 
 DONE, REFUSED, WRONG_USE = 0, 1, 2
 _PLAIN_WIDTH = 110
@@ -45,6 +51,38 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     for row in rows:
         table.add_row(*(plain("" if cell is None else str(cell)) for cell in row))
     console().print(table)
+
+
+@contextmanager
+def new_file(file: Path) -> Iterator[BinaryIO]:
+    """Make a file that its owner alone can read; what could not be finished is removed.
+
+    Raises:
+        ConfigurationError: there is such a file, or it cannot be written.
+    """
+    try:
+        opened = os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    except FileExistsError:
+        raise ConfigurationError(f"{file} is there already: name another file.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be written: {error.strerror}.") from None
+    try:
+        with opened:
+            yield opened
+    except BaseException as failure:
+        file.unlink(missing_ok=True)
+        if isinstance(failure, OSError):
+            raise ConfigurationError(f"{file} cannot be written: {failure.strerror}.") from None
+        raise
+
+
+def login() -> str:
+    """Return the user of the operating system; not from the environment, which whoever runs a command can set."""
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"uid {number}"
 
 
 def fail(sentence: str, status: int = REFUSED) -> NoReturn:

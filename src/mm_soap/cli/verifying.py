@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from cryptography import x509
 from lxml import etree
@@ -29,10 +29,8 @@ from mm_soap.errors import ConfigurationError, Refusal, Refused
 from mm_soap.message import Limits, check_delivery, read_delivery
 from mm_soap.pki import OrganisationCertificate, TrustStore, organisation_number, subject_name
 from mm_soap.sender import distribute_secure_request
-from mm_soap.xml import MESSAGE_V3, SERVICE_V3, parse_untrusted, qname
-
-_SIGNED: Final = (qname(MESSAGE_V3, "SignedDelivery"), qname(MESSAGE_V3, "signedDelivery"))
-_SEALED: Final = (qname(MESSAGE_V3, "SealedDelivery"), qname(SERVICE_V3, "deliverSecure"))
+from mm_soap.signed_files import SEALED, SIGNED, signed_element
+from mm_soap.xml import MESSAGE_V3, parse_untrusted, qname
 
 
 @dataclass
@@ -74,7 +72,7 @@ def verify(file: Path, anchors: tuple[Path, ...], allow_sha1: bool, canonical: P
     trust = _trust(anchors, allow_sha1)
     signed = None
     try:
-        signed = _read(raw)
+        signed = signed_element(raw)
         if signed is None:
             remedy = "Give a SignedDelivery or a SealedDelivery of Message/v3."
             report.problems.append({"rule": "ROOT", "place": str(parse_untrusted(raw).tag), "remedy": remedy})
@@ -97,19 +95,9 @@ def verify(file: Path, anchors: tuple[Path, ...], allow_sha1: bool, canonical: P
         raise SystemExit(REFUSED)
 
 
-def _read(raw: bytes) -> tuple[bytes, etree._Element] | None:
-    """Return the bytes in UTF-8 and the signed element in them, None if there is none."""
-    root = parse_untrusted(raw)
-    if not _is_utf8(root):
-        raw = etree.tostring(root, encoding="UTF-8")
-        root = parse_untrusted(raw)
-    element = _payload(root)
-    return (raw, element) if element is not None else None
-
-
 def _check(raw: bytes, element: etree._Element, report: _Report, trust: Trust) -> None:
     verified: VerifiedDocument
-    if element.tag in _SIGNED:
+    if element.tag in SIGNED:
         verified = delivery = verify_delivery(raw, element, trust)
     else:
         sealed = verify_sealed(raw, element, trust)
@@ -136,7 +124,7 @@ def _check_rules(delivery: VerifiedDelivery, report: _Report) -> None:
 
 def _explain(raw: bytes, element: etree._Element, report: _Report, trust: Trust, folder: Path | None) -> None:
     """Add why the signatures do not hold, and write what is hashed."""
-    for diagnosis in diagnose(raw, element, trust, sealed=element.tag in _SEALED):
+    for diagnosis in diagnose(raw, element, trust, sealed=element.tag in SEALED):
         report.problems.extend(_found(each) | {"signature": diagnosis.kind} for each in diagnosis.findings)
         if folder is not None:
             report.canonical.extend(_written(folder, diagnosis.kind, each) for each in diagnosis.canonical)
@@ -163,19 +151,6 @@ def _written(folder: Path, kind: str, canonical: Canonical) -> dict[str, Any]:
         "expected": canonical.expected,
         "holds": canonical.holds,
     }
-
-
-def _payload(root: etree._Element) -> etree._Element | None:
-    if root.tag in (*_SIGNED, *_SEALED) and root.find("{*}Signature") is not None:
-        return root
-    # In an envelope the operation is called as its payload is: the innermost is meant.
-    every = list(root.iter(*_SEALED, *_SIGNED))
-    found = [each for each in every if each.find("{*}Signature") is not None]
-    return next(iter(found or every), None)
-
-
-def _is_utf8(root: etree._Element) -> bool:
-    return (root.getroottree().docinfo.encoding or "UTF-8").upper() in ("UTF-8", "ASCII", "US-ASCII")
 
 
 def _trust(anchors: tuple[Path, ...], allow_sha1: bool) -> Trust:

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 
+from mm_soap.dsig.cut import mentions
 from mm_soap.dsig.policy import SignaturePolicy
 from mm_soap.dsig.signature import signed_info_text
 from mm_soap.dsig.structure import EXCLUSIVE, Canonicalization
@@ -108,10 +109,24 @@ class Shape:
             one: the signature, the last node in its document.
             text: the canonical form of the document without it.
         """
-        if self.canonical is None or b"xmlns:" in text:
+        if self.canonical is None or mentions(text, b"xmlns"):
             return None
         before, between, after = self.canonical
         return b"".join((before, one.digest, between, one.value, after))
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """The canonical form of a document whose signature has a known shape and is its last node."""
+
+    text: bytes
+    """Of the document without its signature."""
+    one: Written
+    shape: Shape
+
+    def signature(self) -> bytes | None:
+        """Return the exclusive canonical form of the signature, where the whole has one that is known."""
+        return self.shape.canonical_form(self.one, self.text)
 
 
 def written(signature: etree._Element) -> Written | None:

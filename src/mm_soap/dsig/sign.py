@@ -176,8 +176,8 @@ def digest_to_seal(verified: VerifiedDelivery, received: date) -> bytes | None:
     """
     if verified.canonical is None:
         return None
-    text, signature = verified.canonical
-    if not (text.startswith(_INNER) and text.endswith(_INNER_END)):
+    text, signature = verified.canonical.text, verified.canonical.signature()
+    if signature is None or not (text.startswith(_INNER) and text.endswith(_INNER_END)):
         return None
     digest = sha256(_START + _INNER_SEALED)
     digest.update(memoryview(text)[len(_INNER) : -len(_INNER_END)])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mm_soap.far import Register
@@ -10,6 +11,7 @@ from mm_soap.far.accounts import Accounts, Origin
 from mm_soap.far.callers import Callers
 from mm_soap.recipient import account_wire, wire
 from mm_soap.recipient.hot import HotReach
+from mm_soap.storage import RETENTION
 from mm_soap.xml import RECIPIENT_V2, RECIPIENT_V3
 
 if TYPE_CHECKING:
@@ -24,12 +26,28 @@ PRECHECKS: Mapping[str, Precheck] = {
 """What is looked at before the schema. More than 1000 ids have an error code of their own; the schema would call it bad
 input. Source: contract, errors."""
 
+OriginOf = Callable[["Call"], Origin]
+"""Tells where a call comes from."""
 
-def recipient_handlers(register: Register, accounts: Accounts, callers: Callers) -> Mapping[str, Handler]:
-    """Return what answers each operation of the Recipient service, by its name."""
+
+def recipient_handlers(
+    register: Register, accounts: Accounts, callers: Callers, retention: timedelta = RETENTION
+) -> Mapping[str, Handler]:
+    """Return what answers each operation of the Recipient service, by its name.
+
+    Args:
+        register: the lookups.
+        accounts: the use cases of accounts.
+        callers: knows who may call.
+        retention: how long a request that changed an account is kept as evidence.
+    """
+
+    def origin_of(call: Call) -> Origin:
+        return Origin(call.call_id, call.caller.organisation, call.operation, call.raw, retention)
+
     asking = _Asking(register, callers)
-    requests = _Requests(accounts)
-    waiting = _Waiting(accounts)
+    requests = _Requests(accounts, origin_of)
+    waiting = _Waiting(accounts, origin_of)
     return {
         "isRegistered": asking.is_registered,
         "isReachable": asking.is_reachable,
@@ -67,23 +85,24 @@ class _Asking:
 
 
 class _Requests:
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, origin_of: OriginOf) -> None:
         self._accounts = accounts
+        self._origin = origin_of
 
     def register(self, call: Call) -> bytes:
         asked = account_wire.read_account_request(call.payload)
-        found = self._accounts.register(asked.wanted, asked.operator_name, asked.signatures, _origin(call))
+        found = self._accounts.register(asked.wanted, asked.operator_name, asked.signatures, self._origin(call))
         return account_wire.authorization_answer("register", RECIPIENT_V3, "return", found)
 
     def deregister(self, call: Call) -> bytes:
         asked = account_wire.read_account_request(call.payload)
-        found = self._accounts.deregister(asked.wanted, asked.operator_name, asked.signatures, _origin(call))
+        found = self._accounts.deregister(asked.wanted, asked.operator_name, asked.signatures, self._origin(call))
         return account_wire.authorization_answer("deregister", RECIPIENT_V3, "return", found)
 
     def change_service_supplier(self, call: Call) -> bytes:
         asked = account_wire.read_signed_change(call.payload)
         found = self._accounts.change_operator(
-            asked.recipient, asked.user, asked.operator_name, asked.text, asked.signatures, _origin(call)
+            asked.recipient, asked.user, asked.operator_name, asked.text, asked.signatures, self._origin(call)
         )
         element = "signatureAuthorizationResult"
         return account_wire.authorization_answer("changeServiceSupplier", RECIPIENT_V2, element, found)
@@ -91,52 +110,51 @@ class _Requests:
     def store_account_preferences(self, call: Call) -> bytes:
         asked = account_wire.read_signed_change(call.payload)
         found = self._accounts.store_preferences(
-            asked.recipient, asked.user, asked.accepted, asked.text, asked.signatures, _origin(call)
+            asked.recipient, asked.user, asked.accepted, asked.text, asked.signatures, self._origin(call)
         )
         return account_wire.authorization_answer("storeAccountPreferences", RECIPIENT_V2, "return", found)
 
     def get_account_preferences(self, call: Call) -> bytes:
         recipient, user = account_wire.read_identity(call.payload)
-        senders = self._accounts.get_preferences(recipient, user, _origin(call))
+        senders = self._accounts.get_preferences(recipient, user, self._origin(call))
         return account_wire.preferences_answer(recipient, senders)
 
     def is_authorized_signer(self, call: Call) -> bytes:
         company, user = account_wire.read_identity(call.payload)
-        return account_wire.authorized_signer_answer(self._accounts.authorized_signer(company, user, _origin(call)))
+        return account_wire.authorized_signer_answer(
+            self._accounts.authorized_signer(company, user, self._origin(call))
+        )
 
 
 class _Waiting:
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, origin_of: OriginOf) -> None:
         self._accounts = accounts
+        self._origin = origin_of
 
     def get_account_request(self, call: Call) -> bytes:
         recipients, user = account_wire.read_identities(call.payload)
-        found = self._accounts.pending_account_requests(recipients, user, _origin(call))
+        found = self._accounts.pending_account_requests(recipients, user, self._origin(call))
         return account_wire.pending_requests_answer(found)
 
     def delete_account_request(self, call: Call) -> bytes:
         recipient, user = account_wire.read_identity(call.payload)
-        self._accounts.abandon_account_request(recipient, user, _origin(call))
+        self._accounts.abandon_account_request(recipient, user, self._origin(call))
         return account_wire.abandoned_request_answer()
 
     def get_change(self, call: Call) -> bytes:
         recipient, user = account_wire.read_identity(call.payload)
-        return account_wire.pending_change_answer(self._accounts.pending_change(recipient, user, _origin(call)))
+        return account_wire.pending_change_answer(self._accounts.pending_change(recipient, user, self._origin(call)))
 
     def delete_change(self, call: Call) -> bytes:
         recipient, user = account_wire.read_identity(call.payload)
-        return account_wire.abandoned_change_answer(self._accounts.abandon_change(recipient, user, _origin(call)))
+        return account_wire.abandoned_change_answer(self._accounts.abandon_change(recipient, user, self._origin(call)))
 
     def get_preferences(self, call: Call) -> bytes:
         recipient, user = account_wire.read_identity(call.payload)
-        found = self._accounts.pending_preferences(recipient, user, _origin(call))
+        found = self._accounts.pending_preferences(recipient, user, self._origin(call))
         return account_wire.pending_preferences_answer(found)
 
     def delete_preferences(self, call: Call) -> bytes:
         recipient, user = account_wire.read_identity(call.payload)
-        self._accounts.abandon_preferences(recipient, user, _origin(call))
+        self._accounts.abandon_preferences(recipient, user, self._origin(call))
         return account_wire.abandoned_preferences_answer(recipient, user)
-
-
-def _origin(call: Call) -> Origin:
-    return Origin(call.call_id, call.caller.organisation)

@@ -6,7 +6,7 @@ from mm_soap.soap.callers import Identify, anonymous, by_connection, by_proxy, f
 from mm_soap.soap.client import SoapClient
 from mm_soap.soap.compose import compose
 from mm_soap.soap.metrics import Metrics
-from mm_soap.soap.model import Call, Caller, Handler, Precheck, RefusedHook, Wsgi
+from mm_soap.soap.model import Call, Caller, Handler, Precheck, RefusedHook, SentHook, Wsgi
 from mm_soap.soap.server import ServerSettings, serve
 from mm_soap.soap.shell import soap_application
 from mm_soap.soap.tls import TlsFiles, client_context
@@ -19,6 +19,7 @@ __all__ = [
     "Metrics",
     "Precheck",
     "RefusedHook",
+    "SentHook",
     "ServerSettings",
     "SoapClient",
     "TlsFiles",

@@ -9,6 +9,7 @@ from typing import Any, Union
 from lxml import etree
 
 from mm_soap.errors import Refused
+from mm_soap.soap.request import HttpError
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,12 @@ Shorten = Callable[[bytes], "Shortened | None"]
 Precheck = Callable[[etree._Element], None]
 """Looks at an operation's element before the schema does, and may raise `Refused`."""
 
-RefusedHook = Callable[[str, "str | None", Caller, bytes, Refused], None]
+RefusedHook = Callable[[str, "str | None", Caller, bytes, "Refused | HttpError"], None]
 """Is told of each refusal: call id, operation or None where none is known, caller, request bytes, refusal."""
+
+SentHook = Callable[[str, Caller, bytes], None]
+"""Is told, before a call is carried out, of a request that came in another encoding than UTF-8: call id, caller, and
+the bytes as they came."""
 
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 from mm_soap.errors import Refusal, Refused
@@ -43,6 +44,8 @@ class HttpError(Exception):
         self.code = code
         self.text = text
         self.headers = headers
+        self.sent = b""
+        """The body, where it came whole all the same: for evidence."""
 
     def answer(self, start_response: Any) -> list[bytes]:
         """Send the error through WSGI."""
@@ -52,6 +55,21 @@ class HttpError(Exception):
             [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), *self.headers],
         )
         return [body]
+
+
+def read_request(environ: dict[str, Any], limit: int) -> tuple[bytes, str | None]:
+    """Return the body of a request, and the charset that its headers declare.
+
+    Raises:
+        HttpError: what `check_headers` and `read_body` raise; with the body, where that could be read.
+    """
+    try:
+        charset = check_headers(environ)
+    except HttpError as error:
+        with suppress(HttpError):
+            error.sent = read_body(environ, limit)
+        raise
+    return read_body(environ, limit), charset
 
 
 def check_headers(environ: dict[str, Any]) -> str | None:

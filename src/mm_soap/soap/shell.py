@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from mm_soap.contract import OperationContract, Port, validate
 from mm_soap.errors import ConfigurationError, Refusal, Refused
 from mm_soap.soap import _spyne, envelope
 from mm_soap.soap.callers import Identify, address_of, anonymous
+from mm_soap.soap.hooks import Hooks
 from mm_soap.soap.metrics import Metrics
 from mm_soap.soap.model import (
     Answer,
@@ -26,13 +28,14 @@ from mm_soap.soap.model import (
     Precheck,
     ProvenAnswer,
     RefusedHook,
+    SentHook,
     Shorten,
     Shortened,
     StartResponse,
     Wsgi,
 )
 from mm_soap.soap.report import Progress, log_bad_answer, log_call, log_unexpected
-from mm_soap.soap.request import HttpError, check_headers, check_markup, read_body, to_utf8
+from mm_soap.soap.request import HttpError, check_markup, read_request, to_utf8
 from mm_soap.xml import parse_untrusted
 
 _XML: Final = "text/xml; charset=utf-8"
@@ -45,6 +48,7 @@ def soap_application(
     published: bytes,
     body_limit: int,
     refused: RefusedHook | None = None,
+    as_sent: SentHook | None = None,
     prechecks: Mapping[str, Precheck] | None = None,
     identify: Identify = anonymous,
     metrics: Metrics | None = None,
@@ -57,7 +61,8 @@ def soap_application(
         handlers: by operation name. An operation without one answers ``NOT_IMPLEMENTED``.
         published: the WSDL for ``GET ?wsdl``, from `mm_soap.contract.wsdl`.
         body_limit: in bytes; a longer request gets HTTP 413.
-        refused: told of every refusal after the call has an id, for evidence. What it raises changes no answer.
+        refused: told of every refusal, also by HTTP, for evidence. What it raises changes no answer.
+        as_sent: told of what comes in another encoding than UTF-8, for evidence. What it raises refuses the call.
         prechecks: by operation name; called before the schema is asked.
         identify: tells who calls from the WSGI environment; the default knows the address alone.
         metrics: counts calls, where given.
@@ -67,8 +72,8 @@ def soap_application(
     if unknown:
         raise ConfigurationError(f"{port.name} has no operation {', '.join(sorted(unknown))}")
     _spyne.silence_libraries()
-    settings = _Settings(port, published, body_limit, refused, dict(prechecks or {}), identify, metrics, shorten)
-    application: Wsgi = _Server(_application(port, handlers, settings.prechecks), settings)
+    settings = _Settings(port, published, body_limit, Hooks(refused, as_sent), identify, metrics, shorten)
+    application: Wsgi = _Server(_application(port, handlers, prechecks or {}), settings)
     return application
 
 
@@ -77,8 +82,7 @@ class _Settings:
     port: Port
     published: bytes
     body_limit: int
-    refused: RefusedHook | None
-    prechecks: Mapping[str, Precheck]
+    hooks: Hooks
     identify: Identify
     metrics: Metrics | None
     shorten: Shorten | None
@@ -196,10 +200,16 @@ class _Server(_spyne.WsgiApplication):  # type: ignore[misc]
         return [body]
 
     def handle_rpc(self, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
-        charset = check_headers(environ)
         progress = Progress(self.settings.port.name, Caller(None, address_of(environ)))
         environ["mm_soap.call_id"] = progress.call_id  # for what stands around this application
-        progress.raw = read_body(environ, self.settings.body_limit)
+        try:
+            progress.raw, charset = read_request(environ, self.settings.body_limit)
+        except HttpError as error:
+            progress.raw = error.sent
+            with suppress(Refused):
+                progress.caller = self.settings.identify(environ)
+            self.settings.hooks.tell_refused(progress, error)
+            raise
         ctx = _Context(self, environ, _XML)
         ctx.udc = progress
         status, code = "200 OK", 0
@@ -224,7 +234,8 @@ class _Server(_spyne.WsgiApplication):  # type: ignore[misc]
     def _answer(self, ctx: Any, charset: str | None) -> bytes:
         requests, answers = self.app.in_protocol, self.app.out_protocol
         progress: Progress = ctx.udc
-        progress.raw = to_utf8(progress.raw, charset)
+        sent, progress.raw = progress.raw, to_utf8(progress.raw, charset)
+        self.settings.hooks.tell_converted(progress, sent)
         check_markup(progress.raw)
         shortened = self.settings.shorten(progress.raw) if self.settings.shorten is not None else None
         if shortened is None or not requests.takes(ctx, shortened):
@@ -247,11 +258,7 @@ class _Server(_spyne.WsgiApplication):  # type: ignore[misc]
         else:
             log_unexpected(error, progress)
             refused = Refused(Refusal.UNEXPECTED)
-        if self.settings.refused is not None:
-            try:
-                self.settings.refused(progress.call_id, progress.operation_name, progress.caller, progress.raw, refused)
-            except Exception as failure:
-                log_unexpected(failure, progress)
+        self.settings.hooks.tell_refused(progress, refused)
         return refused
 
 

@@ -4,25 +4,22 @@ Each party has a database of its own. The embedded default is one SQLite file pe
 parties use SQLAlchemy Core: prepared statements at module level, one transaction per use case.
 """
 
+from mm_soap.storage.chain import Head, forget_records, head_of, link_records, waits_for_links
 from mm_soap.storage.columns import NAMING, UtcDateTime, among, big_key, id_list, insert_new, insert_or_join, upsert
 from mm_soap.storage.copying import copy_rows
 from mm_soap.storage.database import Conflict, open_database, reading, writing
+from mm_soap.storage.evidence import RETENTION, Evidence, evidence_of, forget_evidence, record_evidence
 from mm_soap.storage.ledger import (
-    RETENTION,
     Event,
-    Evidence,
     add_ledger,
     caller_identity,
     events_of,
-    evidence_of,
     forget_events,
-    forget_evidence,
     record_event,
-    record_evidence,
     record_refusal,
 )
 from mm_soap.storage.migration import is_current, migrate
-from mm_soap.storage.prepared import PreparedInsert
+from mm_soap.storage.prepared import PreparedInsert, PreparedQuery
 
 __all__ = [
     "NAMING",
@@ -30,7 +27,9 @@ __all__ = [
     "Conflict",
     "Event",
     "Evidence",
+    "Head",
     "PreparedInsert",
+    "PreparedQuery",
     "UtcDateTime",
     "add_ledger",
     "among",
@@ -41,10 +40,13 @@ __all__ = [
     "evidence_of",
     "forget_events",
     "forget_evidence",
+    "forget_records",
+    "head_of",
     "id_list",
     "insert_new",
     "insert_or_join",
     "is_current",
+    "link_records",
     "migrate",
     "open_database",
     "reading",
@@ -52,5 +54,6 @@ __all__ = [
     "record_evidence",
     "record_refusal",
     "upsert",
+    "waits_for_links",
     "writing",
 ]

@@ -1,7 +1,6 @@
-"""The ledger of a party: what happened (events), and the exact bytes that came in and went out (evidence).
+"""The ledger of a party: what happened. The bytes of what came are in `mm_soap.storage.evidence`.
 
-Events hold no personal numbers and no content. Evidence holds the bytes of whole requests and answers and is kept for
-a limited time. Both are written in the transaction of the use case that they tell of.
+Events hold no personal numbers and no content. They are written in the transaction of the use case that they tell of.
 """
 
 from __future__ import annotations
@@ -9,30 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from sqlalchemy import (
-    JSON,
-    Column,
-    Connection,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    bindparam,
-    delete,
-    select,
-)
+from sqlalchemy import JSON, Column, Connection, MetaData, String, Table, bindparam, delete, select
 
-from mm_soap.errors import Refused
 from mm_soap.storage.columns import NAMING, UtcDateTime, big_key
+from mm_soap.storage.evidence import RETENTION, Evidence, add_evidence, record_evidence
 from mm_soap.storage.prepared import PreparedInsert
 
 _FORGOTTEN_TOGETHER: Final = 500
-"""Records deleted in one transaction, so that others do not wait long."""
-
-RETENTION: Final = timedelta(days=365)
-"""How long evidence is kept where the settings say nothing else."""
+"""Events deleted in one transaction, so that others do not wait long."""
 
 # A sender, and an operator, may make its ids as long as it likes; an index cannot. What is longer is cut, here and when
 # it is asked for.
@@ -54,20 +39,6 @@ _event = Table(
     Column("call_id", String(50), index=True),
     Column("sender", String(12)),
     Column("detail", JSON(none_as_null=True)),
-)
-
-_evidence = Table(
-    "evidence",
-    _own,
-    Column("id", big_key(), primary_key=True),
-    Column("at", UtcDateTime, nullable=False),
-    Column("direction", String(3), nullable=False),
-    Column("call_id", String(50), nullable=False, index=True),
-    Column("operation", String(60)),
-    Column("verdict", String(60), nullable=False),
-    Column("caller", String(200)),
-    Column("keep_until", UtcDateTime, nullable=False, index=True),
-    Column("content", LargeBinary, nullable=False),
 )
 
 
@@ -98,57 +69,21 @@ class Event:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """The exact bytes of one request or answer.
-
-    Args:
-        at: when they came or went, with a time zone.
-        direction: ``in`` for what came, ``out`` for what went.
-        call_id: the id of the call.
-        operation: the operation, where it is known.
-        verdict: what became of it: ``accepted``, or why not.
-        caller: the other party: its organisation number, else its address.
-        content: the bytes.
-        keep_until: when they may be forgotten.
-    """
-
-    at: datetime
-    direction: Literal["in", "out"]
-    call_id: str
-    operation: str | None
-    verdict: str
-    caller: str | None
-    content: bytes
-    keep_until: datetime
-
-
 _insert_event = PreparedInsert(_event, left_out=["id"])
-_insert_evidence = PreparedInsert(_evidence, left_out=["id"])
 _events = select(*(column for column in _event.columns if column.name != "id")).order_by(_event.c.at, _event.c.id)
 _events_of = {
     name: _events.where(_event.c[name] == bindparam("wanted"))
     for name in ("distribution_id", "message_id", "trans_id", "call_id")
 }
-_evidence_of = (
-    select(*(column for column in _evidence.columns if column.name != "id"))
-    .where(_evidence.c.call_id == bindparam("wanted"))
-    .order_by(_evidence.c.id)
-)
-_forget = delete(_evidence).where(
-    _evidence.c.id.in_(
-        select(_evidence.c.id).where(_evidence.c.keep_until < bindparam("now")).limit(_FORGOTTEN_TOGETHER)
-    )
-)
 _forget_events = delete(_event).where(
     _event.c.id.in_(select(_event.c.id).where(_event.c.at < bindparam("before")).limit(_FORGOTTEN_TOGETHER))
 )
 
 
 def add_ledger(metadata: MetaData) -> None:
-    """Add the tables ``event`` and ``evidence`` to a party's metadata."""
-    for table in (_event, _evidence):
-        table.to_metadata(metadata)
+    """Add the tables of events and of evidence to a party's metadata."""
+    _event.to_metadata(metadata)
+    add_evidence(metadata)
 
 
 def record_event(connection: Connection, *events: Event) -> None:
@@ -173,27 +108,6 @@ def record_event(connection: Connection, *events: Event) -> None:
         )
 
 
-def record_evidence(connection: Connection, *evidence: Evidence) -> None:
-    """Write evidence, in one statement."""
-    if evidence:
-        _insert_evidence.execute(
-            connection,
-            [
-                {
-                    "at": one.at,
-                    "direction": one.direction,
-                    "call_id": one.call_id,
-                    "operation": one.operation,
-                    "verdict": one.verdict,
-                    "caller": one.caller,
-                    "keep_until": one.keep_until,
-                    "content": one.content,
-                }
-                for one in evidence
-            ],
-        )
-
-
 def caller_identity(organisation: str | None) -> str:
     """Return what events say of how a caller is known: by its ``certificate``, or ``unknown`` without one."""
     return "certificate" if organisation else "unknown"
@@ -208,7 +122,9 @@ def record_refusal(
     organisation: str | None,
     address: str | None,
     raw: bytes,
-    refused: Refused,
+    verdict: str,
+    code: int | str,
+    where: str | None,
     retention: timedelta = RETENTION,
 ) -> None:
     """Write the event and the evidence of a request that was refused.
@@ -221,22 +137,21 @@ def record_refusal(
         organisation: of the caller's certificate; None where it has none: the event says that nobody knows who called.
         address: where the call came from.
         raw: the request.
-        refused: why.
+        verdict: the name of the reason.
+        code: its ErrorCode, or ``http`` and a status.
+        where: in the request, in the contract's names.
         retention: how long the evidence is kept.
     """
-    reason = refused.refusal
     caller = organisation or address
     detail = {
-        "code": reason.code,
-        "where": refused.where,
+        "code": code,
+        "where": where,
         "operation": operation,
         "caller": caller,
         "caller_identity": caller_identity(organisation),
     }
-    record_event(connection, Event(at, "refusal", reason.name, call_id=call_id, detail=detail))
-    record_evidence(
-        connection, Evidence(at, "in", call_id, operation, reason.name, caller, raw, keep_until=at + retention)
-    )
+    record_event(connection, Event(at, "refusal", verdict, call_id=call_id, detail=detail))
+    record_evidence(connection, Evidence(at, "in", call_id, operation, verdict, caller, raw, keep_until=at + retention))
 
 
 def events_of(
@@ -257,16 +172,6 @@ def events_of(
     name, wanted = next(((name, value) for name, value in ids.items() if value is not None), ("call_id", None))
     rows = connection.execute(_events_of[name], {"wanted": wanted}).mappings()
     return [Event(**{**row, "detail": row["detail"] or {}}) for row in rows]
-
-
-def evidence_of(connection: Connection, call_id: str) -> Sequence[Evidence]:
-    """Return the evidence of one call, in the order in which it was written."""
-    return [Evidence(**row) for row in connection.execute(_evidence_of, {"wanted": call_id}).mappings()]
-
-
-def forget_evidence(connection: Connection, now: datetime) -> int:
-    """Delete some of the evidence whose time is over, and return how much; 0 when none is left."""
-    return connection.execute(_forget, {"now": now}).rowcount
 
 
 def forget_events(connection: Connection, before: datetime) -> int:

@@ -126,9 +126,10 @@ def test_accepted_once_with_its_event_and_evidence(database: Engine) -> None:
     assert first == again
     assert status(service, first) is Refusal.NOT_FINISHED
     with reading(database) as connection:
-        (event,) = events_of(connection, distribution_id=first)
+        event, repeated = events_of(connection, distribution_id=first)
         (evidence,) = evidence_of(connection, came.call_id)
     assert (event.kind, event.detail["recipients"]) == ("accepted", 2)
+    assert (repeated.kind, repeated.outcome) == ("accepted", "answered as the first time")
     assert (evidence.operation, evidence.content) == ("distribute", b"<raw/>")
     assert RECIPIENT not in repr(event)
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy import Engine
 
-from mm_soap.errors import Refusal, Refused
 from mm_soap.storage import (
     Event,
     Evidence,
@@ -95,7 +94,6 @@ def test_evidence_is_forgotten_when_its_time_is_over(ledger: Engine) -> None:
 
 
 def test_a_refusal_leaves_an_event_and_the_bytes(ledger: Engine) -> None:
-    refused = Refused(Refusal.BAD_CHECKSUM, "Message/Attachment/Checksum")
     with writing(ledger) as connection:
         record_refusal(
             connection,
@@ -105,7 +103,9 @@ def test_a_refusal_leaves_an_event_and_the_bytes(ledger: Engine) -> None:
             organisation=None,
             address="127.0.0.1",
             raw=b"sent",
-            refused=refused,
+            verdict="BAD_CHECKSUM",
+            code=5001,
+            where="Message/Attachment/Checksum",
             retention=timedelta(days=30),
         )
     with reading(ledger) as connection:

@@ -18,6 +18,7 @@ from mm_soap.dispatcher import State
 from mm_soap.dispatcher import store as dispatcher
 from mm_soap.dispatcher.model import NewDelivery, Outcome
 from mm_soap.housekeeping import Housekeeping
+from mm_soap.linking import link_all
 from mm_soap.message import Party as Sender
 from mm_soap.message import SecureDelivery, new_message
 from mm_soap.seeding import seed
@@ -30,7 +31,7 @@ from mm_soap.testing.documents import one_page_pdf
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LASTING = {"alembic_version", "account", "operator", "sender", "dispatcher", "dispatcher_sender", "mailbox"}
-LASTING |= {"deselected", "sender_choice", "installation"}
+LASTING |= {"deselected", "sender_choice", "installation", "evidence_chain"}
 
 
 class TestbedInProcess:
@@ -67,6 +68,8 @@ class TestbedInProcess:
         for party in self.testbed.parties:
             for work in party.work:
                 if isinstance(work, Housekeeping):
+                    if party.name != "testbed":
+                        link_all(party.database)
                     work.once()
 
     def close(self) -> None:
@@ -134,9 +137,9 @@ def test_an_hour_on_it_is_not_listed_and_a_day_on_it_is_nowhere(bed: TestbedInPr
     bed.housekeep()
     held = {name.partition(":")[0]: rows(party.database) for name, party in bed.parties.items() if rows(party.database)}
     assert {name: sorted(tables) for name, tables in held.items()} == {
-        "far": ["event", "evidence"],
-        "dispatcher": ["delivery", "document", "event", "evidence", "seal"],
-        "operator": ["attachment", "delivery", "event", "evidence", "message", "searchable"],
+        "far": ["event", "evidence", "evidence_record"],
+        "dispatcher": ["delivery", "document", "event", "evidence", "evidence_record", "seal"],
+        "operator": ["attachment", "delivery", "event", "evidence", "evidence_record", "message", "searchable"],
         "testbed": ["exchange"],
     }
     clock.advance(timedelta(seconds=2))

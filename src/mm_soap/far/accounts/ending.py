@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from mm_soap.far import store as register_store
 from mm_soap.far.accounts import store
 from mm_soap.far.accounts.model import HistoryEntry, Kind, Origin, Pending, Step, sentence_of
-from mm_soap.storage import Event, caller_identity, record_event
+from mm_soap.storage import Event, Evidence, caller_identity, record_event, record_evidence
 
 Closing = Callable[[Connection, str, datetime], None]
 """Called with the recipient and the time when an account ends, in the transaction that ends it: for whatever else must
@@ -49,7 +49,7 @@ def record(
     now: datetime,
     signatures: int | None = None,
 ) -> None:
-    """Write the event of a change. It says who called, or that nobody knows; it names no recipient."""
+    """Write the event and the evidence of a change. The event says who called, or that nobody knows; no recipient."""
     detail = {
         "caller": origin.organisation,
         "caller_identity": caller_identity(origin.organisation),
@@ -57,3 +57,8 @@ def record(
         "signatures": signatures,
     }
     record_event(connection, Event(now, kind.value, outcome, call_id=origin.call_id, detail=detail))
+    until = now + origin.retention
+    record_evidence(
+        connection,
+        Evidence(now, "in", origin.call_id, origin.operation, "accepted", origin.organisation, origin.raw, until),
+    )

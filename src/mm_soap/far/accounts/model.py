@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -35,10 +35,21 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a call comes from: its id, and the organisation of the client certificate; None without one."""
+    """Where a call comes from.
+
+    Args:
+        call_id: its id.
+        organisation: of the client certificate; None without one.
+        operation: what was called.
+        raw: the whole request.
+        retention: how long the request is kept as evidence, if it changes anything.
+    """
 
     call_id: str
     organisation: str | None = None
+    operation: str | None = None
+    raw: bytes = field(default=b"", repr=False)
+    retention: timedelta = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,152 @@
+"""mm-soap evidence: looking at what the parties keep, handing it to others, and checking that it is whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+from sqlalchemy import Engine
+
+from mm_soap.bootstrap import databases
+from mm_soap.bootstrap_evidence import retention_of
+from mm_soap.cli.output import REFUSED, console, fail, login, new_file, plain, print_json, print_table, progress_console
+from mm_soap.clock import system_clock
+from mm_soap.config import Settings, load
+from mm_soap.errors import ConfigurationError
+from mm_soap.evidence.checking import ChainCheck, Counts, Finding
+from mm_soap.evidence.finding import Piece, find_pieces, note_look
+from mm_soap.evidence.package import Package
+from mm_soap.linking import link_all
+from mm_soap.storage import Head, head_of, reading
+
+_NOTHING = "No party in the settings keeps anything of this id: check it, or ask the party that gave it."
+
+
+def show(config: Path, any_id: str, as_json: bool) -> None:
+    """Print what is kept of an id, without the bytes."""
+    settings = load(config)
+    parties = _noted(settings, databases(settings), "show", any_id)
+    pieces = find_pieces(parties, any_id)
+    if not pieces:
+        fail(_NOTHING)
+    if as_json:
+        print_json([_document(piece) for piece in pieces])
+        return
+    columns = ("Party", "Record", "Came", "Operation", "Verdict", "Caller", "Bytes", "CallId")
+    print_table("Evidence", columns, [tuple(_document(piece).values())[:8] for piece in pieces])
+
+
+def export(config: Path, any_id: str, file: Path, to_head: bool) -> None:
+    """Write what is kept of an id into a ZIP file."""
+    settings = load(config)
+    parties = _noted(settings, databases(settings), "export", any_id)
+    pieces = find_pieces(parties, any_id)
+    if not pieces:
+        fail(_NOTHING)
+    with new_file(file) as opened:
+        Package(parties, settings.trust.anchors, system_clock(), to_head).write(opened, pieces)
+    console().print(plain(f"Written: {file}"))
+
+
+def verify(config: Path, party: str | None, known: Path | None, as_json: bool) -> None:
+    """Check the chains, and print what is wrong with them; exit status 1 if anything is."""
+    settings = load(config)
+    heads = _read_heads(known) if known is not None else {}
+    parties = _noted(settings, _chosen(settings, party), "verify", None)
+    for name in heads:
+        if name not in parties and party is None:
+            raise ConfigurationError(f"{known} names {name}, which is no party of these settings.")
+    found: dict[str, tuple[Counts, list[Finding]]] = {}
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=progress_console(),
+        transient=True,
+    ) as progress:
+        for name, database in parties.items():
+            task = progress.add_task(name, total=None)
+            check = ChainCheck(database, system_clock(), heads.get(name), partial(progress.advance, task))
+            progress.update(task, total=check.total())
+            found[name] = check.counts, list(check.findings())
+    if as_json:
+        print_json({name: {**asdict(counts), "findings": [asdict(one) for one in findings]}
+                    for name, (counts, findings) in found.items()})  # fmt: skip
+    else:
+        for name, (counts, findings) in found.items():
+            _print(name, counts, findings)
+    if any(findings for _, findings in found.values()):
+        raise SystemExit(REFUSED)
+
+
+def head(config: Path, party: str | None) -> None:
+    """Print where the chains end."""
+    settings = load(config)
+    told = {}
+    for name, database in _noted(settings, _chosen(settings, party), "head", None).items():
+        with reading(database) as connection:
+            told[name] = asdict(head_of(connection))
+    print_json(told)
+
+
+def _noted(settings: Settings, parties: dict[str, Engine], what: str, asked: str | None) -> dict[str, Engine]:
+    # Before it is shown: whoever cannot write that it was looked at does not get to look.
+    for database in parties.values():
+        link_all(database)
+        note_look(database, login(), what, asked, system_clock(), retention_of(settings))
+    return parties
+
+
+def _chosen(settings: Settings, party: str | None) -> dict[str, Engine]:
+    found = databases(settings)
+    if party is None:
+        return found
+    if party not in found:
+        raise ConfigurationError(f"The settings have no party {party}: there are {', '.join(found)}.")
+    return {party: found[party]}
+
+
+def _read_heads(file: Path) -> dict[str, Head]:
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        return {str(name): Head(int(one["position"]), str(one["hash"])) for name, one in told.items()}
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}.") from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise ConfigurationError(f"{file} must hold what `mm-soap evidence head` printed.") from None
+
+
+def _print(name: str, counts: Counts, findings: list[Finding]) -> None:
+    out = console()
+    told = f"{counts.linked} records in the chain, {counts.loose} not yet in it; {counts.without_bytes} without bytes"
+    forgotten = f"; the first {counts.forgotten} are forgotten" if counts.forgotten else ""
+    mark = ("✗ ", "red") if findings else ("✓ ", "green")
+    out.print(Text.assemble(mark, (name, "bold"), plain(f": {told}{forgotten}")))
+    for one in findings:
+        call = f" (CallId {one.call_id})" if one.call_id else ""
+        out.print(plain(f"  {one.kind.value}: {one.text}{call}"), soft_wrap=True)
+
+
+def _document(piece: Piece) -> dict[str, Any]:
+    row: Mapping[str, Any] = piece.record
+    return {
+        "party": piece.party,
+        "record": row["position"],
+        "at": row["at"].isoformat(timespec="seconds"),
+        "operation": row["operation"],
+        "verdict": row["verdict"],
+        "caller": row["caller"],
+        "bytes": row["size"] if piece.content is not None else None,
+        "call_id": row["call_id"],
+        "direction": row["direction"],
+        "digest": row["digest"],
+        "hash": row["hash"],
+        "keep_until": row["keep_until"].isoformat(timespec="seconds"),
+    }

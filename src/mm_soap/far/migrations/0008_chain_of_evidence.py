@@ -1,0 +1,16 @@
+"""Records of the evidence, in a chain."""
+
+from mm_soap.storage.ledger_tables import create_chain, drop_chain
+
+revision = "far0008"
+down_revision = "far0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    create_chain()
+
+
+def downgrade() -> None:
+    drop_chain()
