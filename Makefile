@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_OPTIONS ?=
 
-.PHONY: help venv demo test postgresql scaled-out lint types audit check requirements sbom bench bench-mailbox bench-register interop clean
+.PHONY: help venv demo test postgresql scaled-out lint types audit check requirements sbom bench bench-batch bench-mailbox bench-register season interop clean
 
 help:  ## Show what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,12 @@ SCALED_OUT_TESTS ?= $(foreach each,exactly_once chain operators_misbehave crash 
 
 scaled-out: venv  ## Run the tests from outside with workers, beside a PostgreSQL and a RabbitMQ of their own.
 	MM_SOAP_TEST_ENGINE=celery tests/rabbitmq.sh tests/postgresql.sh $(BIN)/python -m pytest $(PYTEST_OPTIONS) $(SCALED_OUT_TESTS)
+
+N ?= 10000
+
+season: venv  ## Let a batch of N rows go through everything that goes wrong, with workers, and balance the books.
+	MM_SOAP_TEST_SEASON_MESSAGES=$(N) MM_SOAP_TEST_ENGINE=celery tests/rabbitmq.sh tests/postgresql.sh \
+	  $(BIN)/python -m pytest $(PYTEST_OPTIONS) tests/e2e/test_season.py
 
 lint: venv  ## Check style, docstrings of public names, and the layout.
 	$(BIN)/ruff check .
@@ -63,6 +69,9 @@ interop: venv  ## Install, build and run every client of clients/ and every guid
 
 bench-register: venv  ## Measure the register with ten million accounts; takes some five minutes and 2 GB of disk.
 	$(BIN)/python -m benchmarks.register
+
+bench-batch: venv  ## Measure the memory of a batch of 1000, 10 000 and 100 000 rows; takes half an hour.
+	$(BIN)/python -m benchmarks.batch
 
 bench-mailbox: venv  ## Measure what a recipient does in a mailbox with 20 000 messages; takes a minute.
 	$(BIN)/python -m benchmarks.mailbox

@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
 
 from mm_soap.testing.databases import fresh_database
+
+settings.register_profile("no timing decides a test", deadline=None)
+settings.load_profile("no timing decides a test")
 
 POSTGRESQL = os.environ.get("MM_SOAP_TEST_POSTGRESQL") or None
 

@@ -90,14 +90,14 @@ class AccountClient:
     def senders(self) -> list[KnownSender]:
         """Return all connected senders by name."""
         answer = self._ask_authority("getSenders", "")
-        found = [KnownSender(_text(row, "Id"), _text(row, "Name")) for row in answer]
+        found = [KnownSender(text_in(row, "Id"), text_in(row, "Name")) for row in answer]
         return sorted(found, key=lambda one: one.name.casefold())
 
     def accepted(self, recipient: str, user: str) -> frozenset[str]:
         """Return the numbers of the senders that a recipient accepts."""
         inner = f"<RecipientId>{escape(recipient)}</RecipientId><UserIdentity>{escape(user)}</UserIdentity>"
         answer = self._ask("getAccountPreferences", RECIPIENT_V3, inner)
-        return frozenset(_text(row, "Id") for row in answer.iter(qname(RECIPIENT_V1, "AcceptedSenders")))
+        return frozenset(text_in(row, "Id") for row in answer.iter(qname(RECIPIENT_V1, "AcceptedSenders")))
 
     def store_accepted(
         self, recipient: str, user: str, accepted: Sequence[KnownSender], text: str, signature: UserSignature
@@ -118,10 +118,10 @@ class AccountClient:
         """Return what the register knows of a recipient."""
         row = self._ask("isRegistered", RECIPIENT_V3, f"<recipientId>{escape(recipient)}</recipientId>")[0]
         operator = row.find(qname(RECIPIENT_V1, "ServiceSupplier"))
-        if _text(row, "Type") == "Not" or operator is None:
+        if text_in(row, "Type") == "Not" or operator is None:
             return KnownAccount(registered=False, pending=False)
-        pending = _text(row, "Pending") in ("true", "1")
-        told = (_text(operator, name) for name in ("Id", "Name", "ServiceAdress", "UIAdress"))
+        pending = text_in(row, "Pending") in ("true", "1")
+        told = (text_in(operator, name) for name in ("Id", "Name", "ServiceAdress", "UIAdress"))
         return KnownAccount(True, pending, *told)
 
     def open_to(self, person: str) -> list[OpenMailbox]:
@@ -130,7 +130,7 @@ class AccountClient:
         found: dict[str, OpenMailbox] = {}
         companies = set()
         for row in answer.iter("{*}Rights"):
-            recipient, one = _text(row, "Id"), _mailbox_of(row)
+            recipient, one = text_in(row, "Id"), _mailbox_of(row)
             if recipient == person:
                 continue
             if not one.reads and recipient.startswith("16"):
@@ -148,9 +148,9 @@ class AccountClient:
         """Return a company's name if isAuthorizedSigner lets a person open its mailbox, else None."""
         inner = f"<CompanyId>{escape(company)}</CompanyId><UserIdentity>{escape(person)}</UserIdentity>"
         answer = self._ask("isAuthorizedSigner", RECIPIENT_V2, inner)
-        if _text(answer, "isAccountAuthorizedSigner") not in ("true", "1"):
+        if text_in(answer, "isAccountAuthorizedSigner") not in ("true", "1"):
             return None
-        return _text(answer, "CompanyName") or company
+        return text_in(answer, "CompanyName") or company
 
     def register(self, recipient: str, operator: str, text: str, signature: UserSignature, day: date) -> bool:
         """Open an account at an operator, named as in the register; False while more signatures are needed."""
@@ -176,12 +176,27 @@ class AccountClient:
         return _complete(self._ask("changeServiceSupplier", RECIPIENT_V2, inner))
 
     def _ask(self, operation: str, namespace: str, inner: str) -> etree._Element:
-        body = f'<{operation} xmlns="{namespace}" xmlns:r="{RECIPIENT_V1}" xmlns:s="{SENDER}">{inner}</{operation}>'
-        return self._recipient.call(body.encode(), expected=qname(namespace, f"{operation}Response"))
+        return ask_recipient(self._recipient, operation, namespace, inner)
 
     def _ask_authority(self, operation: str, inner: str) -> etree._Element:
         body = f'<{operation} xmlns="{AUTHORITY}">{inner}</{operation}>'
         return self._authority.call(body.encode(), expected=qname(AUTHORITY, f"{operation}Response"))
+
+
+def ask_recipient(recipient: Port, operation: str, namespace: str, inner: str) -> etree._Element:
+    """Ask the Recipient service.
+
+    Args:
+        recipient: carries the call.
+        operation: its name.
+        namespace: of the operation's element and its children.
+        inner: the children, written.
+
+    Raises:
+        RemoteFault, TransportError: the register refused, or could not be asked.
+    """
+    body = f'<{operation} xmlns="{namespace}" xmlns:r="{RECIPIENT_V1}" xmlns:s="{SENDER}">{inner}</{operation}>'
+    return recipient.call(body.encode(), expected=qname(namespace, f"{operation}Response"))
 
 
 def signatory_of(number: str, name: str) -> OpenMailbox:
@@ -192,10 +207,10 @@ def signatory_of(number: str, name: str) -> OpenMailbox:
 def _mailbox_of(row: etree._Element) -> OpenMailbox:
     access = {text_of(each).strip() for each in row.iter("{*}GrantedAccess")}
     return OpenMailbox(
-        _text(row, "Id"),
-        _text(row, "OrganizationName"),
+        text_in(row, "Id"),
+        text_in(row, "OrganizationName"),
         reads="View" in access,
-        unread=_text(row, "GrantType") in _UNREAD,
+        unread=text_in(row, "GrantType") in _UNREAD,
         manages="EditSettings" in access,
         forwards="ForwardMessage" in access,
     )
@@ -231,10 +246,10 @@ def _signature(element: str, one: UserSignature) -> str:
 
 
 def _complete(answer: etree._Element) -> bool:
-    return _text(answer, "Status") == "Complete"
+    return text_in(answer, "Status") == "Complete"
 
 
-def _text(element: etree._Element, name: str) -> str:
+def text_in(element: etree._Element, name: str) -> str:
     """Return the text of the first element of a local name: the answer follows the schema, where each is once."""
     found = next(element.iter(f"{{*}}{name}"), None)
     return text_of(found).strip() if found is not None else ""

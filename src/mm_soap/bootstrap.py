@@ -20,7 +20,7 @@ from mm_soap.bootstrap_engine import delivery_engine, run_worker
 from mm_soap.bootstrap_evidence import evidence_hooks, evidence_work, retention_of
 from mm_soap.bootstrap_inbox import inbox_pages
 from mm_soap.bootstrap_mailboxes import contents_of, mailbox_housekeeping
-from mm_soap.bootstrap_notices import notifier_of
+from mm_soap.bootstrap_notices import notice_rules, notifier_of
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
 from mm_soap.bootstrap_transport import port_of, register_client
 from mm_soap.clock import Clock, system_clock
@@ -229,11 +229,11 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
     def verify(call: Call, element: etree._Element) -> VerifiedSeal:
         return verify_sealed(call.raw, element, trust)
 
-    outbox = Outbox(service.database, notifier_of(own, clock), clock)
+    outbox = Outbox(service.database, notifier_of(own), clock, rules=service.notices)
     same = (service.database, register, service.limits)
     rest = (service.retention, clock, service.contents)
     notifying = NotifyingService(*same, outbox, *rest)
-    handlers = service_handlers(service, notifying, ForwardingService(*same, *rest), verify)
+    handlers = service_handlers(service, notifying, ForwardingService(*same, *rest, service.notices), verify)
     hooks = evidence_hooks(settings, service.database, clock)
     applications = port_of(settings, "service", handlers, SERVICE_PRECHECKS, hooks, metrics, clock, own.path)
     name = f"operator:{own.organisation}"
@@ -245,7 +245,7 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
 
 def _mailbox_service(settings: Settings, own: OperatorSettings, directory: Directory, clock: Clock) -> MailboxService:
     database = database_of(own.database, "service_supplier")
-    rest = (retention_of(settings), clock, contents_of(own, database))
+    rest = (retention_of(settings), clock, contents_of(own, database), notice_rules(settings, own))
     return MailboxService(database, directory, _limits(settings), *rest)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sqlalchemy import Engine, make_url
 
@@ -16,12 +16,15 @@ from mm_soap.bootstrap_delivery import Operators, delivery_policies
 from mm_soap.bootstrap_sources import own_identity
 from mm_soap.clock import Clock
 from mm_soap.config import DispatcherSettings, Settings
-from mm_soap.dispatcher import Addressing, Claims, EmbeddedEngine, Handover, Steps, Sweeper
+from mm_soap.dispatcher import Addressing, Claims, EmbeddedEngine, Handover, Leases, Steps, Sweeper
 from mm_soap.dispatcher.addressing import Register
 from mm_soap.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mm_soap.wake_ups import Broker
+
+_STUCK: Final = 10
+"""How many times as long as its calls may take a step may run before it is taken to be stuck."""
 
 
 class DeliveryEngine(Protocol):
@@ -96,23 +99,25 @@ def run_worker(
     broker = _broker(own)
     addressing, handover = _steps(settings, own, database, register, clock)
     switch = channel_switch(own, database, clock)
-
+    leases = Leases(database, Claims(timedelta(seconds=own.engine.lease_seconds)), _STUCK * own.longest_step)
     steps = Steps(
         database,
         addressing,
         handover,
         clock,
-        Claims(timedelta(seconds=own.engine.lease_seconds)),
+        leases,
         broker.publish,
         address_age=own.address_age,
         divert=switch.divert if switch else None,
     )
     sweeper = Sweeper(database, steps, broker.waiting, clock, switch)
+    leases.start()
     sweeper.start()
     try:
         broker.work(steps.run, own.engine.threads, ready)
     finally:
         sweeper.stop()
+        leases.stop()
 
 
 def _steps(

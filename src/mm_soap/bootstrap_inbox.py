@@ -18,13 +18,16 @@ from mm_soap.bootstrap_transport import soap_client
 from mm_soap.config import OperatorSettings, Settings
 from mm_soap.config_web import TEST_PROVIDER, TestIdpSettings, WebSettings
 from mm_soap.contract import ports
-from mm_soap.dsig import Trust, verify_sealed
+from mm_soap.dsig import Trust, VerifiedSeal, verify_sealed
 from mm_soap.errors import ConfigurationError
-from mm_soap.service_supplier import Inbox, MailboxService
+from mm_soap.service_supplier import Inbox, MailboxService, SignIns
 from mm_soap.soap import SoapClient, Wsgi
 from mm_soap.user_signatures import UserSignatureError
+from mm_soap.waiting_requests import WaitingRequests
 
 if TYPE_CHECKING:
+    from lxml import etree
+
     from mm_soap.testing.e_identification import EIdentity
     from mm_soap.web.inbox.provider import Client
 
@@ -49,16 +52,22 @@ def inbox_pages(settings: Settings, own: OperatorSettings, service: MailboxServi
     secret = hmac.digest(kept_secret(web.session_key, _new_secret), own.organisation.encode(), "sha256")
     ends = Ends(timedelta(seconds=web.idle_timeout), timedelta(seconds=web.session_timeout))
     base = settings.register_url(own)
-    accounts = AccountClient(
-        soap_client(settings, own, base + ports()["recipient"].path, own.register_timeout),
-        soap_client(settings, own, base + ports()["authority"].path, own.register_timeout),
+    recipient, authority = (
+        soap_client(settings, own, base + ports()[name].path, own.register_timeout)
+        for name in ("recipient", "authority")
     )
+    accounts, waiting = AccountClient(recipient, authority), WaitingRequests(recipient)
 
     def call(address: str) -> SoapClient:
         return soap_client(settings, own, address, _FORWARD_SECONDS, pool=1)
 
     inbox = Inbox(service.database, service.contents, service.clock)
-    behind = Behind(service, inbox, accounts, lambda raw, element: verify_sealed(raw, element, trust), call)
+    sign_ins = SignIns(service.database)
+
+    def verify(raw: bytes, element: etree._Element) -> VerifiedSeal:
+        return verify_sealed(raw, element, trust)
+
+    behind = Behind(service, inbox, sign_ins, accounts, waiting, verify, call)
     app = create_inbox(place, behind, _client(settings, web), secret, ends, service.clock)
     return dict.fromkeys((own.path + path for path in PATHS), app)
 

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from mm_soap.bootstrap_channels import mail_channel, sms_gateway
-from mm_soap.channels import ChannelError, Contact, Letter, Origin, SmsGateway, SmtpChannel
-from mm_soap.clock import Clock
-from mm_soap.config import OperatorSettings
-from mm_soap.message import SupportInfo, new_message
-from mm_soap.service_supplier import NoNotifier, Notice, NoticeNotTaken, Notifier
+from mm_soap.channels import ChannelError, Origin, SmsGateway, SmtpChannel, WrittenEmail
+from mm_soap.config import OperatorSettings, Settings
+from mm_soap.message import language_tag
+from mm_soap.service_supplier import EMAIL, SMS, NoNotifier, Notice, NoticeNotTaken, NoticeRules, Notifier
 
-_EMAIL: Final = "EMail"
-_SMS: Final = "SMS"
 _LANGUAGES: Final = {"sv": "svSE", "en": "enGB"}
 
 
-def notifier_of(own: OperatorSettings, clock: Clock) -> Notifier:
+def notice_rules(settings: Settings, own: OperatorSettings) -> NoticeRules:
+    """Return how an operator's recipients are told of secure post. Channels that are not set up are left out."""
+    rules = own.notices
+    there = {EMAIL: own.email is not None, SMS: own.sms is not None and bool(own.sms.sender)}
+    pages = f"{settings.base_url}{own.path}/Inbox" if own.web else ""
+    return NoticeRules(
+        channels=frozenset(channel for channel in rules.channels if there[channel]),
+        window=timedelta(seconds=rules.collect_seconds),
+        refusals=rules.refusals,
+        operator=own.name,
+        inbox=rules.inbox_url or pages,
+        settings=rules.settings_url or (f"{pages}/contact" if pages else ""),
+        name_senders=rules.name_senders,
+    )
+
+
+def notifier_of(own: OperatorSettings) -> Notifier:
     """Return what sends on to recipients' own addresses; nothing does without a table for it.
 
     Raises:
@@ -28,7 +42,10 @@ def notifier_of(own: OperatorSettings, clock: Clock) -> Notifier:
     sms = sms_gateway(own.sms) if own.sms else None
     if email is None and sms is None:
         return NoNotifier()
-    return ChannelNotifier(own.organisation, own.email.sender if own.email else "", email, sms, clock)
+    origin = Origin(
+        own.organisation, own.name, own.email.sender if own.email else "", own.sms.sender if own.sms else ""
+    )
+    return ChannelNotifier(origin, email, sms)
 
 
 @dataclass(frozen=True)
@@ -39,23 +56,19 @@ class ChannelNotifier:
     own server sends; answers go to the address that the notice names.
 
     Args:
-        organisation: the operator's organisation number.
-        address: the operator's e-mail address.
+        origin: the operator, as recipients see it.
         email: the mail server; None for no e-mail.
         sms: the gateway; None for no SMS.
-        clock: the time.
     """
 
-    organisation: str
-    address: str
+    origin: Origin
     email: SmtpChannel | None
     sms: SmsGateway | None
-    clock: Clock
 
     @property
     def channels(self) -> Collection[str]:
         """The channels that there are."""
-        return [name for name, channel in ((_EMAIL, self.email), (_SMS, self.sms)) if channel is not None]
+        return [name for name, channel in ((EMAIL, self.email), (SMS, self.sms)) if channel is not None]
 
     def send(self, notice: Notice) -> None:
         """Hand a notice to its channel.
@@ -64,22 +77,25 @@ class ChannelNotifier:
             NoticeNotTaken: the channel did not take it.
         """
         try:
-            if notice.channel == _EMAIL and self.email is not None:
-                self.email.send(self._letter(notice))
-            elif notice.channel == _SMS and self.sms is not None:
-                self.sms.send(notice.sender, notice.to, notice.text, notice.key)
+            if notice.channel == EMAIL and self.email is not None:
+                self.email.send_written(self._written(notice))
+            elif notice.channel == SMS and self.sms is not None:
+                self.sms.send(notice.sender or self.origin.sms, notice.to, notice.text, notice.key)
             else:
                 raise NoticeNotTaken("there is no such channel", again=False)
         except ChannelError as error:
-            raise NoticeNotTaken(str(error), again=error.technical) from None
+            raise NoticeNotTaken(str(error), again=error.technical, address=error.address) from None
 
-    def _letter(self, notice: Notice) -> Letter:
-        message = new_message(
-            notice.subject or "",
+    def _written(self, notice: Notice) -> WrittenEmail:
+        return WrittenEmail(
+            id=notice.key,
+            origin=self.origin,
+            to=notice.to,
+            subject=notice.subject or "",
             text=notice.text,
-            language=_LANGUAGES.get(notice.language, "svSE"),
-            support=SupportInfo(email_address=notice.sender),
-            message_id=notice.key,
+            language=language_tag(_LANGUAGES.get(notice.language, "svSE")),
+            begun=notice.begun,
+            html=notice.html,
+            reply_to=notice.sender,
+            unsubscribe=notice.settings,
         )
-        origin = Origin(self.organisation, "", self.address)
-        return Letter(notice.key, origin, Contact(email=notice.to), (message,), self.clock())

@@ -42,6 +42,31 @@ class OperatorEmailSettings(MailServerSettings):
     )
 
 
+class NoticeSettings(Table):
+    """[operator.notices]: how recipients are told that secure post came."""
+
+    channels: tuple[Literal["EMail", "SMS"], ...] = Field(
+        default=("EMail", "SMS"),
+        description="By which channels, of those that there are and that a recipient wants. Empty: nobody is told.",
+    )
+    collect_seconds: float = Field(
+        default=300,
+        ge=0,
+        le=86_400,
+        description="How long deliveries are collected for one notice, from the first one, in seconds.",
+    )
+    name_senders: bool = Field(
+        default=False, description="Whether it says from whom post came. That may be sensitive by itself."
+    )
+    refusals: int = Field(
+        default=3, ge=1, description="How many in a row an address may refuse for good; then nothing is sent there."
+    )
+    inbox_url: Url = Field(default="", description="Where post is read. Empty for the own pages, if there are any.")
+    settings_url: Url = Field(
+        default="", description="Where notices are turned off. Empty for the own pages, if there are any."
+    )
+
+
 class SmsGatewaySettings(Table):
     """An SMS gateway, 46elks or one that speaks as it does."""
 
@@ -61,6 +86,12 @@ class SmsSettings(SmsGatewaySettings):
 
 class OperatorSmsSettings(SmsGatewaySettings):
     """[operator.sms]: the SMS gateway that tells recipients of post. Without this table nobody is told by SMS."""
+
+    sender: SmsName = Field(
+        default="",
+        description="Who notices of secure post are from: at most 11 letters and digits, or a number with +. Empty: "
+        "none by SMS.",
+    )
 
 
 class PrintSettings(Table):

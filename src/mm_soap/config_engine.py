@@ -40,10 +40,10 @@ class EngineSettings(Table):
         default="mm-soap", description="What the names of the queues begin with: one for each dispatcher on a broker."
     )
     lease_seconds: float = Field(
-        default=300,
-        gt=0,
-        le=86_400,
-        description="After how many seconds a worker's work is taken over: longer than its calls may take.",
+        default=15,
+        ge=1,
+        le=3600,
+        description="After how many seconds without a sign of a worker its work is taken over.",
     )
     threads: int = Field(default=16, gt=0, le=1000, description="How many steps one worker process does at once.")
 

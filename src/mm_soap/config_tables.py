@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from mm_soap.config_channels import (
     ChannelSettings,
     EmailSettings,
+    NoticeSettings,
     OperatorEmailSettings,
     OperatorSmsSettings,
     PrintSettings,
@@ -144,16 +145,11 @@ class DispatcherSettings(DispatcherRules):
         _distinct("the sender of each [[dispatcher.channels]]", [one.sender for one in self.channels])
         return self
 
-    @model_validator(mode="after")
-    def _claims_outlast_calls(self) -> Self:
+    @property
+    def longest_step(self) -> float:
+        """How long the calls of one step of a delivery may take, in seconds."""
         policies = (self.policy, *self.operator_policy)
-        longest = self.register_timeout + max(each.connect_timeout + each.answer_timeout for each in policies)
-        if self.engine.kind == "celery" and self.engine.lease_seconds <= longest:
-            text = (
-                "engine.lease_seconds must be more than register_timeout, connect_timeout and answer_timeout together"
-            )
-            raise PydanticCustomError("lease", text)
-        return self
+        return self.register_timeout + max(each.connect_timeout + each.answer_timeout for each in policies)
 
 
 class OperatorSettings(Table):
@@ -176,6 +172,7 @@ class OperatorSettings(Table):
     web: WebSettings | None = None
     email: OperatorEmailSettings | None = None
     sms: OperatorSmsSettings | None = None
+    notices: NoticeSettings = Field(default_factory=NoticeSettings)
     blobs: BlobSettings = Field(default_factory=BlobSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
@@ -16,6 +17,7 @@ from amqp.exceptions import AMQPError
 from celery import Celery
 from celery import signals as celery_signals
 from celery.worker.consumer import Consumer
+from celery.worker.state import maybe_shutdown
 from kombu import Exchange, Queue
 from kombu.exceptions import KombuError
 
@@ -25,6 +27,10 @@ _log = logging.getLogger(__name__)
 
 _CONFIRM_SECONDS: Final = 5.0
 _CONNECT_SECONDS: Final = 4.0
+_AWAY_SECONDS: Final = 1.0
+"""How long nothing is sent after RabbitMQ was found to be away."""
+_RECONNECT: Final = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2.0}
+"""Seconds between the tries of a worker that has lost RabbitMQ."""
 _MOST_UNSENT: Final = 10_000
 _TICK_SECONDS: Final = 0.05
 _AHEAD: Final = 4
@@ -33,12 +39,20 @@ _AWAY: Final = (AMQPError, KombuError, OSError)
 
 
 class _Consumer(Consumer):
-    """Without Celery's own delays: when something is due stands in the database."""
+    """Without Celery's own delays: when something is due stands in the database. It knocks more often than others."""
 
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc,valid-type]
         default_steps: ClassVar[list[Any]] = [
             each for each in Consumer.Blueprint.default_steps if "delayed_delivery" not in str(each)
         ]
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Connect, again and again until RabbitMQ is there."""
+
+        def away(error: BaseException, _: float) -> None:
+            _log.error("RabbitMQ cannot be reached, and is tried again: %s", type(error).__name__)
+
+        return conn.ensure_connection(away, callback=maybe_shutdown, **_RECONNECT)
 
 
 class Broker:
@@ -51,6 +65,7 @@ class Broker:
 
     def __init__(self, url: str, prefix: str) -> None:
         self._app = Celery("mm-soap", broker=url, set_as_current=False)
+        self._away_until = 0.0
         exchange = Exchange(prefix, type="direct", durable=True)
         self._queues = {
             step: Queue(
@@ -72,7 +87,8 @@ class Broker:
             task_ignore_result=True,
             task_serializer="json",
             accept_content=["json"],
-            broker_transport_options={"confirm_publish": True},
+            # Whoever sends or asks is told at once that it is away: the sweep asks again.
+            broker_transport_options={"confirm_publish": True, "max_retries": 0},
             broker_connection_timeout=_CONNECT_SECONDS,
             broker_connection_retry_on_startup=True,
             broker_connection_max_retries=None,
@@ -85,6 +101,8 @@ class Broker:
 
     def publish(self, step: Step, delivery: int) -> bool:
         """Ask for a step, and wait until RabbitMQ has it on its disks. False if it is away."""
+        if time.monotonic() < self._away_until:
+            return False  # each try could take until the connection's time is over
         try:
             self._app.send_task(
                 _task(step),
@@ -95,7 +113,8 @@ class Broker:
                 confirm_timeout=_CONFIRM_SECONDS,
             )
         except _AWAY as error:
-            _log.error("A wake-up was not sent, the sweep will find its delivery: %s", type(error).__name__)
+            self._away_until = time.monotonic() + _AWAY_SECONDS
+            _log.error("Wake-ups are not sent, the sweep will find their deliveries: %s", type(error).__name__)
             return False
         return True
 

@@ -1,6 +1,7 @@
 """Runs mm-soap commands for the tests, each in a process of its own that need not load everything anew.
 
-Read from standard input, one JSON document a line: arguments, environment, folder, and the files for what is printed.
+Read from standard input, one JSON document a line: arguments, environment, folder, the file with what is piped into it,
+and those for what is printed.
 Written to standard output, a line for each: the exit status.
 """
 
@@ -19,7 +20,7 @@ def _become(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    for number, name, how in ((0, os.devnull, os.O_RDONLY), (1, request["out"], flags), (2, request["err"], flags)):
+    for number, name, how in ((0, request["in"], os.O_RDONLY), (1, request["out"], flags), (2, request["err"], flags)):
         file = os.open(name, how)
         os.dup2(file, number)
         os.close(file)

@@ -71,12 +71,13 @@ class _Commands:
         )
         atexit.register(self._close)
 
-    def run(self, arguments: Sequence[str], environment: dict[str, str]) -> Result:
-        files = {name: str(Path(self._folder.name, name)) for name in ("out", "err")}
+    def run(self, arguments: Sequence[str], environment: dict[str, str], piped: bytes = b"") -> Result:
+        files = {name: str(Path(self._folder.name, name)) for name in ("in", "out", "err")}
         request = {"arguments": arguments, "environment": environment, "folder": str(Path.cwd()), **files}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with self._lock:
+            Path(files["in"]).write_bytes(piped)
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
             ended = int(self._process.stdout.readline())
@@ -93,9 +94,9 @@ def _commands() -> _Commands:
     return _Commands()
 
 
-def mm_soap(*arguments: object, **environment: str) -> Result:
-    """Run a command to its end, without a terminal."""
-    return _commands().run([str(argument) for argument in arguments], _environment(environment))
+def mm_soap(*arguments: object, piped: bytes = b"", **environment: str) -> Result:
+    """Run a command to its end, without a terminal, with something piped into it."""
+    return _commands().run([str(argument) for argument in arguments], _environment(environment), piped)
 
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
@@ -318,7 +319,7 @@ class Demonstration:
         self.servers += servers.values()
         for table in ("dispatcher", "operator"):
             self.change(table, register_url=servers["far"].url)
-        self.change("sender", dispatcher_url=servers["dispatcher"].url)
+        self.change("sender", dispatcher_url=servers["dispatcher"].url, register_url=servers["far"].url)
         with self.register() as register:
             for one in DEMO_WORLD.operators:
                 address = f"{servers['operator'].url}{one.path}/Service/v3"
@@ -420,6 +421,31 @@ def accounts(operator: str, recipients: Iterable[str]) -> list[Account]:
     return [Account(recipient, operator) for recipient in recipients]
 
 
+class Listener:
+    """A place where nobody may call: it counts those who do, and answers none."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    @property
+    def connections(self) -> int:
+        """How many connections were made since the last look."""
+        self._socket.settimeout(0)
+        found = 0
+        with suppress(BlockingIOError):
+            while True:
+                self._socket.accept()[0].close()
+                found += 1
+        return found
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+
 # SOAP, without the project's own client
 
 
@@ -454,13 +480,15 @@ def get(url: str) -> tuple[int, bytes]:
         return answer.status, answer.read()
 
 
-def call(url: str, envelope: bytes, timeout: float = 30) -> etree._Element:
+def call(
+    url: str, envelope: bytes, timeout: float = 30, content_type: str = "text/xml; charset=utf-8"
+) -> etree._Element:
     """Send an envelope and return the element in the Body of the answer.
 
     Raises:
         Fault: the answer is one; OSError, HTTPException: there is no answer.
     """
-    status, raw = post(url, envelope, timeout=timeout)
+    status, raw = post(url, envelope, content_type, timeout=timeout)
     body = parse_untrusted(raw).find(f"{{{SOAP_ENVELOPE}}}Body")
     assert body is not None
     assert len(body) == 1

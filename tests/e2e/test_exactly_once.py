@@ -17,12 +17,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine
 
-from mm_soap.config import load
 from mm_soap.demonstration import RECIPIENT, RECIPIENT_AT_TWO
-from mm_soap.storage import open_database, reading
 from tests.conftest import POSTGRESQL, missing
+from tests.e2e.books import FakeClock, dispatcher_database, entries, waiting
 from tests.e2e.fake_operator import Numbers, serving
 from tests.e2e.scaled_out import RABBITMQ, scaled_out
 from tests.e2e.suite import Demonstration, Server, a_message, distribute, final_status, letter, until
@@ -34,7 +33,6 @@ MESSAGES = int(os.environ.get("MM_SOAP_TEST_ONCE_MESSAGES", "300"))
 SECONDS = 240 * max(1.0, MESSAGES / 300)
 ROUNDS = max(1, MESSAGES // 600)
 """How often each victim is killed."""
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 QUICK = {
     **{"connect_timeout": 1.0, "answer_timeout": 1.0, "retry_first": 0.1, "retry_longest": 1.0},
     **{"break_after": 8, "pause_first": 0.2, "pause_longest": 0.5},
@@ -53,7 +51,7 @@ def parties(template: Path, tmp_path: Path) -> Iterator[Demonstration]:
     own = Demonstration.copy_of(template, tmp_path / "demo")
     own.change("dispatcher", register_timeout=2.0)
     own.change("dispatcher.policy", **QUICK)
-    with scaled_out(own, lease_seconds=5.0):
+    with scaled_out(own):
         try:
             yield own
         finally:
@@ -80,19 +78,6 @@ def kill(server: Server) -> Callable[[], None]:
     return again
 
 
-def rows(demonstration: Demonstration) -> dict[str, tuple[str, str | None, bool, int]]:
-    """State, reason, whether more is to come, and whether it is claimed, by distribution id."""
-    settings = load(demonstration.config).dispatcher
-    assert settings is not None
-    database = open_database(settings.database)
-    with reading(database) as connection:
-        found = connection.execute(
-            text("SELECT distribution_id, state, reason, next_attempt IS NULL, claimed_by FROM delivery")
-        ).all()
-    database.dispose()
-    return {row[0]: (row[1], row[2], row[3], row[4]) for row in found}
-
-
 def serve(parties: Demonstration, environment: dict[str, str]) -> tuple[list[Server], list[Server]]:
     """Serve two APIs and two workers beside the register and the operators."""
     servers = parties.serve_apart()
@@ -105,22 +90,10 @@ def serve(parties: Demonstration, environment: dict[str, str]) -> tuple[list[Ser
     return [servers["dispatcher"], second], [first_worker, second_worker]
 
 
-def set_clock(file: Path, seconds: int) -> None:
-    """Set the clock of the second worker, while it runs."""
-    file.write_text(f"{seconds:+d}\n")
-
-
 def test_each_message_arrives_once_or_failed_with_a_reason(parties: Demonstration, tmp_path: Path) -> None:
-    if not FAKETIME.exists():
-        missing("libfaketime is not installed")
     chance = random.Random()
-    clock = tmp_path / "clock"
-    set_clock(clock, 0)
-    faked = {
-        **{"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_CACHE_DURATION": "1"},
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
-    apis, workers = serve(parties, faked)
+    clock = FakeClock(tmp_path / "clock")
+    apis, workers = serve(parties, clock.environment)
     unruly = [UnrulyOperator(), UnrulyOperator()]
     with ExitStack() as operators:
         numbers = Numbers()
@@ -133,7 +106,7 @@ def test_each_message_arrives_once_or_failed_with_a_reason(parties: Demonstratio
         victims = [
             *(kill(each) for each in (*apis, *workers)),
             *(kill_rabbitmq, kill_postgresql),
-            *(lambda: set_clock(clock, 3600), lambda: set_clock(clock, -3600), lambda: set_clock(clock, 0)),
+            *(lambda: clock.set(3600), lambda: clock.set(-3600), lambda: clock.set(0)),
         ] * ROUNDS
         chance.shuffle(victims)
         for number, victim in enumerate(victims):
@@ -142,14 +115,19 @@ def test_each_message_arrives_once_or_failed_with_a_reason(parties: Demonstratio
             time.sleep(chance.uniform(0, 0.5))
             victim()
         senders.wait()
-        until(lambda: all(row[2] for row in rows(parties).values()), SECONDS, "the end of all", pause=1.0)
-        balance(parties, apis[0].url, [(*each, senders.ids[n]) for n, each in enumerate(letters)], unruly)
+        database = operators.enter_context(dispatcher_database(parties))
+        until(lambda: waiting(database) == 0, SECONDS, "the end of all", pause=1.0)
+        balance(parties, database, apis[0].url, [(*each, senders.ids[n]) for n, each in enumerate(letters)], unruly)
     repeated = chance.sample(range(MESSAGES), 10)
     assert [distribute(apis[1].url, documents[n]) for n in repeated] == [senders.ids[n] for n in repeated]
 
 
 def balance(
-    parties: Demonstration, url: str, sent: list[tuple[object, str, str]], unruly: list[UnrulyOperator]
+    parties: Demonstration,
+    database: Engine,
+    url: str,
+    sent: list[tuple[object, str, str]],
+    unruly: list[UnrulyOperator],
 ) -> None:
     """Compare what was sent with the mailboxes, the statuses and the rows, message by message."""
     in_mailboxes: Counter[str] = Counter(
@@ -159,20 +137,20 @@ def balance(
         in_mailboxes.update(one.stored.keys())
         assert one.other_bytes == []
     refused = set().union(*(one.refused for one in unruly))
-    known = rows(parties)
+    known = entries(database)
     expected: Counter[str] = Counter()
     for message, _, distribution in sent:
         identifier = message.id  # type: ignore[attr-defined]
-        state, reason, _, claim = known.pop(distribution)
+        entry = known.pop(distribution)
         kind, delivered = final_status(url, distribution)
         assert kind == "Digital"
-        assert claim is None
+        assert entry.claim is None
         if delivered == "Delivered":
             expected[identifier] += 1
-            assert state == "delivered"
+            assert entry.state == "delivered"
         else:
             assert delivered == "DeliveryFailed"
             assert identifier in refused
-            assert reason
+            assert entry.reason
     assert known == {}
     assert in_mailboxes == expected

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
+import zipfile
 from collections.abc import Iterator
+from datetime import date
+from io import BytesIO
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import pytest
 import requests
 
 from mm_soap.demonstration import RECIPIENT
-from tests.e2e.suite import Server
+from mm_soap.message import OfficialMatter, new_message
+from tests.e2e.inbox import PDF, send
+from tests.e2e.suite import Demonstration, Server, mm_soap
 
 
 @pytest.fixture
@@ -29,11 +36,18 @@ def _asked(browser: requests.Session, served: Server) -> str:
 
 def _answered(browser: requests.Session, address: str, person: str = RECIPIENT, level: str = "loa3") -> str:
     """Choose a person at the provider and return the address that it sends the browser back to."""
-    token = re.findall(r'name="csrf_token" value="([^"]+)"', browser.get(address).text)[0]
-    form = {"csrf_token": token, "person": person, "level": f"https://id.oidc.se/loa/{level}"}
+    form = {
+        "csrf_token": _token(browser.get(address).text),
+        "person": person,
+        "level": f"https://id.oidc.se/loa/{level}",
+    }
     answer = browser.post(address, form, allow_redirects=False)
     assert answer.status_code == 302
     return answer.headers["Location"]
+
+
+def _token(page: str) -> str:
+    return str(re.findall(r'name="csrf_token" value="([^"]+)"', page)[0])
 
 
 def _signed_in(browser: requests.Session, served: Server) -> bool:
@@ -90,14 +104,91 @@ def test_the_cookie_is_for_this_server_alone(browser: requests.Session, served: 
     assert {"HttpOnly", "SameSite=Lax"} <= {part.strip() for part in answer.headers["Set-Cookie"].split(";")}
 
 
+def test_signing_out_ends_every_copy_of_the_session(browser: requests.Session, served: Server) -> None:
+    browser.get(_answered(browser, _asked(browser, served)))
+    with requests.Session() as thief, requests.Session() as other_device:
+        thief.headers["Accept-Language"] = other_device.headers["Accept-Language"] = "en"
+        thief.cookies.update(browser.cookies)
+        assert _signed_in(thief, served)
+        other_device.get(_answered(other_device, _asked(other_device, served)))
+        form = {"csrf_token": _token(browser.get(f"{served.url}/Inbox").text)}
+        assert browser.post(f"{served.url}/Inbox/sign-out", form).status_code == 200
+        assert not _signed_in(thief, served)
+        assert _signed_in(other_device, served)
+        thief.cookies.update(browser.cookies)
+        browser.get(_answered(browser, _asked(browser, served)))
+        assert _signed_in(browser, served)
+        assert not _signed_in(thief, served)
+
+
+def test_signing_in_again_ends_the_session_before(browser: requests.Session, served: Server) -> None:
+    browser.get(_answered(browser, _asked(browser, served)))
+    with requests.Session() as thief:
+        thief.headers["Accept-Language"] = "en"
+        thief.cookies.update(browser.cookies)
+        browser.get(_answered(browser, _asked(browser, served)))
+        assert _signed_in(browser, served)
+        assert not _signed_in(thief, served)
+
+
 def test_forms_need_their_token_and_pages_their_visitor(browser: requests.Session, served: Server) -> None:
     browser.get(_answered(browser, _asked(browser, served)))
     for path in ("/Inbox/sign-out", "/Inbox/contact", "/Inbox/senders", "/AccountRequest", "/Inbox/folders"):
+        assert browser.post(f"{served.url}{path}").status_code == 400
+    for path in ("/Inbox/export", "/Inbox/waiting"):
         assert browser.post(f"{served.url}{path}").status_code == 400
     assert _signed_in(browser, served)
     with requests.Session() as nobody:
         for path in ("/Inbox/contact", "/Inbox/mailboxes", "/Inbox/message/1-0", "/Inbox/message/1-0/file/0"):
             assert "csrf_token" not in nobody.get(f"{served.url}{path}").text
+
+
+def test_a_mailbox_is_fetched_as_one_file_by_whoever_may_read_it(
+    browser: requests.Session, demonstration: Demonstration, served: Server
+) -> None:
+    subject = f"Att ta med {uuid4()}"
+    send(demonstration, served, new_message(subject, text="Hej.", attachments=[("a.pdf", "application/pdf", PDF)]))
+    browser.get(_answered(browser, _asked(browser, served)))
+    form = {"csrf_token": _token(browser.get(f"{served.url}/Inbox/folders").text)}
+    answer = browser.post(f"{served.url}/Inbox/export", form)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/zip")
+    assert answer.headers["Transfer-Encoding"] == "chunked"  # it goes out while it is made
+    assert re.fullmatch(r'attachment; filename="mailbox-[0-9-]{10}\.zip"', answer.headers["Content-Disposition"])
+    assert "no-store" in answer.headers["Cache-Control"]
+    archive = zipfile.ZipFile(BytesIO(answer.content))
+    assert archive.testzip() is None
+    (told,) = [one for one in json.loads(archive.read("messages.json")) if one["subject"] == subject]
+    assert archive.read(told["attachments"][0]["file"]) == PDF
+    with requests.Session() as nobody:
+        page = nobody.get(f"{served.url}/Inbox")
+        assert nobody.post(f"{served.url}/Inbox/export", {"csrf_token": "x"}).status_code == 400
+        assert page.headers["Content-Type"].startswith("text/html")
+
+
+def test_the_command_tells_of_the_case_too(demonstration: Demonstration, served: Server) -> None:
+    case = f"BN {uuid4()}"
+    for event, status in (("e1", "senderinitiative"), ("e2", "recipientinitiative")):
+        matter = OfficialMatter(date(2026, 11, 1), event, case, None, "Bygglov", "Begäran", status)
+        message = new_message("Rita", text="Hej.", official_matter=matter)
+        send(demonstration, served, message)
+    arguments = ("mailbox", "show", RECIPIENT, message.id, "--config", demonstration.config)
+    printed = " ".join(mm_soap(*arguments).stdout.split())
+    assert f"Bygglov ({case}), 2 messages" in printed
+    assert "the recipient acts next" in printed
+    assert "2026-11-01: Begäran" in printed
+    told = json.loads(mm_soap(*arguments, "--json").stdout)["official_matter"]
+    assert (told["official_matter_id"], told["event_id"]) == (case, "e2")
+    assert told["now"] == {"subject": "Bygglov", "messages": 2, "matter_status": "recipientinitiative"}
+
+
+def test_what_waits_is_abandoned_by_those_alone_who_may_manage_that_mailbox(
+    browser: requests.Session, served: Server
+) -> None:
+    browser.get(_answered(browser, _asked(browser, served)))
+    form = {"csrf_token": _token(browser.get(f"{served.url}/Inbox/folders").text), "act": "abandon", "kind": "leave"}
+    answer = browser.post(f"{served.url}/Inbox/waiting", form)  # nothing waits in this one's mailbox
+    assert answer.status_code == 409
+    assert "What waited does so no longer." in answer.text
 
 
 def test_no_number_is_written_to_the_log(browser: requests.Session, served: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_p
 
 from mm_soap.demonstration import KOMMUN_B, OPERATOR_TWO, RECIPIENT, RECIPIENT_AT_TWO
 from mm_soap.message import OfficialMatter, new_message
+from mm_soap.xml import MESSAGE_V3, OFFICIAL_MATTER_V3
 from tests.e2e.browser import DESKTOP, PHONE, accessibility, chromium, too_wide
 from tests.e2e.inbox import PDF, put, send, sign_in, sign_text
 from tests.e2e.suite import Demonstration, Server
@@ -59,6 +61,10 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
+PLACES = {"desktop": "Storgatan 1", "phone": "Lillgatan 2"}
+"""What the letters of each look are about."""
+
+
 @pytest.fixture(params=LOOKS)
 def look(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -97,7 +103,7 @@ def good(page: Page) -> None:
 
 
 def test_the_life_of_a_message(demo: Demonstration, served: Server, page: Page, look: str) -> None:
-    subject = f"Beslut om bygglov {look}"
+    subject = f"Bygglov {PLACES[look]}"
     text = "Hej!\n\nVi har beviljat din ansökan om bygglov.\n\nVänliga hälsningar\nBygglovsenheten"
     send(demo, served, new_message(subject, text=text, attachments=[("Beslut.pdf", "application/pdf", PDF)]))
     page.goto(f"{served.url}/Inbox?language=sv")
@@ -126,7 +132,7 @@ def test_the_life_of_a_message(demo: Demonstration, served: Server, page: Page, 
     page.get_by_role("button", name="Arkivera").click()
     expect(page.get_by_role("status")).to_have_text("Meddelandet ligger i arkivet.")
     expect(row).to_have_count(0)
-    page.get_by_label("Sök bland meddelanden").fill(f"bygglov {look}")
+    page.get_by_label("Sök bland meddelanden").fill(f"bygglov {PLACES[look]}")
     page.get_by_role("button", name="Sök").click()
     good(page)
     row.get_by_role("link").click()
@@ -219,7 +225,7 @@ def test_contact_settings(served: Server, page: Page, look: str) -> None:
 
 
 def test_a_message_is_forwarded_to_another_operator(demo: Demonstration, served: Server, page: Page, look: str) -> None:
-    subject = f"Kallelse {look}"
+    subject = f"Kallelse {PLACES[look]}"
     send(demo, served, new_message(subject, text="Kom.", attachments=[("a.pdf", "application/pdf", PDF)]))
     sign_in(page, served)
     page.locator(".letters a", has_text=subject).click()
@@ -243,16 +249,16 @@ def test_a_message_is_forwarded_to_another_operator(demo: Demonstration, served:
 
 
 def test_cases_are_followed(demo: Demonstration, served: Server, page: Page, look: str) -> None:
-    about = f"Bygglov {look}"
+    about, number = f"Altan {PLACES[look]}", f"BN 2026-{len(look)}"
     steps: tuple[tuple[int, str, str, str | None], ...] = (
         (2, "Vi har fått din ansökan", "Ansökan mottagen", "senderinitiative"),
         (9, "Skicka in en ritning", "Begäran om komplettering", "recipientinitiative"),
     )
-    for number, (day, subject, kind, status) in enumerate(steps):
-        after = f"h{number - 1}" if number else None
-        matter = OfficialMatter(date(2026, 11, day), f"h{number}", f"BN 2026-{look}", after, about, kind, status)
+    for step, (day, subject, kind, status) in enumerate(steps):
+        after = f"h{step - 1}" if step else None
+        matter = OfficialMatter(date(2026, 11, day), f"h{step}", number, after, about, kind, status)
         send(demo, served, new_message(subject, text="Hej.", official_matter=matter))
-    same = OfficialMatter(date(2026, 11, 3), "h0", f"BN 2026-{look}", None, about, "Yttrande", "closed")
+    same = OfficialMatter(date(2026, 11, 3), "h0", number, None, about, "Yttrande", "closed")
     send(demo, served, new_message("Yttrande", text="Hej.", official_matter=same), sender=KOMMUN_B)
     own = '<o:arende xmlns:o="urn:x-kommun"><o:nummer>&lt;b&gt;7&lt;/b&gt;</o:nummer></o:arende>'
     send(demo, served, new_message(f"Eget {look}", text="Hej.", official_matter=same), own=own)
@@ -322,6 +328,71 @@ def test_a_company_is_chosen_and_left_again(served: Server, page: Page, look: st
     expect(page.locator(".whose")).to_contain_text("Anna Demo")
 
 
+def test_what_waits_for_signatures_is_signed_or_abandoned(served: Server, page: Page, look: str) -> None:
+    def open_company() -> None:
+        page.get_by_role("link", name="Change mailbox").click()
+        page.get_by_role("button", name="Demobolaget AB").click()
+
+    def ask() -> None:
+        page.get_by_role("link", name="Senders").click()
+        page.get_by_label("Kommun B").click()
+        page.get_by_role("button", name="Sign and save").click()
+        sign_text(page)
+        expect(page.get_by_role("status")).to_contain_text("More must sign before the change counts.")
+
+    sign_in(page, served)
+    open_company()
+    ask()
+    page.get_by_role("link", name="Account").click()
+    page.get_by_role("link", name="Waiting for signatures").click()
+    request = page.get_by_role("region", name="Change which senders are accepted")
+    expect(request).to_contain_text("You have signed.")
+    expect(request).to_contain_text("Bertil Demo")
+    expect(page.get_by_role("button", name="Sign", exact=True)).to_have_count(0)
+    good(page)
+    pictured(page, f"waiting-{look}")
+    page.get_by_role("button", name="Abandon the request").click()
+    expect(page.get_by_role("status")).to_have_text("The request is abandoned.")
+    expect(page.get_by_text("Nothing waits for signatures.")).to_be_visible()
+    good(page)
+    ask()
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, served, "Bertil Demo")
+    open_company()
+    page.get_by_role("link", name="Account").click()
+    page.get_by_role("link", name="Waiting for signatures").click()
+    page.get_by_role("button", name="Sign", exact=True).click()
+    sign_text(page, "Bertil Demo")
+    expect(page.get_by_role("status")).to_have_text("The change is signed and saved.")
+
+
+def test_what_waits_in_another_mailbox_is_shown_and_reached(served: Server, page: Page, look: str) -> None:
+    sign_in(page, served)
+    page.goto(f"{served.url}/AccountRequest?recipientId=165599999959")  # two sign together, and it has no mailbox yet
+    page.get_by_role("button", name="Open a mailbox").click()
+    sign_text(page)
+    expect(page.get_by_role("status")).to_contain_text("More must sign")
+    page.get_by_role("link", name="Change mailbox").click()
+    page.get_by_role("button", name="Anna Demo").click()
+    page.goto(f"{served.url}/Inbox/waiting")
+    expect(page.get_by_text("Nothing waits for signatures.")).to_be_visible()
+    good(page)
+    page.get_by_role("button", name="Open that mailbox").click()
+    expect(page.get_by_role("region", name="Open a mailbox at Brevlåda Ett")).to_be_visible()
+    page.get_by_role("button", name="Abandon the request").click()
+    expect(page.get_by_role("status")).to_have_text("The request is abandoned.")
+
+
+def test_a_mailbox_is_fetched_as_a_file(served: Server, page: Page, look: str) -> None:
+    sign_in(page, served)
+    page.goto(f"{served.url}/Inbox/folders")
+    good(page)
+    pictured(page, f"folders-{look}")
+    with page.expect_download() as fetched:
+        page.get_by_role("button", name="Fetch everything").click()
+    assert zipfile.ZipFile(fetched.value.path()).testzip() is None
+
+
 def test_a_mailbox_is_opened_moved_and_closed(served: Server, page: Page, look: str) -> None:
     who = "Tolvan Demo"
     sign_in(page, served, who)
@@ -389,6 +460,11 @@ def test_all_of_it_works_without_javascript(
     demo: Demonstration, served: Server, playwright: Playwright, tmp_path: Path
 ) -> None:
     put(demo, new_message("Utan program", html="<h1>Rubrik</h1><p>Text</p>"))
+    day = f'<Timestamp xmlns="{OFFICIAL_MATTER_V3}">2026-11-01</Timestamp>'
+    inner = f'{day}<o:handlaggare xmlns:o="urn:o">Kim</o:handlaggare>'
+    own = f'<OfficialMatterExtension xmlns="{MESSAGE_V3}">{inner}</OfficialMatterExtension>'
+    matter = OfficialMatter(date(2026, 11, 1))
+    send(demo, served, new_message("Med uppgifter", text="Hej.", official_matter=matter), own=own)
     with chromium(playwright, tmp_path / "profile", viewport=PHONE, java_script_enabled=False) as context:
         page = context.new_page()
         sign_in(page, served)
@@ -399,4 +475,12 @@ def test_all_of_it_works_without_javascript(
         page.locator("details summary").click()
         page.get_by_role("link", name="Trash").click()
         expect(page.locator(".letters a", has_text="Utan program")).to_be_visible()
-        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("link", name="Cases").click()
+        page.locator(".letters a").first.click()
+        expect(page.get_by_role("heading", name="What has happened")).to_be_visible()
+        page.locator(".event a").last.click()
+        page.get_by_text("Other details").click()
+        expect(page.locator(".other dd")).to_have_text("Kim")
+        page.get_by_role("link", name="Svenska").click()
+        expect(page.get_by_text("Andra uppgifter")).to_be_visible()
+        page.get_by_role("button", name="Logga ut").click()

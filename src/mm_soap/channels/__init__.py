@@ -1,5 +1,6 @@
 """The channels besides the mailbox: e-mail, text messages and paper, as ports with adapters."""
 
+from mm_soap.channels.bounces import MOST_OF_A_REPORT, FailedDelivery, failed_deliveries
 from mm_soap.channels.contacts import Contacts, FileContacts, contacts_schema
 from mm_soap.channels.elks import ElksGateway
 from mm_soap.channels.model import (
@@ -11,6 +12,7 @@ from mm_soap.channels.model import (
     Letter,
     Origin,
     Sent,
+    WrittenEmail,
 )
 from mm_soap.channels.print_folder import Acknowledgement, PrintFolder
 from mm_soap.channels.print_format import acknowledgement_schema, manifest_schema
@@ -19,6 +21,7 @@ from mm_soap.channels.smtp import SmtpChannel
 from mm_soap.channels.typeset import Typesetter, Window
 
 __all__ = [
+    "MOST_OF_A_REPORT",
     "OPEN_CHANNELS",
     "Acknowledgement",
     "Channel",
@@ -27,6 +30,7 @@ __all__ = [
     "Contact",
     "Contacts",
     "ElksGateway",
+    "FailedDelivery",
     "FileContacts",
     "Letter",
     "Origin",
@@ -37,7 +41,9 @@ __all__ = [
     "SmtpChannel",
     "Typesetter",
     "Window",
+    "WrittenEmail",
     "acknowledgement_schema",
     "contacts_schema",
+    "failed_deliveries",
     "manifest_schema",
 ]

@@ -18,6 +18,8 @@ _MOST_BYTES: Final = 65_536
 _ACCOUNT: Final = frozenset({401, 402, 403, 404, 405, 429})
 """What the account, its credit or the address in the settings gets wrong: mended, the same text goes."""
 _LOST: Final = "failed"
+_OF_NUMBER: Final = b"'to'"
+"""In the text with which a number is refused; the other texts are about what the settings say."""
 
 
 class ElksGateway:
@@ -69,7 +71,7 @@ class ElksGateway:
             # Their texts may hold what was sent.
             raise ChannelError(f"no answer from the SMS gateway, {type(error).__name__}", technical=True) from None
         if response.status != 200:
-            raise _refusal(response.status)
+            raise _refusal(response.status, raw)
         return _read(raw)
 
     def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
@@ -83,10 +85,12 @@ class ElksGateway:
         return raw
 
 
-def _refusal(status: int) -> ChannelError:
+def _refusal(status: int, said: bytes) -> ChannelError:
     technical = status >= 500 or status < 400 or status in _ACCOUNT
     return ChannelError(
-        f"the SMS gateway {'answered' if technical else 'refused the text with'} HTTP {status}", technical=technical
+        f"the SMS gateway {'answered' if technical else 'refused the text with'} HTTP {status}",
+        technical=technical,
+        address=not technical and _OF_NUMBER in said,
     )
 
 
@@ -98,5 +102,5 @@ def _read(raw: bytes) -> str:
     if not isinstance(answer, dict) or not isinstance(answer.get("id"), str):
         raise ChannelError("the SMS gateway's answer is not one", technical=True)
     if answer.get("status") == _LOST:
-        raise ChannelError("the SMS gateway could not send the text", technical=False)
+        raise ChannelError("the SMS gateway could not send the text", technical=False, address=True)
     return str(answer["id"])

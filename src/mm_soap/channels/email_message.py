@@ -8,7 +8,7 @@ from email.policy import SMTP
 from html import escape
 from typing import Final
 
-from mm_soap.channels.model import Letter
+from mm_soap.channels.model import Letter, WrittenEmail
 from mm_soap.message import Message, blocks_of, language_tag, safe_filename, support_lines, text_of_blocks
 from mm_soap.message.attachments import media_type
 
@@ -27,6 +27,35 @@ def emails_of(letter: Letter) -> list[EmailMessage]:
         ValueError: a header cannot be written, which the rules for messages and contacts rule out.
     """
     return [_email(letter, number, message) for number, message in enumerate(letter.messages, start=1)]
+
+
+def written_id(written: WrittenEmail) -> str:
+    """Return the Message-ID of an e-mail that is written already."""
+    return f"<{written.id}@{written.origin.email.rpartition('@')[2]}>"
+
+
+def email_of(written: WrittenEmail) -> EmailMessage:
+    """Return an e-mail that is written already; it says that a program sends it, and where it is turned off.
+
+    Raises:
+        ValueError: a header cannot be written.
+    """
+    made = EmailMessage(_POLICY)
+    made["Message-ID"] = written_id(written)
+    made["Date"] = written.begun
+    made["From"] = Address(written.origin.name, addr_spec=written.origin.email)
+    made["To"] = Address(addr_spec=written.to)
+    if written.reply_to:
+        made["Reply-To"] = written.reply_to
+    made["Subject"] = " ".join(written.subject.split())
+    made["Auto-Submitted"] = "auto-generated"  # RFC 3834: nothing that answers by itself answers this
+    if written.unsubscribe:
+        made["List-Unsubscribe"] = f"<{written.unsubscribe}>"  # RFC 2369
+    made.set_content(written.text, cte="base64")
+    if written.html:
+        made.add_alternative(written.html, subtype="html", cte="base64")
+    made["Content-Language"] = written.language  # last: setting the content takes such headers away
+    return made
 
 
 def _email(letter: Letter, number: int, message: Message) -> EmailMessage:

@@ -69,6 +69,35 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenEmail:
+    """An e-mail that is written already, where a `Letter` still holds messages.
+
+    Args:
+        id: the same at each attempt: the Message-ID is made of it.
+        origin: who it is from.
+        to: the recipient's address.
+        subject: one line.
+        text: plain text.
+        language: a language tag such as ``sv-SE``.
+        begun: when it was first to be sent, the same at each attempt.
+        html: the same as HTML; empty for none.
+        reply_to: where answers go; empty for the origin.
+        unsubscribe: the URL of the page where the recipient turns such e-mail off; empty for none.
+    """
+
+    id: str
+    origin: Origin
+    to: str = field(repr=False)
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
+    language: str
+    begun: datetime
+    html: str = field(default="", repr=False)
+    reply_to: str = field(default="", repr=False)
+    unsubscribe: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """What a channel says of a letter that it took."""
 
@@ -84,11 +113,13 @@ class ChannelError(MmSoapError):
     Args:
         reason: the cause, as part of a sentence.
         technical: whether the same letter may go later.
+        address: whether it is the recipient's address that is refused for good, whatever is sent there.
     """
 
-    def __init__(self, reason: str, *, technical: bool) -> None:
+    def __init__(self, reason: str, *, technical: bool, address: bool = False) -> None:
         super().__init__(reason)
         self.technical = technical
+        self.address = address
 
 
 class Channel(Protocol):

@@ -81,9 +81,28 @@ def mailbox_contact(
     want: Annotated[
         list[str] | None, typer.Option(help="EMail, SMS or none: which notifications; may stand several times.")
     ] = None,
+    frequency: Annotated[
+        str | None, typer.Option(help="each or daily: how often secure post is told of, on each channel.")
+    ] = None,
+    try_again: Annotated[
+        list[str] | None, typer.Option(help="EMail or SMS: the address works after all; may stand several times.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Set where a recipient's notifications are sent on to, and show it. What is not named stays."""
-    from mm_soap.cli import mailboxes
+    from mm_soap.cli import contacting
 
-    mailboxes.contact(config, recipient, (email, mobile, language, want), json)
+    changes = contacting.Changes(email, mobile, language, want, frequency, try_again)
+    contacting.contact(config, recipient, changes, json)
+
+
+@mailbox_app.command("bounce")
+def mailbox_bounce(config: Config, json: Json = False) -> None:
+    """Read an e-mail that came back from standard input, and count it against its address.
+
+    For a mail server that pipes what comes to the operator's address into it. It ends with 0, also where the e-mail is
+    no report of a failed delivery or of none that was sent from here, and with 75 where it is to be tried again.
+    """
+    from mm_soap.cli import contacting
+
+    contacting.bounce(config, json)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,20 +14,14 @@ from mm_soap.config import load
 from mm_soap.errors import ConfigurationError, Refusal, Refused
 from mm_soap.message import safe_filename
 from mm_soap.message.identifiers import is_identifier
-from mm_soap.service_supplier import Contact, Inbox, MailboxService, StoredAttachment, StoredMessage, export_mailbox
+from mm_soap.service_supplier import Inbox, MailboxService, StoredAttachment, StoredMessage, export_mailbox
 
 _NO_MAILBOX: Final = "No operator in the settings has a mailbox for this recipient."
-_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_MOBILE: Final = re.compile(r"\+?[0-9]{5,15}")
-_KINDS: Final = frozenset({"EMail", "SMS"})
-
-Changes = tuple[str | None, str | None, str | None, list[str] | None]
-"""E-mail address, mobile number, language and wanted kinds; None for what stays."""
 
 
 def list_messages(config: Path, recipient: str, as_json: bool) -> None:
     """Print the messages in a recipient's mailbox, at whichever operator in the settings has it."""
-    service = _service_of(config, recipient)
+    service = service_of(config, recipient)
     found = service.list_messages(recipient)
     if as_json:
         print_json(
@@ -52,7 +44,7 @@ def list_messages(config: Path, recipient: str, as_json: bool) -> None:
 
 def show_message(config: Path, recipient: str, message_id: str, folder: Path | None, as_json: bool) -> None:
     """Print one message, and write its attachments into a folder."""
-    service = _service_of(config, recipient)
+    service = service_of(config, recipient)
     message = service.get_message(recipient, message_id)
     inbox, key = Inbox(service.database, service.contents), message.summary.key
     event = inbox.event(recipient, key)
@@ -97,56 +89,21 @@ def open_mailboxes(config: Path, recipients: Sequence[str], operator: str | None
 
 def close_mailbox(config: Path, recipient: str) -> None:
     """Close a mailbox, at whichever operator in the settings has it."""
-    _service_of(config, recipient).close_mailbox(recipient)
+    service_of(config, recipient).close_mailbox(recipient)
     console().print("Closed.")
-
-
-def contact(config: Path, recipient: str, changes: Changes, as_json: bool) -> None:
-    """Change a recipient's contact settings, and print them."""
-    service = _service_of(config, recipient)
-    before = service.contact_of(recipient)
-    after = _changed(before, changes)
-    if after != before:
-        service.set_contact(recipient, after)
-    shown = {**asdict(after), "wanted": sorted(after.wanted)}
-    if as_json:
-        print_json(shown)
-    else:
-        print_table("Contact", ("", ""), [(key, ", ".join(value) if key == "wanted" else value or "none")
-                                          for key, value in shown.items()])  # fmt: skip
 
 
 def export(config: Path, recipient: str, file: Path) -> None:
     """Write a mailbox into a ZIP file that its owner alone can read; what could not be finished is removed."""
-    service = _service_of(config, recipient)
+    service = service_of(config, recipient)
     pieces = export_mailbox(Inbox(service.database, service.contents), recipient)
     with new_file(file) as opened:
         opened.writelines(pieces)
     console().print(plain(f"Written: {file}"))
 
 
-def _changed(before: Contact, changes: Changes) -> Contact:
-    email, mobile, language, wanted = changes
-    if email and (len(email) > 256 or not _EMAIL.fullmatch(email)):
-        raise ConfigurationError("--email must be an e-mail address of at most 256 characters.")
-    digits = re.sub(r"[ -]", "", mobile) if mobile else mobile
-    if digits and not _MOBILE.fullmatch(digits):
-        raise ConfigurationError("--mobile must be a number of 5 to 15 digits; a plus may stand before it.")
-    if language is not None and language not in ("sv", "en"):
-        raise ConfigurationError("--language must be sv or en.")
-    kinds = None if wanted is None else frozenset(wanted) - {"none"}
-    if kinds is not None and not kinds <= _KINDS:
-        raise ConfigurationError("--want must be EMail, SMS or none.")
-    return replace(
-        before,
-        email=before.email if email is None else email or None,
-        mobile=before.mobile if digits is None else digits or None,
-        language=language or before.language,
-        wanted=before.wanted if kinds is None else kinds,
-    )
-
-
-def _service_of(config: Path, recipient: str) -> MailboxService:
+def service_of(config: Path, recipient: str) -> MailboxService:
+    """Return the operator in the settings that has a recipient's mailbox; end with a sentence if none has."""
     settings = load(config)
     if not settings.operator:
         raise ConfigurationError(f"{config} has no [[operator]]: mailboxes are looked at where their operator runs.")

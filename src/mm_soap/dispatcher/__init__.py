@@ -10,6 +10,7 @@ from mm_soap.dispatcher.endpoint import NOTIFICATION_PRECHECKS, PRECHECKS, messa
 from mm_soap.dispatcher.engine import EmbeddedEngine
 from mm_soap.dispatcher.forgetting import forget_deliveries, forget_documents
 from mm_soap.dispatcher.handover import Handover
+from mm_soap.dispatcher.leases import Leases
 from mm_soap.dispatcher.model import Cause, Notified, State, Status, status_of
 from mm_soap.dispatcher.policy import Backoff, BreakerPolicy, DeliveryPolicy, Limit, Policies, TimeLimits
 from mm_soap.dispatcher.sender_limits import SenderLimits
@@ -34,6 +35,7 @@ __all__ = [
     "EmbeddedEngine",
     "Entry",
     "Handover",
+    "Leases",
     "Limit",
     "MessageService",
     "NotificationService",

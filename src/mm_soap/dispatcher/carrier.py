@@ -24,7 +24,7 @@ from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.lanes import Lane, Lanes
 from mm_soap.dispatcher.model import Outcome, Sealed, State, seconds_until
 from mm_soap.dispatcher.outcomes import Divert, write_down
-from mm_soap.dispatcher.waiting import Pause, set_aside, take_over, with_old_addresses, write_pauses
+from mm_soap.dispatcher.waiting import Pause, set_aside, take_over, tell, with_old_addresses, write_pauses
 from mm_soap.storage import reading, writing
 from mm_soap.unexpected import places
 
@@ -244,15 +244,12 @@ class Carrier:
     def _note_pause(self, result: _Result, lane: Lane, now: datetime) -> None:
         """Remember that a pause began or ended; it is written down with the results."""
         operator, breaker = result.delivery.operator, lane.breaker
+        cause = result.outcome.trouble or "unknown"
         if breaker.until is None:
             self._pauses[operator] = None
-            _log.info("The operator %s answers again.", operator)
-            return
-        cause = result.outcome.trouble or "unknown"
-        self._pauses[operator] = Pause(operator, now, breaker.until, breaker.failures, cause)
-        seconds = (breaker.until - now).total_seconds()
-        told = "The operator %s is left alone for %.0f seconds after %d technical errors in a row: %s"
-        _log.warning(told, operator, seconds, breaker.failures, cause)
+        else:
+            self._pauses[operator] = Pause(operator, now, breaker.until, breaker.failures, cause)
+        tell(operator, breaker, now, cause)
 
     def _take(self, result: _Result) -> None:
         if not self._unwritten:

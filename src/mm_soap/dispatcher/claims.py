@@ -1,8 +1,9 @@
 """Claims on deliveries, for any number of workers on one PostgreSQL database.
 
 A step claims its rows before it does anything, and writes its outcome only if the claim is still its own. A claim has
-an end, so that those of a worker that died are taken over. All times of claims are the database's: the clocks of the
-workers do not matter, and a clock of the database that was set back ends the claims that would last too long.
+an end, so that those of a worker that died are taken over; while the step runs, it is renewed. All times of claims are
+the database's: the clocks of the workers do not matter, and a clock of the database that was set back ends the claims
+that would last too long.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from mm_soap.dispatcher.model import Accepted, Kind, Outcome, Sealed, State, whole_id
 from mm_soap.dispatcher.tables import delivery as _delivery
@@ -55,13 +57,28 @@ _claim_accepted: Final = (
     update(_delivery).where(_delivery.c.id.in_(_of_one_sender)).values(_claimed).returning(_delivery)
 )
 _one: Final = select(_delivery.c.id).where(_delivery.c.id == bindparam("row"), *_due).with_for_update(skip_locked=True)
-_claim_sealed: Final = (
+_first: Final = (
+    select(_delivery.c.id)
+    .where(*_due, _delivery.c.operator == bindparam("one_operator"))
+    .order_by(_delivery.c.next_attempt)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_sealed_claim: Final = (
     update(_delivery)
-    .where(_delivery.c.id.in_(_one))
     # Who had it before is gone, or late, and may have handed it over.
     .values(perhaps_taken=or_(_delivery.c.perhaps_taken, _delivery.c.claimed_by.is_not(None)), **_claimed)
     .returning(_delivery)
 )
+_claim_sealed: Final = _sealed_claim.where(_delivery.c.id.in_(_one))
+_claim_first: Final = _sealed_claim.where(_delivery.c.id.in_(_first))
+_kept: Final = (
+    select(_delivery.c.id)
+    .where(_delivery.c.claimed_by.in_(bindparam("running", expanding=True)))
+    # What is locked is being written down at this moment. To wait for it could end in a deadlock.
+    .with_for_update(skip_locked=True)
+)
+_renew: Final = update(_delivery).where(_delivery.c.id.in_(_kept)).values(claimed_until=_now + _lease)
 _release: Final = (
     update(_delivery)
     .where(_delivery.c.id == bindparam("row"), _delivery.c.claimed_by == bindparam("claim"))
@@ -86,18 +103,24 @@ _overdue: Final = _next.where(_delivery.c.received <= bindparam("accepted_before
 _waiting_senders: Final = (
     select(func.min(_delivery.c.id).label("row"), func.count().label("many")).where(*_due).group_by(_delivery.c.sender)
 )
-_waiting_operators: Final = select(_delivery.c.operator).where(*_due).distinct()
+_sealed_for: Final = (
+    _delivery.c.state == State.SEALED.value,
+    _delivery.c.operator.is_not(None),
+    _delivery.c.next_attempt.is_not(None),
+)
+_operators: Final = select(func.min(_delivery.c.operator).label("operator")).where(*_sealed_for).cte(recursive=True)
+# One look into the index for each operator: all that is due may be millions of rows.
+_waiting_operators: Final = select(
+    _operators.union_all(
+        select(
+            select(func.min(_delivery.c.operator))
+            .where(*_sealed_for, _delivery.c.operator > _operators.c.operator)
+            .scalar_subquery()
+        ).where(_operators.c.operator.is_not(None))
+    )
+)
 _back_to_sealed: Final = (
     update(_delivery).where(_delivery.c.state == State.LOOK_UP_AGAIN.value).values(state=State.SEALED.value)
-)
-_mend: Final = (
-    update(_delivery)
-    .where(
-        _delivery.c.state.in_([State.ACCEPTED.value, State.SEALED.value]),
-        _delivery.c.next_attempt > bindparam("latest"),
-        _delivery.c.claimed_by.is_(None),
-    )
-    .values(next_attempt=bindparam("now"))
 )
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtext(coalesce(current_schema(), '')), hashtext(:operator))")
 
@@ -107,7 +130,7 @@ class Claims:
     """How one installation claims deliveries.
 
     Args:
-        lease: how long a claim lasts; longer than a step can take.
+        lease: how long a claim lasts that is not renewed.
     """
 
     lease: timedelta
@@ -120,7 +143,10 @@ class Claims:
         wanted = self._due(State.ACCEPTED, now) | {"row": delivery, "most": most, "claim": claim}
         rows = connection.execute(_claim_accepted, wanted).all()
         found = [
-            Accepted(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, Kind(r.kind), r.size)
+            Accepted(
+                *(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, Kind(r.kind), r.size),
+                seal_digest=r.seal_digest,
+            )
             for r in rows
         ]
         return claim, found
@@ -134,10 +160,15 @@ class Claims:
         self, connection: Connection, delivery: int, now: datetime
     ) -> tuple[str, Sealed, datetime | None] | None:
         """Claim a sealed delivery: the claim, the delivery, and when it was looked up; None if another step has it."""
-        claim = uuid4().hex
-        wanted = self._due(State.SEALED, now) | {"row": delivery, "claim": claim}
-        row = connection.execute(_claim_sealed, wanted).first()
-        return (claim, _sealed(row), row.looked_up) if row is not None else None
+        return self._claim_one(connection, _claim_sealed, now, {"row": delivery})
+
+    def first(self, connection: Connection, operator: str, now: datetime) -> tuple[str, Sealed, datetime | None] | None:
+        """Claim what has waited longest of what is due for an operator, as `sealed` does; None if nothing is."""
+        return self._claim_one(connection, _claim_first, now, {"one_operator": operator})
+
+    def renew(self, connection: Connection, running: Sequence[str]) -> None:
+        """Let claims last for another lease from now. Those that are gone stay gone."""
+        connection.execute(_renew, {"running": list(running), "lease": self.lease})
 
     def under_way(self, connection: Connection, operator: str) -> int:
         """Return how many deliveries to an operator are claimed now, by all workers."""
@@ -156,14 +187,16 @@ class Claims:
         wanted = self._due(State.SEALED, now) | {"one_operator": operator, "most": most}
         return list(connection.execute(_overdue, wanted | {"accepted_before": accepted_before}).scalars())
 
-    def waiting_operators(self, connection: Connection, now: datetime) -> Sequence[str]:
-        """Return the operators for which something is due and not claimed."""
-        found = connection.execute(_waiting_operators, self._due(State.SEALED, now)).scalars()
-        return [each for each in found if each is not None]
-
     def waiting_senders(self, connection: Connection, now: datetime) -> Sequence[tuple[int, int]]:
         """Return, for each sender with something to look up, the key of the first of its deliveries and how many."""
         return [(r.row, r.many) for r in connection.execute(_waiting_senders, self._due(State.ACCEPTED, now))]
+
+    def _claim_one(
+        self, connection: Connection, statement: ReturningUpdate[Any], now: datetime, which: dict[str, Any]
+    ) -> tuple[str, Sealed, datetime | None] | None:
+        claim = uuid4().hex
+        row = connection.execute(statement, self._due(State.SEALED, now) | which | {"claim": claim}).first()
+        return (claim, _sealed(row), row.looked_up) if row is not None else None
 
     def _due(self, state: State, now: datetime) -> dict[str, Any]:
         return {"wanted_state": state.value, "now": now, "lease": self.lease}
@@ -172,6 +205,11 @@ class Claims:
 def release(connection: Connection, claim: str, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
     """Let go of a claim's deliveries, and return the outcomes of those that were still its own."""
     return [one for one in outcomes if connection.execute(_release, {"row": one.id, "claim": claim}).rowcount == 1]
+
+
+def operators_waited_for(connection: Connection) -> Sequence[str]:
+    """Return the operators to which something is to be handed over, now or later."""
+    return [each for each in connection.execute(_waiting_operators).scalars() if each is not None]
 
 
 def note_look_up(connection: Connection, claim: str, delivery: int, asked: datetime) -> None:
@@ -187,11 +225,6 @@ def lock_operator(connection: Connection, operator: str) -> None:
 def put_back_all(connection: Connection) -> None:
     """Take what an embedded engine had set aside for another look-up; the step of handing over asks the register."""
     connection.execute(_back_to_sealed)
-
-
-def mend_clock(connection: Connection, now: datetime, longest: timedelta) -> int:
-    """Make due what would wait for longer than any does: the clock was set back. Returns how many those were."""
-    return connection.execute(_mend, {"now": now, "latest": now + longest}).rowcount
 
 
 def _sealed(r: Any) -> Sealed:

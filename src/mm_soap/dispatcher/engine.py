@@ -30,7 +30,7 @@ from mm_soap.dispatcher.holding import Held, hold
 from mm_soap.dispatcher.model import LONGEST_WAIT, Sealed, State, seconds_until
 from mm_soap.dispatcher.outcomes import write_down
 from mm_soap.dispatcher.readdressing import Readdressing
-from mm_soap.dispatcher.waiting import put_back
+from mm_soap.dispatcher.waiting import mend_clock, put_back
 from mm_soap.errors import MmSoapError
 from mm_soap.storage import reading, writing
 from mm_soap.unexpected import guarded
@@ -72,6 +72,7 @@ class EmbeddedEngine:
         self._addressing = addressing
         self._readdressing = Readdressing(addressing)
         self._clock = clock
+        self._policies = handover.policies
         self._look_up_batch = look_up_batch
         self._switch = switch
         self._divert = switch.divert if switch else None
@@ -83,6 +84,7 @@ class EmbeddedEngine:
         self._halted = threading.Event()  # set as well when the lock of the database is lost
         self._accepted = threading.Event()
         self._looked_up = 0.0
+        self._clock_looked_at = 0.0
         self._running: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -154,6 +156,7 @@ class EmbeddedEngine:
     def _address(self, carrier: Carrier) -> None:
         self._halted.wait(max(0.0, self._looked_up + _BETWEEN_LOOK_UPS - time.monotonic()))
         self._accepted.clear()
+        self._mend_clock(carrier)
         now = self._clock()
         with reading(self._database) as connection:
             batch = store.due_for_look_up(connection, now, self._look_up_batch)
@@ -170,6 +173,13 @@ class EmbeddedEngine:
         steps = self._addressing.step(batch)
         while not self._halted.is_set() and (outcomes := list(islice(steps, _WRITTEN_TOGETHER))):
             write_down(self._database, self._clock, "look-up", outcomes, self._divert)
+            carrier.wake()
+
+    def _mend_clock(self, carrier: Carrier) -> None:
+        if time.monotonic() < self._clock_looked_at + LONGEST_WAIT:
+            return
+        self._clock_looked_at = time.monotonic()
+        if mend_clock(self._database, self._policies, self._clock()):
             carrier.wake()
 
     def _look_up_again(self, old: Sequence[Sealed]) -> None:

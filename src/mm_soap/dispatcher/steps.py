@@ -7,25 +7,27 @@ that another worker is doing, ends at once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from mm_soap.clock import Clock
 from mm_soap.dispatcher import claims, store, waiting
 from mm_soap.dispatcher.addressing import Addressing
-from mm_soap.dispatcher.claims import Claims
+from mm_soap.dispatcher.breaker import Breaker
 from mm_soap.dispatcher.handover import Handover
+from mm_soap.dispatcher.leases import Leases
 from mm_soap.dispatcher.model import Outcome, Sealed, State
-from mm_soap.dispatcher.outcomes import Divert, write_down
-from mm_soap.dispatcher.policy import CLOCKS_APART
+from mm_soap.dispatcher.outcomes import Divert, Held, write_down
 from mm_soap.dispatcher.readdressing import Readdressing
+from mm_soap.errors import Refusal, Refused
 from mm_soap.storage import reading, writing
 from mm_soap.unexpected import guarded, places
 
@@ -34,6 +36,10 @@ _log = logging.getLogger(__name__)
 LOOKED_UP_TOGETHER: Final = 32
 """Deliveries of one sender that a task looks up: few enough that several workers share a rush."""
 _WRITTEN_TOGETHER: Final = 8
+_SECONDS_BETWEEN_WRITES: Final = 0.2
+"""Of a database that is away."""
+
+Written = TypeVar("Written")
 
 
 class Step(StrEnum):
@@ -56,9 +62,11 @@ class Steps:
         database: the dispatcher's own, in PostgreSQL.
         addressing, handover: the steps.
         clock: the time.
-        claims: how deliveries are claimed.
+        leases: how deliveries are claimed, and kept while a step runs.
         wake: asks for the steps that follow.
         address_age: how old an address may be when a delivery is tried, in seconds.
+        in_a_row: for how many seconds a task goes on with the next delivery to the same operator: that costs less than
+            a wake-up.
         divert: sends what no mailbox took on to another channel.
     """
 
@@ -68,10 +76,11 @@ class Steps:
         addressing: Addressing,
         handover: Handover,
         clock: Clock,
-        claims: Claims,
+        leases: Leases,
         wake: Wake,
         *,
         address_age: float = 900.0,
+        in_a_row: float = 1.0,
         divert: Divert | None = None,
     ) -> None:
         self._database = database
@@ -79,9 +88,11 @@ class Steps:
         self._readdressing = Readdressing(addressing)
         self._handover = handover
         self._clock = clock
-        self._claims = claims
+        self._leases = leases
+        self._claims = leases.claims
         self._wake = wake
         self._address_age = timedelta(seconds=address_age)
+        self._in_a_row = in_a_row
         self._divert = divert
 
     def run(self, step: Step, delivery: int) -> None:
@@ -94,41 +105,47 @@ class Steps:
             claim, batch = self._claims.accepted(connection, delivery, self._clock(), LOOKED_UP_TOGETHER)
         if len(batch) == LOOKED_UP_TOGETHER:
             self._wake(Step.LOOK_UP, delivery)  # there may be more, for another worker
-        found = self._addressing.step(batch)
-        while outcomes := list(islice(found, _WRITTEN_TOGETHER)):
-            written = self._write("look-up", outcomes, claim)
-            for outcome in written:
-                if outcome.state is State.SEALED:
-                    self._wake(Step.HAND_OVER, outcome.id)
-            if any(outcome.parts for outcome in written):
-                self.wake_waiting()
+        with self._leases.keep(claim):
+            found = self._addressing.step(batch)
+            while outcomes := list(islice(found, _WRITTEN_TOGETHER)):
+                written = self._write("look-up", outcomes, partial(_held, claim))
+                if any(outcome.parts for outcome in written):
+                    self.wake_waiting()
+                else:
+                    self._wake_for({one.operator for one in written if one.state is State.SEALED})
 
     def hand_over(self, delivery: int) -> None:
-        """Hand a delivery to its operator, if that has room for a call."""
+        """Hand a delivery to its operator, if that has room for a call; and others to the same one, for a while."""
         claimed = self._claim(delivery)
-        if claimed is None:
-            return
-        claim, sealed, looked_up = claimed
+        others = time.monotonic() + self._in_a_row
+        while claimed is not None:
+            claim, sealed, looked_up = claimed
+            with self._leases.keep(claim):
+                answers_again = self._hand_over(claim, sealed, looked_up)
+            if answers_again or time.monotonic() >= others:
+                self._wake_for({sealed.operator})
+                return
+            claimed = self._claim_first(sealed.operator)
+
+    def _hand_over(self, claim: str, sealed: Sealed, looked_up: datetime | None) -> bool:
+        """Do what is to be done with a claimed delivery. Returns whether its operator answers again after a pause."""
         now = self._clock()
         if sealed.received <= self._handover.overdue(sealed.operator, now):
-            self._write("hand-over", [self._handover.give_up(sealed)], claim)
+            self._write("hand-over", [self._handover.give_up(sealed)], partial(_held, claim))
         elif (changed := self._look_up_again(claim, sealed, looked_up, now)) is not None:
-            for outcome in self._write("look-up", [changed], claim):
+            for outcome in self._write("look-up", [changed], partial(_held, claim)):
                 if outcome.state is State.SEALED:
                     self._wake(Step.HAND_OVER, outcome.id)
         else:
-            self._attempt(claim, sealed)
-        with reading(self._database) as connection:
-            following = self._with_room(connection, sealed.operator, self._clock())
-        for each in following:
-            self._wake(Step.HAND_OVER, each)
+            return self._attempt(claim, sealed)
+        return False
 
     def wake_waiting(self) -> None:
         """Ask for the hand-over of what is due and may begin, and of what is to be given up."""
         now = self._clock()
         found: list[int] = []
         with reading(self._database) as connection:
-            for operator in self._claims.waiting_operators(connection, now):
+            for operator in claims.operators_waited_for(connection):
                 before = self._handover.overdue(operator, now)
                 found += self._claims.overdue(connection, operator, now, before, LOOKED_UP_TOGETHER)
                 found += self._with_room(connection, operator, now)
@@ -145,13 +162,7 @@ class Steps:
 
     def mend_clock(self) -> None:
         """Make due what waits for a time that is far away since the clock was set back."""
-        policies = self._handover.policies
-        every = (policies.default, *policies.own.values())
-        longest = timedelta(seconds=max(each.backoff.longest for each in every)) + CLOCKS_APART
-        with writing(self._database, durable=False) as connection:
-            mended = claims.mend_clock(connection, self._clock(), longest)
-        if mended:
-            _log.warning("The clock was set back: %d deliveries that waited for a far time are due.", mended)
+        waiting.mend_clock(self._database, self._handover.policies, self._clock())
 
     def _claim(self, delivery: int) -> tuple[str, Sealed, datetime | None] | None:
         now = self._clock()
@@ -171,6 +182,20 @@ class Steps:
         breaker = waiting.breaker_of(connection, operator, policy.breaker)
         return breaker.room(now, policy.calls_at_once, self._claims.under_way(connection, operator))
 
+    def _claim_first(self, operator: str) -> tuple[str, Sealed, datetime | None] | None:
+        now = self._clock()
+        with writing(self._database) as connection:
+            claims.lock_operator(connection, operator)
+            return self._claims.first(connection, operator, now) if self._room(connection, operator, now) else None
+
+    def _wake_for(self, operators: Collection[str | None]) -> None:
+        """Ask for as many calls to operators as may begin."""
+        now = self._clock()
+        with reading(self._database) as connection:
+            found = [each for operator in operators if operator for each in self._with_room(connection, operator, now)]
+        for each in found:
+            self._wake(Step.HAND_OVER, each)
+
     def _with_room(self, connection: Connection, operator: str, now: datetime) -> Sequence[int]:
         room = self._room(connection, operator, now)
         return self._claims.next(connection, operator, now, room) if room else ()
@@ -186,7 +211,7 @@ class Steps:
             claims.note_look_up(connection, claim, delivery.id, now)
         return None
 
-    def _attempt(self, claim: str, delivery: Sealed) -> None:
+    def _attempt(self, claim: str, delivery: Sealed) -> bool:
         with reading(self._database) as connection:
             document, seal = store.sealed_parts(connection, [delivery.id])[delivery.id]
         try:
@@ -194,34 +219,49 @@ class Steps:
         except Exception as error:
             _log.error("An attempt ended in %s", places(error))
             outcome, technical_error = self._handover.unexpected(delivery, error), True
-        self._count(delivery.operator, outcome, technical_error)
-        self._write("hand-over", [outcome], claim)
+        operator, trouble = delivery.operator, (outcome.trouble or "unknown") if technical_error else None
+        counted: list[Breaker | None] = []
 
-    def _count(self, operator: str, outcome: Outcome, technical_error: bool) -> None:
-        """Tell the operator's breaker, which all workers share."""
+        def held(connection: Connection, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+            counted[:] = [self._count(connection, operator, trouble)]
+            return claims.release(connection, claim, outcomes)
+
+        self._write("hand-over", [outcome], held)
+        (breaker,) = counted
+        if breaker is not None:
+            waiting.tell(operator, breaker, self._clock(), trouble)
+        return breaker is not None and trouble is None
+
+    def _count(self, connection: Connection, operator: str, trouble: str | None) -> Breaker | None:
+        """Tell the operator's breaker, which all workers share. Returns it if a pause began or ended."""
+        policy = self._handover.policies.of(operator).breaker
+        if trouble is None:
+            return Breaker(policy) if waiting.count_answer(connection, operator) else None
+        claims.lock_operator(connection, operator)
         now = self._clock()
-        with writing(self._database, durable=False) as connection:
-            if not technical_error:
-                if waiting.count_answer(connection, operator):
-                    _log.info("The operator %s answers again.", operator)
-                return
-            claims.lock_operator(connection, operator)
-            breaker = waiting.breaker_of(connection, operator, self._handover.policies.of(operator).breaker)
-            before = replace(breaker)
-            began = breaker.failed(now)
-            if breaker != before:
-                waiting.count_failure(connection, operator, breaker, now, outcome.trouble or "unknown")
-        if began and breaker.until is not None:
-            seconds = (breaker.until - now).total_seconds()
-            told = "The operator %s is left alone for %.0f seconds after %d technical errors in a row: %s"
-            _log.warning(told, operator, seconds, breaker.failures, outcome.trouble or "unknown")
+        breaker = waiting.breaker_of(connection, operator, policy)
+        before = replace(breaker)
+        began = breaker.failed(now)
+        if breaker != before:
+            waiting.count_failure(connection, operator, breaker, now, trouble)
+        return breaker if began else None
 
-    def _write(self, kind: str, outcomes: Sequence[Outcome], claim: str) -> Sequence[Outcome]:
-        held = partial(_held, claim)
-        written = write_down(self._database, self._clock, kind, outcomes, self._divert, held)
+    def _write(self, kind: str, outcomes: Sequence[Outcome], held: Held) -> Sequence[Outcome]:
+        written = self._patiently(lambda: write_down(self._database, self._clock, kind, outcomes, self._divert, held))
         if len(written) < len(outcomes):
             _log.warning("%d results came too late: another worker has their deliveries.", len(outcomes) - len(written))
         return written
+
+    def _patiently(self, write: Callable[[], Written]) -> Written:
+        """Write what came of a step, also when the database is away for a while: else its claim would have to end."""
+        deadline = time.monotonic() + self._claims.lease.total_seconds()
+        while True:
+            try:
+                return write()
+            except Refused as refused:
+                if refused.refusal is not Refusal.UNAVAILABLE or time.monotonic() >= deadline:
+                    raise
+            time.sleep(_SECONDS_BETWEEN_WRITES)
 
 
 def _held(claim: str, connection: Connection, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:

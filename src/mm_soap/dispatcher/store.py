@@ -13,7 +13,6 @@ from sqlalchemy import (
     Select,
     bindparam,
     func,
-    insert,
     not_,
     select,
     update,
@@ -37,7 +36,13 @@ from mm_soap.storage import PreparedInsert, UtcDateTime, among, id_list
 
 __all__ = ["metadata"]  # with the migrations, what the tests compare
 
-_add_delivery: Final = insert(_delivery)
+_add_delivery: Final = PreparedInsert(
+    _delivery,
+    left_out=(
+        *("id", "operator", "address", "trans_id", "reason", "looked_up"),
+        *("perhaps_taken", "claimed_by", "claimed_until"),
+    ),
+)
 _add_document: Final = PreparedInsert(_document)
 _add_seal: Final = PreparedInsert(_seal)
 _known: Final = select(_delivery.c.distribution_id).where(
@@ -135,8 +140,8 @@ def add_delivery(connection: Connection, new: NewDelivery) -> int:
     Raises:
         Conflict: the same signed bytes are there already (from :func:`mm_soap.storage.writing`).
     """
-    row = connection.execute(
-        _add_delivery,
+    key = _add_delivery.add(
+        connection,
         {
             "distribution_id": new.distribution_id,
             "sender": new.sender,
@@ -151,8 +156,6 @@ def add_delivery(connection: Connection, new: NewDelivery) -> int:
             "seal_digest": new.seal_digest,
         },
     )
-    assert row.inserted_primary_key is not None
-    key: int = row.inserted_primary_key[0]
     add_documents(connection, {key: new.document})
     return key
 

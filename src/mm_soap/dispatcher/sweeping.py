@@ -105,11 +105,12 @@ class Sweeper:
                 self._halted.wait(LONGEST_WAIT)
 
     def _seconds(self) -> float:
-        """Return how long to wait for the next retry, or for what was lost meanwhile."""
+        """Return how long to wait for the next retry or probe, or for what was lost meanwhile."""
         now = self._clock()
         try:
             with reading(self._database) as connection:
                 due = [store.next_due(connection, state, now) for state in (State.ACCEPTED, State.SEALED)]
+                due.append(waiting.next_end_of_pause(connection, now))
         except MmSoapError:
             return LONGEST_WAIT
         return max(_SHORTEST_WAIT, min(seconds_until(each, now) for each in due))

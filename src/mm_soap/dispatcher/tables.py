@@ -41,6 +41,13 @@ delivery: Final = Table(
     Index("uq_delivery_sender_digest", "sender", "digest", unique=True),
     # NULL in next_attempt: nothing is left to do. What is due is found without looking at what is done.
     Index("ix_delivery_due", "state", "next_attempt"),
+    # What is due for one operator is found without looking at what waits for another.
+    Index(
+        "ix_delivery_operator_due",
+        *("operator", "state", "next_attempt"),
+        postgresql_where=text("next_attempt IS NOT NULL"),
+        sqlite_where=text("next_attempt IS NOT NULL"),
+    ),
     Index(
         "ix_delivery_claimed",
         "operator",

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Column, Connection, Integer, String, Table, bindparam, delete, false, not_, select, true, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    delete,
+    false,
+    func,
+    not_,
+    select,
+    true,
+    update,
+)
 
 from mm_soap.dispatcher.breaker import Breaker
 from mm_soap.dispatcher.model import Sealed, State
-from mm_soap.dispatcher.policy import BreakerPolicy
+from mm_soap.dispatcher.policy import CLOCKS_APART, BreakerPolicy, Policies
 from mm_soap.dispatcher.store import metadata
-from mm_soap.storage import UtcDateTime, among, id_list, upsert
+from mm_soap.storage import UtcDateTime, among, id_list, reading, upsert, writing
+
+_log = logging.getLogger(__name__)
 
 _delivery: Final = metadata.tables["delivery"]
 
@@ -34,6 +52,15 @@ _mark_due: Final = update(_delivery).where(*_due_now, _delivery.c.perhaps_taken 
 _forget_pauses: Final = delete(_pause)
 _end_pause: Final = delete(_pause).where(_pause.c.operator == bindparam("wanted"))
 _pause_of: Final = select(_pause).where(_pause.c.operator == bindparam("wanted"))
+_NOT_ENDED: Final = (State.ACCEPTED.value, State.SEALED.value, State.LOOK_UP_AGAIN.value)
+_far: Final = (
+    _delivery.c.state.in_(_NOT_ENDED),
+    _delivery.c.next_attempt > bindparam("latest"),
+    _delivery.c.claimed_by.is_(None),
+)
+_any_far: Final = select(_delivery.c.id).where(*_far).limit(1)
+_make_due: Final = update(_delivery).where(*_far).values(next_attempt=bindparam("now"))
+_next_end: Final = select(func.min(_pause.c.until)).where(_pause.c.until > bindparam("now"))
 _close: Final = _end_pause.returning(_pause.c.since != _pause.c.until)
 _row: Final = update(_delivery).where(_delivery.c.id == bindparam("row"), _delivery.c.state == bindparam("before"))
 _aside: Final = _row.values(state=bindparam("after"))
@@ -102,6 +129,26 @@ def mark_due(connection: Connection, now: datetime) -> int:
     return connection.execute(_mark_due, {"now": now}).rowcount
 
 
+def mend_clock(database: Engine, policies: Policies, now: datetime) -> int:
+    """Make due what would wait for longer than any delivery does: the clock was set back since.
+
+    Returns:
+        How many deliveries those were.
+
+    Raises:
+        Refused: the database is away.
+    """
+    every = (policies.default, *policies.own.values())
+    latest = now + timedelta(seconds=max(each.backoff.longest for each in every)) + CLOCKS_APART
+    with reading(database) as connection:
+        if connection.execute(_any_far, {"latest": latest}).first() is None:
+            return 0
+    with writing(database, durable=False) as connection:
+        mended = connection.execute(_make_due, {"latest": latest, "now": now}).rowcount
+    _log.warning("The clock was set back: %d deliveries that waited for a far time are due.", mended)
+    return mended
+
+
 def set_aside(connection: Connection, old: Collection[int]) -> None:
     """Let the register be asked again for deliveries, before anybody hands them over."""
     if old:
@@ -159,6 +206,21 @@ def count_failure(connection: Connection, operator: str, breaker: Breaker, now: 
 def count_answer(connection: Connection, operator: str) -> bool:
     """Write down that an operator answered. Returns whether it was left alone before."""
     return bool(connection.execute(_close, {"wanted": operator}).scalar())
+
+
+def next_end_of_pause(connection: Connection, now: datetime) -> datetime | None:
+    """Return when the next operator is tried that is left alone now, or None."""
+    return connection.execute(_next_end, {"now": now}).scalar()
+
+
+def tell(operator: str, breaker: Breaker, now: datetime, cause: str | None) -> None:
+    """Log that an operator is left alone, or answers again."""
+    if breaker.until is None:
+        _log.info("The operator %s answers again.", operator)
+        return
+    seconds = (breaker.until - now).total_seconds()
+    told = "The operator %s is left alone for %.0f seconds after %d technical errors in a row: %s"
+    _log.warning(told, operator, seconds, breaker.failures, cause)
 
 
 def standing_of(connection: Connection, distribution_id: str) -> Standing | None:

@@ -28,13 +28,17 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 
+from mm_soap.dsig.cut import mentions
 from mm_soap.dsig.policy import SignaturePolicy
-from mm_soap.dsig.signature import EXCLUSIVE, Canonicalization, signed_info_text
+from mm_soap.dsig.signature import signed_info_text
+from mm_soap.dsig.structure import EXCLUSIVE, Canonicalization
 from mm_soap.errors import Refused
 from mm_soap.xml import DSIG, MESSAGE_V3, parse_untrusted
 
 _MOST: Final = 1024
 """Shapes that are remembered; each takes some kilobytes."""
+_LONGEST: Final = 65_536
+"""Bytes of a signature that may have a shape: what is sent must not decide how much is remembered."""
 _DS: Final = {"ds": DSIG}
 _VALUES: Final = re.compile(
     rb"(.*?DigestValue>)([A-Za-z0-9+/=\n ]{1,200})(</.*?SignatureValue>)([A-Za-z0-9+/=\n ]{1,4000})(</.*)", re.DOTALL
@@ -105,15 +109,30 @@ class Shape:
             one: the signature, the last node in its document.
             text: the canonical form of the document without it.
         """
-        if self.canonical is None or b"xmlns:" in text:
+        if self.canonical is None or mentions(text, b"xmlns"):
             return None
         before, between, after = self.canonical
         return b"".join((before, one.digest, between, one.value, after))
 
 
+@dataclass(frozen=True)
+class Canonical:
+    """The canonical form of a document whose signature has a known shape and is its last node."""
+
+    text: bytes
+    """Of the document without its signature."""
+    one: Written
+    shape: Shape
+
+    def signature(self) -> bytes | None:
+        """Return the exclusive canonical form of the signature, where the whole has one that is known."""
+        return self.shape.canonical_form(self.one, self.text)
+
+
 def written(signature: etree._Element) -> Written | None:
     """Return a signature without comments as bytes, with every namespace in scope; None if it is written oddly."""
-    match = _VALUES.fullmatch(etree.tostring(signature, with_tail=False))
+    raw = etree.tostring(signature, with_tail=False)
+    match = _VALUES.fullmatch(raw) if len(raw) <= _LONGEST else None
     return Written((match[1], match[3], match[5]), match[2], match[4]) if match else None
 
 

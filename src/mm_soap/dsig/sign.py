@@ -25,7 +25,7 @@ from signxml.algorithms import (
 )
 from signxml.signer import XMLSigner
 
-from mm_soap.dsig.signature import EXCLUSIVE
+from mm_soap.dsig.structure import EXCLUSIVE
 from mm_soap.dsig.verify import VerifiedDelivery
 from mm_soap.pki import Identity, subject_name
 from mm_soap.xml import DSIG, MESSAGE_V1, MESSAGE_V3, parse_untrusted
@@ -176,8 +176,8 @@ def digest_to_seal(verified: VerifiedDelivery, received: date) -> bytes | None:
     """
     if verified.canonical is None:
         return None
-    text, signature = verified.canonical
-    if not (text.startswith(_INNER) and text.endswith(_INNER_END)):
+    text, signature = verified.canonical.text, verified.canonical.signature()
+    if signature is None or not (text.startswith(_INNER) and text.endswith(_INNER_END)):
         return None
     digest = sha256(_START + _INNER_SEALED)
     digest.update(memoryview(text)[len(_INNER) : -len(_INNER_END)])

@@ -15,16 +15,11 @@ from lxml import etree
 
 from mm_soap.clock import Clock
 from mm_soap.dsig.forms import Form, candidates
+from mm_soap.dsig.long_texts import canonical_text
 from mm_soap.dsig.policy import SIGNED_DELIVERY, SignaturePolicy
-from mm_soap.dsig.shapes import Shapes, Written, shape_of, written
-from mm_soap.dsig.signature import (
-    certificates_of,
-    check_structure,
-    signature_of,
-    signed_info_of,
-    take_out,
-    verified_digest,
-)
+from mm_soap.dsig.shapes import Canonical, Shapes, Written, shape_of, written
+from mm_soap.dsig.signature import signed_info_of, take_out, verified_digest
+from mm_soap.dsig.structure import certificates_of, check_structure, signature_of
 from mm_soap.errors import Refusal, Refused
 from mm_soap.pki import OrganisationCertificate, load_certificate
 from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, parse_untrusted, qname
@@ -49,9 +44,8 @@ class VerifiedDocument:
     digest: str
     """SHA-256, in hexadecimal, over the signed digest and the signature value: it names what was signed and by which
     signature, however the document is written."""
-    canonical: tuple[bytes, bytes] | None = field(default=None, kw_only=True, repr=False)
-    """The document in exclusive canonical form, where it is known: without its signature, and the signature that stands
-    before its end tag."""
+    canonical: Canonical | None = field(default=None, kw_only=True, repr=False)
+    """The document in canonical form, where it is known."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +175,7 @@ def _signer(signature: etree._Element, trust: Trust) -> OrganisationCertificate:
     return trust.store.check(leaf, others)
 
 
-_Found = tuple[etree._Element, str, tuple[bytes, bytes] | None]
+_Found = tuple[etree._Element, str, Canonical | None]
 
 
 def _holds(document: bytes, signer: OrganisationCertificate, policy: SignaturePolicy, trust: Trust) -> _Found | None:
@@ -194,17 +188,17 @@ def _holds(document: bytes, signer: OrganisationCertificate, policy: SignaturePo
     one, last = written(signature), signature.getnext() is None and not signature.tail
     shape = trust.shapes.find(one, signer.certificate, policy) if one is not None else None
     if one is None or shape is None:
-        return _holds_by_signxml(root, signature, one, signer, policy, trust)
+        return _holds_by_signxml(document, root, signature, one, signer, policy, trust)
     take_out(signature)
-    text = shape.canonicalization.text(root)
+    text = canonical_text(document, root, shape.canonicalization)
     digest = shape.verified_digest(one, text)
     if digest is None:
         return None
-    form = shape.canonical_form(one, text) if last else None
-    return root, digest, (text, form) if form is not None else None
+    return root, digest, Canonical(text, one, shape) if last else None
 
 
 def _holds_by_signxml(
+    document: bytes,
     root: etree._Element,
     signature: etree._Element,
     one: Written | None,
@@ -216,7 +210,7 @@ def _holds_by_signxml(
     # Two documents from one parse would cost as much as the digest: take the signature out, keeping the text after it.
     signed_info = signed_info_of(signature)
     take_out(signature)
-    text = canonicalization.text(root)
+    text = canonical_text(document, root, canonicalization)
     digest = verified_digest(signature, signed_info, text, signer.certificate, policy, trust.clock)
     if digest is None:
         return None

@@ -3,6 +3,7 @@
 from mm_soap.service_supplier.blobs import Blobs, FolderBlobs, NoBlobs
 from mm_soap.service_supplier.blobs_s3 import S3Blobs
 from mm_soap.service_supplier.cases import Case, CaseEvent, CaseLink, CasePage, Turn
+from mm_soap.service_supplier.contacts import DAILY, EACH, EMAIL, SMS, Contact
 from mm_soap.service_supplier.contents import Contents, Sweep, name_of_database
 from mm_soap.service_supplier.deleting import forget_deliveries
 from mm_soap.service_supplier.endpoint import PRECHECKS, service_handlers
@@ -13,7 +14,6 @@ from mm_soap.service_supplier.model import (
     INBOX,
     TRASH,
     AttachedFile,
-    Contact,
     DeliveryOutcome,
     Fate,
     Folder,
@@ -26,17 +26,23 @@ from mm_soap.service_supplier.model import (
     StoredMessage,
     Told,
 )
-from mm_soap.service_supplier.notices import NoNotifier, Notice, NoticeNotTaken, Notifier
+from mm_soap.service_supplier.notices import NoNotifier, Notice, NoticeNotTaken, NoticeRules, Notifier
 from mm_soap.service_supplier.notifying import NotifyingService
 from mm_soap.service_supplier.outbox import Outbox
 from mm_soap.service_supplier.retention import Retention
+from mm_soap.service_supplier.returns import Return, take_back
 from mm_soap.service_supplier.service import MailboxService
+from mm_soap.service_supplier.sign_ins import SignIns
 from mm_soap.service_supplier.takeout import export_mailbox
 
 __all__ = [
     "ARCHIVE",
+    "DAILY",
+    "EACH",
+    "EMAIL",
     "INBOX",
     "PRECHECKS",
+    "SMS",
     "TRASH",
     "AttachedFile",
     "Blobs",
@@ -61,13 +67,16 @@ __all__ = [
     "NoNotifier",
     "Notice",
     "NoticeNotTaken",
+    "NoticeRules",
     "Notifier",
     "NotifyingService",
     "OpenedMessage",
     "Outbox",
     "Page",
     "Retention",
+    "Return",
     "S3Blobs",
+    "SignIns",
     "StoredAttachment",
     "StoredMessage",
     "Sweep",
@@ -77,4 +86,5 @@ __all__ = [
     "forget_deliveries",
     "name_of_database",
     "service_handlers",
+    "take_back",
 ]

@@ -28,6 +28,8 @@ from mm_soap.service_supplier import many, store
 from mm_soap.service_supplier.contents import Contents, Keeping
 from mm_soap.service_supplier.many import Answered
 from mm_soap.service_supplier.model import Fate, Kind, NewDelivery, Told
+from mm_soap.service_supplier.notices import NoticeRules
+from mm_soap.service_supplier.post_notices import announce
 from mm_soap.service_supplier.signers import check_signers
 from mm_soap.storage import (
     RETENTION,
@@ -72,6 +74,7 @@ class ForwardingService:
         retention: how long evidence is kept.
         clock: the time.
         contents: where bodies and attachments go.
+        notices: how recipients are told of what came.
     """
 
     database: Engine
@@ -80,6 +83,7 @@ class ForwardingService:
     retention: timedelta = RETENTION
     clock: Clock = system_clock
     contents: Contents = field(default_factory=Contents)
+    notices: NoticeRules = field(default_factory=NoticeRules)
 
     def deliver_forward(
         self, unsigned: UnsignedDocument, original: VerifiedSeal, raw: bytes, call_id: str, caller: str | None
@@ -177,6 +181,7 @@ class ForwardingService:
         key = store.add_delivery(connection, new)
         many.add_answers(connection, key, told)
         many.add_to_mailboxes(connection, key, Kind.FORWARDED, content.sender, keeping.messages, reached, at)
+        announce(connection, key, reached, self.notices, at)
         if reached:
             many.add_forwarding(connection, key, words)
         return Answered(key, trans_id, True, told)

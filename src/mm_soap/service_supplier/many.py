@@ -9,8 +9,10 @@ from datetime import datetime
 from sqlalchemy import Connection, String, bindparam, insert, select, update
 
 from mm_soap.message import Forwarding, Party
+from mm_soap.service_supplier.contacts import Contact
 from mm_soap.service_supplier.contents import KeptMessage
-from mm_soap.service_supplier.model import Contact, Kind, Told
+from mm_soap.service_supplier.model import Kind, Told
+from mm_soap.service_supplier.reaching import CONTACT, read_contact
 from mm_soap.service_supplier.searching import add_words
 from mm_soap.service_supplier.tables import (
     CONTENT_TYPE_LENGTH,
@@ -50,7 +52,7 @@ _told = (
     .where(answer.c.delivery == bindparam("delivery"))
     .order_by(answer.c.position)
 )
-_here = select(mailbox.c.recipient, mailbox.c.email, mailbox.c.mobile, mailbox.c.language, mailbox.c.wanted).where(
+_here = select(mailbox.c.recipient, *CONTACT).where(
     mailbox.c.recipient.in_(bindparam("recipients", expanding=True)), mailbox.c.closed.is_(None)
 )
 _deselecting = select(deselected.c.recipient).where(
@@ -84,10 +86,7 @@ def answered(connection: Connection, digest: str) -> Answered | None:
 
 def mailboxes_here(connection: Connection, recipients: Sequence[str]) -> dict[str, Contact]:
     """Return the contact settings of those of the recipients who have a mailbox here."""
-    return {
-        row.recipient: Contact(row.email, row.mobile, row.language, frozenset(row.wanted.split(",")))
-        for row in connection.execute(_here, {"recipients": list(recipients)})
-    }
+    return {row.recipient: read_contact(row) for row in connection.execute(_here, {"recipients": list(recipients)})}
 
 
 def deselecting(connection: Connection, sender: str, recipients: Sequence[str]) -> set[str]:

@@ -71,29 +71,6 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Contact:
-    """Where a recipient wants notifications sent on to.
-
-    Args:
-        email: the recipient's own e-mail address, None without one.
-        mobile: the number of its mobile phone, None without one.
-        language: ``sv`` or ``en``, for what the operator itself writes.
-        wanted: which kinds of notification are wanted: ``EMail``, ``SMS``.
-    """
-
-    email: str | None = field(default=None, repr=False)
-    mobile: str | None = field(default=None, repr=False)
-    language: str = "sv"
-    wanted: frozenset[str] = frozenset({"EMail", "SMS"})
-
-    def address(self, channel: str) -> str | None:
-        """Return where a channel reaches the recipient; None if it does not, or is not wanted."""
-        if channel not in self.wanted:
-            return None
-        return {"EMail": self.email, "SMS": self.mobile}.get(channel)
-
-
-@dataclass(frozen=True, slots=True)
 class Forwarded:
     """Who forwarded a delivery, and the words that came with it."""
 
@@ -131,23 +108,6 @@ class NewDelivery:
     sealed_on: date
     received: datetime
     delivered: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Mailbox:
-    """A recipient's mailbox.
-
-    Args:
-        recipient: its twelve digits.
-        opened: when it was opened.
-        contact: where its notifications are sent on to.
-        closed: when it was closed, None while it is open.
-    """
-
-    recipient: str = field(repr=False)
-    opened: datetime
-    contact: Contact = Contact()
-    closed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

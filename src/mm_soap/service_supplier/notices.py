@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from mm_soap.errors import MmSoapError
@@ -15,12 +16,14 @@ class NoticeNotTaken(MmSoapError):
     Args:
         cause: why, without addresses and content: it stands in the event.
         again: whether the same notice may be taken later. If not, it is given up.
+        address: whether the recipient's address is refused for good, whatever is sent there: that is counted.
     """
 
-    def __init__(self, cause: str, *, again: bool) -> None:
+    def __init__(self, cause: str, *, again: bool, address: bool = False) -> None:
         super().__init__(cause)
         self.cause = cause
         self.again = again
+        self.address = address
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,12 @@ class Notice:
         channel: ``EMail`` or ``SMS``.
         to: the recipient's e-mail address or mobile number.
         language: the recipient's, ``sv`` or ``en``.
-        sender: what stands in From.
+        sender: who wrote it, for answers: an e-mail address, or the name over a text message. Empty for the operator.
         subject: of an e-mail; None for a text message.
         text: plain text.
+        begun: when it was first to be sent, the same at every attempt.
+        html: of an e-mail, the same as HTML; empty for none.
+        settings: the address of the page where its recipient turns notices off; empty for none.
     """
 
     key: str
@@ -44,6 +50,32 @@ class Notice:
     sender: str = field(repr=False)
     subject: str | None = field(repr=False)
     text: str = field(repr=False)
+    begun: datetime
+    html: str = field(default="", repr=False)
+    settings: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRules:
+    """How recipients are told that secure post came.
+
+    Args:
+        channels: by which channels: ``EMail``, ``SMS``. Without any, nobody is told.
+        window: how long deliveries are collected for one notice, from the first one.
+        refusals: how many in a row an address may refuse for good before nothing is sent there any more.
+        operator: the operator's name, as recipients know it.
+        inbox: the address of the web inbox; empty for none.
+        settings: the address of the page with the contact settings; empty for none.
+        name_senders: whether a notice says from whom post came. That may be sensitive by itself.
+    """
+
+    channels: frozenset[str] = frozenset()
+    window: timedelta = timedelta(minutes=5)
+    refusals: int = 3
+    operator: str = ""
+    inbox: str = ""
+    settings: str = ""
+    name_senders: bool = False
 
 
 class Notifier(Protocol):

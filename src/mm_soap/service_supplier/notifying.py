@@ -16,11 +16,11 @@ from mm_soap.dsig import UnsignedDocument
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits, Notification, check_notification, read_notification
 from mm_soap.service_supplier import many, outgoing, store
+from mm_soap.service_supplier.contacts import EMAIL, SMS, Contact
 from mm_soap.service_supplier.contents import Contents, Keeping
 from mm_soap.service_supplier.many import Answered
-from mm_soap.service_supplier.model import Contact, Fate, Kind, NewDelivery, Told
+from mm_soap.service_supplier.model import Fate, Kind, NewDelivery, Told
 from mm_soap.service_supplier.outbox import LEASE, Outbox
-from mm_soap.service_supplier.outgoing import EMAIL, SMS
 from mm_soap.storage import (
     RETENTION,
     Conflict,

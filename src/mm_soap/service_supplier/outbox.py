@@ -10,14 +10,14 @@ import logging
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from mm_soap.clock import Clock, system_clock
-from mm_soap.service_supplier import outgoing
-from mm_soap.service_supplier.notices import NoNotifier, NoticeNotTaken, Notifier
-from mm_soap.service_supplier.outgoing import Claimed
+from mm_soap.service_supplier import outgoing, post_notices, reaching
+from mm_soap.service_supplier.notices import NoNotifier, Notice, NoticeNotTaken, NoticeRules, Notifier
+from mm_soap.service_supplier.outgoing import Claimed, Result
 from mm_soap.storage import Event, reading, record_event, writing
 from mm_soap.unexpected import Repeated, places
 
@@ -42,12 +42,14 @@ class Outbox:
         notifier: the channels.
         clock: the time.
         within_call: how long the call that brings a notification may wait for its channels, in seconds.
+        rules: how recipients are told of secure post.
     """
 
     database: Engine
     notifier: Notifier = field(default_factory=NoNotifier)
     clock: Clock = system_clock
     within_call: float = 5.0
+    rules: NoticeRules = field(default_factory=NoticeRules)
 
     def __post_init__(self) -> None:
         """Make what the thread in the background needs."""
@@ -91,6 +93,7 @@ class Outbox:
         """Send some of what is due; tell whether there was any."""
         with writing(self.database, durable=False) as connection:
             claimed = outgoing.claim(connection, self.clock(), LEASE, _CLAIMED_TOGETHER)
+            claimed += post_notices.claim(connection, self.clock(), LEASE, _CLAIMED_TOGETHER, self.rules)
         for one in claimed:
             if self._thread.stopping:
                 break  # the claim ends by itself
@@ -98,29 +101,55 @@ class Outbox:
         return bool(claimed)
 
     def _send(self, one: Claimed) -> None:
-        state, cause, again = "sent", "", None
         if one.notice is None or one.channel not in self.notifier.channels:
-            state, cause = "failed", "the recipient does not want it, or there is no such channel any more"
+            refusal: NoticeNotTaken | None = NoticeNotTaken(
+                one.obstacle or "there is no such channel any more", again=False
+            )
         else:
-            try:
-                self.notifier.send(one.notice)
-            except NoticeNotTaken as error:
-                cause, again = error.cause, self._again(one) if error.again else None
-                state = "pending" if again else "failed"
-            except Exception as error:
-                _log.error("Sending a notice ended in %s", places(error))
-                cause, again = type(error).__name__, self._again(one)
-                state = "pending" if again else "failed"
-        outcome = "retry" if state == "pending" else state
+            refusal = self._attempt(one.notice)
+        again = self._again(one) if refusal and refusal.again else None
+        state = "sent" if refusal is None else "pending" if again else "failed" if one.notice else "dropped"
+        cause = "" if refusal is None else refusal.cause
+        if refusal is not None and refusal.again and again is None:
+            cause = f"given up after a day: {cause}"
         detail = {"channel": one.channel, "attempt": one.attempts + 1, **({"reason": cause} if cause else {})}
-        event = Event(self.clock(), "notice", outcome, None, one.message_id, one.trans_id, None, one.sender, detail)
         with writing(self.database, durable=False) as connection:
-            outgoing.write_result(connection, one.id, state, one.attempts + 1, again)
-            record_event(connection, event)
+            result = Result(state, again, self._count(connection, one, refusal, detail))
+            if one.post:
+                post_notices.write_result(connection, one, result, self.clock(), self.rules)
+            else:
+                outgoing.write_result(connection, one, result)
+            outcome = {"pending": "retry", "dropped": "not sent"}.get(state, state)
+            known = (one.message_id, one.trans_id, None, one.sender)
+            record_event(connection, Event(self.clock(), "notice", outcome, None, *known, detail))
+
+    def _attempt(self, notice: Notice) -> NoticeNotTaken | None:
+        """Hand a notice to its channel; return why it was not taken, or None."""
+        try:
+            self.notifier.send(notice)
+        except NoticeNotTaken as error:
+            return error
+        except Exception as error:
+            _log.error("Sending a notice ended in %s", places(error))
+            return NoticeNotTaken(type(error).__name__, again=True)
+        return None
+
+    def _count(
+        self, connection: Connection, one: Claimed, refusal: NoticeNotTaken | None, detail: dict[str, Any]
+    ) -> int:
+        """Count what an address refused; return the refusals in a row that a notice ended by being taken."""
+        if one.notice is None:
+            return 0
+        if refusal is None:
+            return reaching.taken(connection, one.recipient, one.channel, one.notice.to)
+        at = (one.recipient, one.channel, one.notice.to, self.rules.refusals, self.clock())
+        if refusal.address and reaching.refused(connection, *at):
+            detail["address"] = "does not work: nothing is sent there any more"
+        return 0
 
     def _again(self, one: Claimed) -> datetime | None:
         now = self.clock()
-        if now >= one.received + _GIVE_UP_AFTER:
+        if now >= one.since + _GIVE_UP_AFTER:
             return None
         return now + min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(one.attempts, 16))
 
@@ -128,6 +157,6 @@ class Outbox:
         if self.send_due():
             return 0.0
         with reading(self.database) as connection:
-            due = outgoing.next_due(connection)
-        left = _LONGEST_SLEEP if due is None else (due - self.clock()).total_seconds()
+            due = [one for one in (outgoing.next_due(connection), post_notices.next_due(connection)) if one]
+        left = (min(due) - self.clock()).total_seconds() if due else _LONGEST_SLEEP
         return min(_LONGEST_SLEEP, max(0.05, left))

@@ -6,19 +6,20 @@ A row is claimed by moving its next attempt, so a claim ends by itself after a c
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import Connection, Integer, bindparam, func, insert, select, update
 
 from mm_soap.message import Email, Sms
-from mm_soap.service_supplier.model import Contact
+from mm_soap.service_supplier.contacts import EMAIL, SMS
 from mm_soap.service_supplier.notices import Notice
+from mm_soap.service_supplier.reaching import CONTACT, read_contact
 from mm_soap.service_supplier.tables import delivery, mailbox, notice, outgoing
 
-EMAIL: Final = "EMail"
-SMS: Final = "SMS"
+NOT_WANTED = "the recipient does not want it, or has no address that works"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +28,42 @@ class Claimed:
 
     Args:
         id: its row.
-        notice: what to send; None if the recipient does not want it any more.
+        notice: what to send; None if there is an obstacle.
         channel: ``EMail`` or ``SMS``.
-        trans_id, message_id, sender: of the notification, for the event.
+        recipient: whose it is.
         attempts: how often it was tried.
-        received: when the notification came.
+        since: when it was first to be sent: from then on it is tried for a day.
+        trans_id, message_id, sender: of what it tells of, for the event; None where that is several.
+        obstacle: why it is not sent, as part of a sentence.
+        post: whether it tells of secure post; else it is what a notification says.
     """
 
     id: int
     notice: Notice | None
     channel: str
-    trans_id: str
-    message_id: str
-    sender: str
+    recipient: str = field(repr=False)
     attempts: int
-    received: datetime
+    since: datetime
+    trans_id: str | None
+    message_id: str | None = None
+    sender: str | None = None
+    obstacle: str = ""
+    post: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an attempt.
+
+    Args:
+        state: ``sent``, ``failed``, ``dropped``, or ``pending`` for a next attempt.
+        again: when that is.
+        refusals: of a notice that was taken, the refusals in a row before it.
+    """
+
+    state: str
+    again: datetime | None = None
+    refusals: int = 0
 
 
 _notices = (
@@ -51,16 +73,14 @@ _notices = (
         outgoing.c.channel,
         outgoing.c.message_id,
         outgoing.c.attempts,
+        outgoing.c.mark,
         delivery.c.trans_id,
         delivery.c.sender,
         delivery.c.received,
         notice.c.sender.label("sender_name"),
         notice.c.subject,
         notice.c.text,
-        mailbox.c.email,
-        mailbox.c.mobile,
-        mailbox.c.language,
-        mailbox.c.wanted,
+        *CONTACT,
     )
     .join(delivery, delivery.c.id == outgoing.c.delivery)
     .join(notice, (notice.c.delivery == outgoing.c.delivery) & (notice.c.channel == outgoing.c.channel))
@@ -73,9 +93,12 @@ _fresh = _notices.where(
     outgoing.c.delivery == bindparam("of"), outgoing.c.id > bindparam("after"), outgoing.c.attempts == 0
 ).order_by(outgoing.c.id)
 _set = update(outgoing).where(outgoing.c.id == bindparam("row"))
-_claim = _set.values(next_attempt=bindparam("until"))
+_claim = _set.values(next_attempt=bindparam("until"), mark=bindparam("new_mark"))
 _write = _set.values(
-    state=bindparam("new_state"), attempts=bindparam("new_attempts"), next_attempt=bindparam("new_next_attempt")
+    state=bindparam("new_state"),
+    attempts=bindparam("new_attempts"),
+    next_attempt=bindparam("new_next_attempt"),
+    refusals=bindparam("new_refusals"),
 )
 _release = (
     update(outgoing)
@@ -154,26 +177,37 @@ def release(connection: Connection, key: int, now: datetime) -> None:
     connection.execute(_release, {"of": key, "due": now})
 
 
+def new_mark() -> str:
+    """Return what names a notice to others: nobody guesses it."""
+    return uuid4().hex
+
+
 def _claimed(connection: Connection, rows: Sequence[Any], until: datetime) -> list[Claimed]:
+    marks = {row.id: row.mark or new_mark() for row in rows}
     if rows:
-        connection.execute(_claim, [{"row": row.id, "until": until} for row in rows])
+        connection.execute(_claim, [{"row": row.id, "until": until, "new_mark": marks[row.id]} for row in rows])
     claimed = []
     for row in rows:
-        contact = Contact(row.email, row.mobile, row.language, frozenset(row.wanted.split(",")))
+        contact = read_contact(row)
         to = contact.address(row.channel)
         made = None
         if to is not None:
-            name = f"{row.trans_id}.{row.id}"
-            made = Notice(name, row.channel, to, row.language, row.sender_name, row.subject, row.text)
-        claimed.append(
-            Claimed(row.id, made, row.channel, row.trans_id, row.message_id, row.sender, row.attempts, row.received)
-        )
+            words = (row.sender_name, row.subject, row.text, row.received)
+            made = Notice(marks[row.id], row.channel, to, row.language, *words)
+        where = (row.recipient, row.attempts, row.received, row.trans_id, row.message_id, row.sender)
+        claimed.append(Claimed(row.id, made, row.channel, *where, obstacle="" if made else NOT_WANTED))
     return claimed
 
 
-def write_result(connection: Connection, row: int, state: str, attempts: int, next_attempt: datetime | None) -> None:
-    """Write what became of a notice."""
-    parameters = {"row": row, "new_state": state, "new_attempts": attempts, "new_next_attempt": next_attempt}
+def write_result(connection: Connection, one: Claimed, result: Result) -> None:
+    """Write what became of an attempt at what a notification says."""
+    parameters = {
+        "row": one.id,
+        "new_state": result.state,
+        "new_attempts": one.attempts + 1,
+        "new_next_attempt": result.again,
+        "new_refusals": result.refusals,
+    }
     connection.execute(_write, parameters)
 
 

@@ -13,8 +13,10 @@ from mm_soap.service_supplier.case_backfill import learn_old_cases
 from mm_soap.service_supplier.deleting import delete_messages, forget_emptied, keep_evidence
 from mm_soap.service_supplier.model import INBOX, TRASH, MessageKey
 from mm_soap.service_supplier.places import keys_in
+from mm_soap.service_supplier.post_notices import forget_notices
 from mm_soap.service_supplier.searching import index_old
-from mm_soap.service_supplier.tables import deselected, folder, mailbox, message
+from mm_soap.service_supplier.sign_ins import forget_sign_ins
+from mm_soap.service_supplier.tables import deselected, folder, mailbox, message, post_notice
 from mm_soap.storage import Event, forget_evidence, record_event
 
 _TOGETHER: Final = 100
@@ -47,7 +49,16 @@ class Retention:
         found: list[Forget] = [_forget_messages(name, age) for name, age in rules if age is not None]
         if self.closed is not None:
             found.append(_forget_closed(self.closed))
-        return (*found, self._forget_emptied, _keep_evidence, forget_evidence, _index_old, learn_old_cases)
+        return (
+            *found,
+            self._forget_emptied,
+            _keep_evidence,
+            forget_evidence,
+            _index_old,
+            learn_old_cases,
+            forget_sign_ins,
+            forget_notices,
+        )
 
     def _forget_emptied(self, connection: Connection, now: datetime) -> int:
         return forget_emptied(connection, now - self.evidence)
@@ -88,7 +99,7 @@ def _forget_closed(age: timedelta) -> Forget:
         keys = keys_in(connection, recipient, None, _TOGETHER)
         if keys:
             return delete_messages(connection, keys, lambda row: row.recipient == recipient, "rule: closed", now)
-        for table in (folder, deselected, mailbox):
+        for table in (folder, deselected, post_notice, mailbox):
             connection.execute(delete(table).where(table.c.recipient == recipient))
         record_event(connection, Event(now, "mailbox", "deleted after it was closed"))
         return 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -24,8 +24,8 @@ from mm_soap.message import (
 )
 from mm_soap.service_supplier import case_store, many, places, store
 from mm_soap.service_supplier.contents import Contents
+from mm_soap.service_supplier.mailboxes import Mailboxes
 from mm_soap.service_supplier.model import (
-    Contact,
     DeliveryOutcome,
     Fate,
     Kind,
@@ -34,6 +34,8 @@ from mm_soap.service_supplier.model import (
     StoredAttachment,
     StoredMessage,
 )
+from mm_soap.service_supplier.notices import NoticeRules
+from mm_soap.service_supplier.post_notices import announce
 from mm_soap.service_supplier.signers import check_signers
 from mm_soap.storage import (
     RETENTION,
@@ -68,7 +70,7 @@ class _Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class MailboxService:
+class MailboxService(Mailboxes):
     """A mailbox operator.
 
     Args:
@@ -78,6 +80,7 @@ class MailboxService:
         retention: how long evidence is kept.
         clock: the time.
         contents: where bodies and attachments go.
+        notices: how recipients are told of what came.
 
     Every method raises ``Refused`` with ``UNAVAILABLE`` when the database is away or busy.
     """
@@ -88,6 +91,7 @@ class MailboxService:
     retention: timedelta = RETENTION
     clock: Clock = system_clock
     contents: Contents = field(default_factory=Contents)
+    notices: NoticeRules = field(default_factory=NoticeRules)
 
     def deliver_secure(self, verified: VerifiedSeal, raw: bytes, call_id: str, caller: str | None) -> DeliveryOutcome:
         """Put a delivery into its recipient's mailbox; it is on disk when this returns.
@@ -152,6 +156,7 @@ class MailboxService:
                         many.add_to_mailboxes(
                             connection, key, Kind.SECURE, content.sender, keeping.messages, to, arrival.at
                         )
+                        announce(connection, key, to, self.notices, arrival.at)
                         case_store.add_events(connection, key, content.recipient, content.sender.id, arrival.told)
                 self._record(connection, arrival, trans_id, fate)
             keeping.told = fate is Fate.STORED
@@ -217,57 +222,6 @@ class MailboxService:
         )
         body, line = self.contents.whole(row.body, row.blob), places.line_of(row)
         return StoredMessage(line, row.trans_id, row.language, row.content_type, body, attachments, forwarded)
-
-    def open_mailboxes(self, recipients: Iterable[str]) -> None:
-        """Open mailboxes; one that is open already stays as it is, and a closed one is open again."""
-        with writing(self.database) as connection:
-            store.save_mailboxes(connection, recipients, self.clock())
-
-    def close_mailbox(self, recipient: str) -> None:
-        """Close a mailbox: nothing is delivered to it from now on. What is in it stays for the time of grace.
-
-        Raises:
-            Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
-        """
-        with writing(self.database) as connection:
-            if not store.close_mailbox(connection, recipient, self.clock()):
-                raise Refused(Refusal.NOT_FOUND, "mailbox")
-
-    def open_mailbox(self, recipient: str) -> None:
-        """Open one mailbox; see `open_mailboxes`."""
-        self.open_mailboxes([recipient])
-
-    def contact_of(self, recipient: str) -> Contact:
-        """Return where a recipient's notifications are sent on to.
-
-        Raises:
-            Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
-        """
-        with reading(self.database) as connection:
-            found = store.find_mailbox(connection, recipient)
-        if found is None:
-            raise Refused(Refusal.NOT_FOUND, "mailbox")
-        return found.contact
-
-    def set_contact(self, recipient: str, contact: Contact) -> None:
-        """Write where a recipient's notifications are sent on to, from now on.
-
-        Raises:
-            Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
-        """
-        with writing(self.database) as connection:
-            if not store.save_contact(connection, recipient, contact):
-                raise Refused(Refusal.NOT_FOUND, "mailbox")
-
-    def deselect(self, recipient: str, sender: str) -> None:
-        """Write that a recipient does not accept a sender."""
-        with writing(self.database) as connection:
-            store.save_choice(connection, recipient, sender, accepted=False)
-
-    def select(self, recipient: str, sender: str) -> None:
-        """Write that a recipient accepts a sender again."""
-        with writing(self.database) as connection:
-            store.save_choice(connection, recipient, sender, accepted=True)
 
 
 def _fate(known: store.Known) -> Fate:

@@ -6,20 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, String, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, String, bindparam, delete, exists, select, update
 
-from mm_soap.service_supplier.model import (
-    Contact,
-    Mailbox,
-    NewDelivery,
-)
+from mm_soap.service_supplier.contacts import Mailbox
+from mm_soap.service_supplier.model import NewDelivery
+from mm_soap.service_supplier.reaching import read_contact
 from mm_soap.service_supplier.tables import (
     delivery,
     deselected,
     mailbox,
     metadata,
 )
-from mm_soap.storage import insert_new
+from mm_soap.storage import PreparedInsert, PreparedQuery, insert_new
 
 __all__ = ["metadata"]  # with the migrations, what the tests compare
 
@@ -44,28 +42,20 @@ class Known:
 
 
 _same = delivery.c.document_digest == bindparam("digest", type_=String)
-_known = select(
-    select(delivery.c.trans_id).where(_same).scalar_subquery(),
-    select(delivery.c.delivered).where(_same).scalar_subquery(),
-    select(delivery.c.sealed_digest).where(_same).scalar_subquery(),
-    exists().where(mailbox.c.recipient == bindparam("recipient", type_=String), mailbox.c.closed.is_(None)),
-    exists().where(
-        deselected.c.recipient == bindparam("recipient", type_=String),
-        deselected.c.sender == bindparam("sender", type_=String),
-    ),
-)
-_add_delivery = insert(delivery)
-_mailbox = select(mailbox).where(mailbox.c.recipient == bindparam("recipient"))
-_save_contact = (
-    update(mailbox)
-    .where(mailbox.c.recipient == bindparam("row"))
-    .values(
-        email=bindparam("new_email"),
-        mobile=bindparam("new_mobile"),
-        language=bindparam("new_language"),
-        wanted=bindparam("new_wanted"),
+_known = PreparedQuery(
+    select(
+        select(delivery.c.trans_id).where(_same).scalar_subquery(),
+        select(delivery.c.delivered).where(_same).scalar_subquery(),
+        select(delivery.c.sealed_digest).where(_same).scalar_subquery(),
+        exists().where(mailbox.c.recipient == bindparam("recipient", type_=String), mailbox.c.closed.is_(None)),
+        exists().where(
+            deselected.c.recipient == bindparam("recipient", type_=String),
+            deselected.c.sender == bindparam("sender", type_=String),
+        ),
     )
 )
+_add_delivery = PreparedInsert(delivery, left_out=["id", "settled", "emptied"])
+_mailbox = select(mailbox).where(mailbox.c.recipient == bindparam("recipient"))
 _reopen = (
     update(mailbox).where(mailbox.c.recipient == bindparam("row"), mailbox.c.closed.is_not(None)).values(closed=None)
 )
@@ -81,7 +71,7 @@ _select_again = delete(deselected).where(
 
 def what_is_known(connection: Connection, digest: str, recipient: str, sender: str) -> Known:
     """Return what the database knows about a delivery that came: one query."""
-    row = connection.execute(_known, {"digest": digest, "recipient": recipient, "sender": sender}).one()
+    row = _known.first(connection, {"digest": digest, "recipient": recipient, "sender": sender})
     return Known(row[0], row[1], row[2], bool(row[3]), bool(row[4]))
 
 
@@ -91,9 +81,7 @@ def add_delivery(connection: Connection, new: NewDelivery) -> int:
     Raises:
         Conflict: the same signed delivery is stored already (from `mm_soap.storage.writing`).
     """
-    row = {name: getattr(new, name) for name in NewDelivery.__slots__}
-    key: int = connection.execute(_add_delivery, row).inserted_primary_key[0]  # type: ignore[index]
-    return key
+    return _add_delivery.add(connection, {name: getattr(new, name) for name in NewDelivery.__slots__})
 
 
 def find_mailbox(connection: Connection, recipient: str) -> Mailbox | None:
@@ -101,23 +89,7 @@ def find_mailbox(connection: Connection, recipient: str) -> Mailbox | None:
     row = connection.execute(_mailbox, {"recipient": recipient}).first()
     if row is None:
         return None
-    wanted = frozenset(row.wanted.split(",")) - {""}
-    return Mailbox(row.recipient, row.opened, Contact(row.email, row.mobile, row.language, wanted), row.closed)
-
-
-def save_contact(connection: Connection, recipient: str, contact: Contact) -> bool:
-    """Write a recipient's contact settings; False if the mailbox is not here."""
-    changed = connection.execute(
-        _save_contact,
-        {
-            "row": recipient,
-            "new_email": contact.email,
-            "new_mobile": contact.mobile,
-            "new_language": contact.language,
-            "new_wanted": ",".join(sorted(contact.wanted)),
-        },
-    )
-    return changed.rowcount > 0
+    return Mailbox(row.recipient, row.opened, read_contact(row), row.closed)
 
 
 def save_mailboxes(connection: Connection, recipients: Iterable[str], opened: datetime) -> None:

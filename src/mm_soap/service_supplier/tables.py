@@ -29,6 +29,8 @@ CONTENT_TYPE_LENGTH: Final = 255
 BLOB_LENGTH: Final = 32
 """A random UUID in hexadecimal."""
 
+MARK_LENGTH: Final = 32
+
 metadata = MetaData(naming_convention=NAMING)
 
 mailbox = Table(
@@ -41,6 +43,15 @@ mailbox = Table(
     Column("mobile", String(20)),
     Column("language", String(2), nullable=False, server_default="sv"),
     Column("wanted", String(20), nullable=False, server_default="EMail,SMS"),
+    Column("frequency", String(10), nullable=False, server_default="each"),
+    # How often in a row what was sent there was refused for good, since when nothing is sent there, and since when that
+    # is counted.
+    Column("email_refusals", Integer, nullable=False, server_default="0"),
+    Column("email_failed", UtcDateTime),
+    Column("email_since", UtcDateTime),
+    Column("mobile_refusals", Integer, nullable=False, server_default="0"),
+    Column("mobile_failed", UtcDateTime),
+    Column("mobile_since", UtcDateTime),
     # When it was closed: nothing is delivered to it since.
     Column("closed", UtcDateTime),
 )
@@ -174,11 +185,50 @@ outgoing = Table(
     Column("state", String(10), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_attempt", UtcDateTime),
+    # What its Message-ID is made of: nobody guesses it. And the refusals in a row before it was taken.
+    Column("mark", String(MARK_LENGTH)),
+    Column("refusals", Integer, nullable=False, server_default="0"),
+    Index("uq_outgoing_mark", "mark", unique=True),
     Index("uq_outgoing_delivery_recipient_channel", "delivery", "recipient", "channel", unique=True),
     # NULL in next_attempt: nothing is left to do.
     Index("ix_outgoing_next_attempt", "next_attempt"),
 )
 """What is to be sent on to one recipient by one channel, and whether it was."""
+
+post_notice = Table(
+    "post_notice",
+    metadata,
+    Column("id", big_key(), primary_key=True),
+    Column("recipient", ForeignKey(mailbox.c.recipient), nullable=False),
+    Column("channel", String(10), nullable=False),
+    # What it tells of: the recipient's messages of these deliveries, since then.
+    Column("first", big_key(), nullable=False),
+    Column("last", big_key(), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt", UtcDateTime),
+    # When it was first taken up. Until then later deliveries join it.
+    Column("begun", UtcDateTime),
+    Column("ended", UtcDateTime),
+    # As in `outgoing`.
+    Column("mark", String(MARK_LENGTH)),
+    Column("refusals", Integer, nullable=False, server_default="0"),
+    Index("uq_post_notice_mark", "mark", unique=True),
+    Index("ix_post_notice_next_attempt", "next_attempt"),
+    Index("ix_post_notice_recipient_channel", "recipient", "channel", "ended"),
+    Index("ix_post_notice_ended", "ended"),
+)
+"""That secure post came, for one recipient by one channel."""
+JOINED = Index(
+    "uq_post_notice_joined",
+    post_notice.c.recipient,
+    post_notice.c.channel,
+    unique=True,
+    sqlite_where=post_notice.c.begun.is_(None),
+    postgresql_where=post_notice.c.begun.is_(None),
+)
+"""At most one of a recipient and a channel is still joined by later deliveries."""
 
 folder = Table(
     "folder",
@@ -238,5 +288,13 @@ installation = Table(
 )
 """One row: the name of this database, under which its blobs are kept, and the last deliveries from before there was any
 search, and before there were cases, of which those must still learn."""
+
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("id", String(43), primary_key=True),
+    Column("until", UtcDateTime, nullable=False, index=True),
+)
+"""Sign-ins to the operator's pages that nobody has ended. Whose they are is in the browser's own session."""
 
 add_ledger(metadata)

@@ -44,7 +44,9 @@ _WORDS: Final = {
 }
 
 
-def export_mailbox(inbox: Inbox, recipient: str) -> Iterator[bytes]:
+def export_mailbox(
+    inbox: Inbox, recipient: str, *, language: str | None = None, unread: bool = True
+) -> Iterator[bytes]:
     """Return a ZIP file with everything in a mailbox, in pieces; nothing in the mailbox changes.
 
     What comes or goes meanwhile may be in it or not; each message in it is whole.
@@ -52,6 +54,8 @@ def export_mailbox(inbox: Inbox, recipient: str) -> Iterator[bytes]:
     Args:
         inbox: the operator's mailboxes.
         recipient: whose mailbox; a closed one too.
+        language: ``sv`` or ``en``, of the page in it; None for that of the mailbox's contact settings.
+        unread: False leaves out messages that nobody has read.
 
     Raises:
         Refused: ``NOT_FOUND`` when the recipient has no mailbox here; while the pieces are taken also ``UNAVAILABLE``,
@@ -61,8 +65,8 @@ def export_mailbox(inbox: Inbox, recipient: str) -> Iterator[bytes]:
         found = store.find_mailbox(connection, recipient)
     if found is None:
         raise Refused(Refusal.NOT_FOUND, "mailbox")
-    language = found.contact.language if found.contact.language in _WORDS else "sv"
-    return _Export(inbox, recipient, language).pieces()
+    language = language or found.contact.language
+    return _Export(inbox, recipient, language if language in _WORDS else "sv", unread=unread).pieces()
 
 
 class _Sink:
@@ -88,8 +92,8 @@ class _Sink:
 
 
 class _Export:
-    def __init__(self, inbox: Inbox, recipient: str, language: str) -> None:
-        self._inbox, self._recipient, self._language = inbox, recipient, language
+    def __init__(self, inbox: Inbox, recipient: str, language: str, *, unread: bool) -> None:
+        self._inbox, self._recipient, self._language, self._unread = inbox, recipient, language, unread
         self._words = _WORDS[language]
         self._now = inbox.clock().astimezone(UTC)
         self._sink = _Sink()
@@ -113,7 +117,7 @@ class _Export:
             cursor: str | None = None
             while True:
                 page = self._inbox.page(self._recipient, place, cursor, MOST_LINES)
-                yield from page.lines
+                yield from (line for line in page.lines if self._unread or line.read is not None)
                 cursor = page.next
                 if cursor is None:
                     break

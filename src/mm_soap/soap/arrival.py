@@ -16,6 +16,7 @@ from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped
 _END: Final = b"\r\n\r\n"
 _LENGTH: Final = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([^\r\n]*)\r\n", re.IGNORECASE)
 _DIGITS: Final = re.compile(rb"[0-9]{1,15}")
+_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,32}")
 _CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding[ \t]*:[^\r\n]*chunked", re.IGNORECASE)
 _EXPECT: Final = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
 _LONGEST_HEAD: Final = 65_536
@@ -140,7 +141,8 @@ class Arrival:
             return
         length = _LENGTH.search(self._first)
         if length is None:
-            self._stand = _Stand.WHOLE
+            # Of a POST this says nothing of where the next one begins: it is refused, and the connection ends.
+            self._stand = _Stand.ENOUGH if self._first.startswith(b"POST ") else _Stand.WHOLE
             return
         digits = length[1].strip(b" \t")
         if not _DIGITS.fullmatch(digits) or int(digits) > self._limit:
@@ -203,16 +205,15 @@ class _Chunks:
             self._begin_chunk(line[:-2].partition(b";")[0].rstrip(b" \t"))
 
     def _begin_chunk(self, digits: bytes) -> None:
-        try:
-            size = int(digits, 16)
-        except ValueError:
+        if not _SIZE.fullmatch(digits):
             self.ended = True
             return
+        size = int(digits, 16)
         self._count += 1
         self._limit -= size
         if size == 0:
             self._in_trailer = True
-        elif size < 0 or self._limit < 0 or self._count > _MOST_CHUNKS:
+        elif self._limit < 0 or self._count > _MOST_CHUNKS:
             self.ended = True
         else:
             self._left = size + 2

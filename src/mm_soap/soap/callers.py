@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 from base64 import b64decode
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -86,7 +86,7 @@ def from_proxies(application: Wsgi, proxies: Collection[str]) -> Wsgi:
     """Return an application that answers these addresses alone: nobody else may say whose the certificate is."""
     trusted = {_plain(address) for address in proxies}
 
-    def guarded(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+    def guarded(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         try:
             known = _plain(address_of(environ)) in trusted
         except ValueError:

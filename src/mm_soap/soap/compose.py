@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from mm_soap.soap.metrics import Metrics
@@ -45,7 +45,7 @@ def compose(
         "/metrics": lambda: ("200 OK", metrics.render() if metrics is not None else b""),
     }
 
-    def application(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = str(environ.get("PATH_INFO") or "/")
         service = services.get(path)
         if service is not None:
@@ -63,7 +63,7 @@ def compose(
         start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
         return [body]
 
-    def guarded(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+    def guarded(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         # What escapes here would be logged by the server with its text.
         try:
             return application(environ, start_response)

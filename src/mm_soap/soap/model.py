@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Union
 
@@ -94,5 +94,5 @@ SentHook = Callable[[str, Caller, bytes], None]
 the bytes as they came."""
 
 StartResponse = Callable[..., Any]
-Wsgi = Callable[[dict[str, Any], StartResponse], "list[bytes]"]
-"""A WSGI application whose answers are lists of bytes."""
+Wsgi = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+"""A WSGI application. Whoever calls it closes what it returns, where that can be closed."""

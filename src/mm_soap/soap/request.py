@@ -20,6 +20,7 @@ _OTHERS: Final = {
 _DECLARATION: Final = re.compile(
     rb"^(?:\xef\xbb\xbf)?<\?xml[^>]{0,200}?\bencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']"
 )
+_ANY_DECLARATION: Final = re.compile(rb"^(?:\xef\xbb\xbf)?<\?xml\s([^>]*)>")
 _DECLARATION_TEXT: Final = re.compile(r"^\ufeff?<\?xml[^>]{0,200}\?>")
 _MOST_MARKUP: Final = 10_000
 _SMALL: Final = 100_000
@@ -140,6 +141,10 @@ def to_utf8(raw: bytes, charset: str | None) -> bytes:
     """
     declaration = _DECLARATION.match(raw)
     declared = declaration[1].decode().lower() if declaration else None
+    any_declaration = _ANY_DECLARATION.match(raw)
+    if declared is None and any_declaration is not None and b"encoding" in any_declaration[1]:
+        # The parser would find it and read other bytes than are counted, cut and hashed here.
+        raise Refused(Refusal.MALFORMED_XML)
     encoding = charset or _detected(raw) or declared or "utf-8"
     if encoding in _UTF8 and (declared is None or declared in _UTF8):
         if raw[1:2] == b"\0" or raw[:1] == b"\0" or not raw[:200].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):

@@ -6,7 +6,21 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, Dialect, Integer, String, Table, any_, bindparam, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    String,
+    Table,
+    any_,
+    bindparam,
+    case,
+    func,
+    select,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.elements import ColumnElement
@@ -90,4 +104,25 @@ def upsert(table: Table, dialect: str, kept: Collection[str] = ()) -> Insert:
     statement = _insert(table, dialect)
     others = {name: statement.excluded[name] for name in table.columns.keys() if name not in {*keys, *kept}}  # noqa: SIM118
     made: Insert = statement.on_conflict_do_update(index_elements=keys, set_=others)
+    return made
+
+
+def insert_or_join(index: Index, dialect: str, least: Collection[str] = (), most: Collection[str] = ()) -> Insert:
+    """Return an insert that, where a row is there that a unique index lets be but once, widens that row instead.
+
+    Args:
+        index: the index, with its condition if it is partial.
+        dialect: the name of the kind of database.
+        least: columns of which the smaller value stays.
+        most: columns of which the larger value stays.
+    """
+    table = index.table
+    assert table is not None
+    statement = _insert(table, dialect)
+    new, old = statement.excluded, table.c
+    widened = {name: case((new[name] < old[name], new[name]), else_=old[name]) for name in least}
+    widened |= {name: case((new[name] > old[name], new[name]), else_=old[name]) for name in most}
+    made: Insert = statement.on_conflict_do_update(
+        index_elements=list(index.columns), index_where=index.dialect_options[dialect]["where"], set_=widened
+    )
     return made

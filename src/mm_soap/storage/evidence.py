@@ -112,7 +112,7 @@ class Evidence:
 
 _told = [evidence.c[name] for name in Evidence.__dataclass_fields__]
 _insert_evidence = PreparedInsert(evidence)
-_insert_record = PreparedInsert(record, left_out=["id"], returning="id")
+_insert_record = PreparedInsert(record, left_out=["id"])
 _evidence_of = select(*_told).where(evidence.c.call_id == bindparam("wanted")).order_by(evidence.c.id)
 _forget = delete(evidence).where(
     evidence.c.id.in_(select(evidence.c.id).where(evidence.c.keep_until < bindparam("now")).limit(_FORGOTTEN_TOGETHER))
@@ -130,7 +130,7 @@ def record_evidence(connection: Connection, *new: Evidence) -> None:
     for one in new:
         told = {name: getattr(one, name) for name in Evidence.__dataclass_fields__}
         # The key is the record's, which the database never gives twice, also when the bytes are gone.
-        key = _insert_record.execute_for_key(connection, {**record_of(told), "position": None})
+        key = _insert_record.add(connection, {**record_of(told), "position": None})
         _insert_evidence.execute(connection, [{**told, "id": key}])
 
 

@@ -1,8 +1,8 @@
-"""Inserts that are compiled once.
+"""Statements that are compiled once, and handed to the database's driver as they are.
 
-SQLAlchemy works out the parameters of a statement anew at each execution, which for a small insert costs several times
-what the database does. On the path of every message this is done here instead: text and types are settled once for each
-kind of database, and each row is handed to the driver as it is.
+SQLAlchemy works out the parameters of a statement anew at each execution, and what its result looks like; for a small
+statement that costs several times what the database does. On the path of every message this is done here instead: text
+and types are settled once for each kind of database. Transactions stay SQLAlchemy's, and so do the exceptions.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, insert
+from sqlalchemy import Connection, Dialect, Select, Table, insert
+from sqlalchemy.exc import DBAPIError
 
 _Converter = Callable[[Any], Any] | None
 _Ready = tuple[str, list[tuple[str, _Converter]], bool]
@@ -22,45 +23,87 @@ class PreparedInsert:
     Args:
         table: the table. Every row names every column but ``left_out``.
         left_out: columns that the database fills in.
-        returning: the one of them that `execute_for_key` returns.
     """
 
-    def __init__(self, table: Table, left_out: Iterable[str] = (), returning: str | None = None) -> None:
-        self._table = table
-        self._returning = returning
+    def __init__(self, table: Table, left_out: Iterable[str] = ()) -> None:
         self._columns = [column for column in table.columns if column.name not in set(left_out)]
+        self._plain = insert(table)
+        self._telling = self._plain.returning(*table.primary_key.columns)
         # By the name of the database's kind. Two threads may both fill it in, with the same.
         self._ready: dict[str, _Ready] = {}
+        self._ready_to_tell: dict[str, _Ready] = {}
 
     def execute(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Insert rows, in one statement."""
-        dialect = connection.dialect
-        text, columns, positional = self._ready.get(dialect.name) or self._prepare(dialect)
-        values = (
-            [(name, row[name] if convert is None else convert(row[name])) for name, convert in columns] for row in rows
-        )
-        if positional:
-            parameters: list[Any] = [tuple(value for _, value in row) for row in values]
-        else:
-            parameters = [dict(row) for row in values]
-        if parameters:
-            connection.exec_driver_sql(text, parameters[0] if len(parameters) == 1 else parameters)
+        ready = self._ready.get(connection.dialect.name) or self._prepare(connection.dialect, self._plain, self._ready)
+        parameters = [_parameters(ready, row) for row in rows]
+        if len(parameters) == 1:
+            _execute(connection, ready[0], parameters[0])
+        elif parameters:
+            _execute(connection, ready[0], parameters, many=True)
 
-    def execute_for_key(self, connection: Connection, row: Mapping[str, Any]) -> int:
-        """Insert one row, and return the key that the database gave it."""
-        text, columns, positional = self._ready.get(connection.dialect.name) or self._prepare(connection.dialect)
-        values = [(name, row[name] if convert is None else convert(row[name])) for name, convert in columns]
-        parameters: Any = tuple(value for _, value in values) if positional else dict(values)
-        result = connection.exec_driver_sql(text, parameters)
-        return int(result.scalar_one() if result.returns_rows else result.lastrowid)
+    def add(self, connection: Connection, row: Mapping[str, Any]) -> int:
+        """Insert a row into a table that numbers its rows, and return its key."""
+        known = self._ready_to_tell
+        ready = known.get(connection.dialect.name) or self._prepare(connection.dialect, self._telling, known)
+        key: int = _first(connection, ready, row)[0]
+        return key
 
-    def _prepare(self, dialect: Dialect) -> _Ready:
-        statement = insert(self._table)
-        if self._returning is not None and dialect.name != "sqlite":  # its driver tells the key, in half the time
-            statement = statement.returning(self._table.c[self._returning])
+    def _prepare(self, dialect: Dialect, statement: Any, known: dict[str, _Ready]) -> _Ready:
         compiled = statement.compile(dialect=dialect, column_keys=[column.name for column in self._columns])
         columns: list[tuple[str, _Converter]] = [
             (column.name, column.type.dialect_impl(dialect).bind_processor(dialect)) for column in self._columns
         ]
-        ready = self._ready[dialect.name] = (str(compiled), columns, dialect.positional)
+        ready = known[dialect.name] = (str(compiled), columns, dialect.positional)
         return ready
+
+
+class PreparedQuery:
+    """A SELECT of one row whose values come as the driver has them: a truth may be 0 or 1, a moment a text.
+
+    Args:
+        statement: with named parameters of types that a driver takes as they are, and no list of values.
+    """
+
+    def __init__(self, statement: Select[Any]) -> None:
+        self._statement = statement
+        self._ready: dict[str, _Ready] = {}
+
+    def first(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        """Return the first row as a tuple; None without one."""
+        ready = self._ready.get(connection.dialect.name) or self._prepare(connection.dialect)
+        return _first(connection, ready, values)
+
+    def _prepare(self, dialect: Dialect) -> _Ready:
+        compiled = self._statement.compile(dialect=dialect)
+        names: list[str] = list(getattr(compiled, "positiontup", None) or compiled.params)
+        ready = self._ready[dialect.name] = (str(compiled), [(name, None) for name in names], dialect.positional)
+        return ready
+
+
+def _parameters(ready: _Ready, row: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
+    _, columns, positional = ready
+    if positional:
+        return tuple([row[name] if convert is None else convert(row[name]) for name, convert in columns])
+    return {name: row[name] if convert is None else convert(row[name]) for name, convert in columns}
+
+
+def _first(connection: Connection, ready: _Ready, values: Mapping[str, Any]) -> Any:
+    cursor = _execute(connection, ready[0], _parameters(ready, values))
+    row = cursor.fetchone()
+    cursor.close()  # SQLite does not commit while a statement has more to say
+    return row
+
+
+def _execute(connection: Connection, text: str, parameters: Any, many: bool = False) -> Any:
+    dialect, driver = connection.dialect, connection.connection.driver_connection
+    assert driver is not None  # the connection is open
+    cursor = driver.cursor()
+    try:
+        (cursor.executemany if many else cursor.execute)(text, parameters)
+    except dialect.loaded_dbapi.Error as error:
+        if dialect.is_disconnect(error, driver, cursor):
+            connection.invalidate(error)
+        base = dialect.loaded_dbapi.Error
+        raise DBAPIError.instance(text, None, error, base, hide_parameters=True, dialect=dialect) from error
+    return cursor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -62,7 +62,7 @@ class Recorder:
         self._dispatcher = dispatcher
         self._clock = clock
 
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer as the application does."""
         path, method = str(environ.get("PATH_INFO") or "/"), str(environ.get("REQUEST_METHOD"))
         watched = path in self._watched
@@ -81,6 +81,7 @@ class Recorder:
         seconds = time.perf_counter() - began
         # An address where something else is served is not ours to tell of, nor is the contract that somebody fetched.
         if (watched and not (method in ("GET", "HEAD") and status == 200)) or (not watched and status == 404):
+            answer = _whole(answer)
             try:
                 self._write(
                     environ,
@@ -106,6 +107,16 @@ class Recorder:
         arrival = _told(seen, call_id, request, answer, events[0] if events else None)
         with writing(self._database, durable=False) as connection:
             store.add(connection, arrival, Captured(_headers(environ), request, answer))
+
+
+def _whole(answer: Iterable[bytes]) -> list[bytes]:
+    """Return all of an answer, which may be an iterator that must be closed."""
+    try:
+        return list(answer)
+    finally:
+        close = getattr(answer, "close", None)
+        if close is not None:
+            close()
 
 
 class _Copy:

@@ -27,7 +27,7 @@ from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, Signatur
 from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
 
-from mm_soap.dsig.signature import Canonicalization
+from mm_soap.dsig.structure import Canonicalization
 from mm_soap.errors import Refused
 from mm_soap.user_signatures.certificate import read_base64
 from mm_soap.user_signatures.mark import mark_of
@@ -173,12 +173,20 @@ def read_xml(raw: bytes) -> XmlSignature:
     data = list(signed.iterchildren("*"))
     if [each.tag for each in data] != [SIGNED_DATA]:
         raise UserSignatureError(UserSignatureProblem.SHAPE)
-    if len(value):
-        # signxml reads it up to the first comment.
+    if len(value) or not _is_base64(value.text or ""):
+        # signxml reads it up to the first comment, and skips what is no base64.
         raise UserSignatureError(UserSignatureProblem.SHAPE)
     _check_ids(root)
     targets = {signed.get("Id"): "data", data[0].get("Id"): "data", key_info.get("Id"): "key"}
     return XmlSignature(root, _references(info, targets), _certificates(key_info), value.text or "")
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        return False
+    return True
 
 
 def _children(parent: etree._Element, *names: str) -> list[etree._Element]:

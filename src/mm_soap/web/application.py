@@ -14,7 +14,7 @@ from mm_soap.soap import Wsgi
 from mm_soap.testbed.authority import LONGEST_REQUEST
 from mm_soap.testbed.enrolment import Enrolment
 from mm_soap.testbed.service import TestbedService
-from mm_soap.web.shell import add_headers, content_policy, new_app, whole
+from mm_soap.web.shell import add_headers, content_policy, new_app
 from mm_soap.web.testbed import testbed_pages
 
 _MOST_BYTES: Final = LONGEST_REQUEST * 4
@@ -46,7 +46,7 @@ def create_app(testbed: TestbedService, enrolment: Enrolment, base_url: str, anc
     app.after_request(_with_headers)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Refused, _refused)
-    return whole(app)
+    return app
 
 
 def _with_headers(response: Response) -> Response:

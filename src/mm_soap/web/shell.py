@@ -1,14 +1,11 @@
-"""What all pages have in common: headers, limits, and how an application of theirs answers."""
+"""What all pages have in common: headers and limits."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from flask import Flask, Response
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from mm_soap.soap import Wsgi
-from mm_soap.soap.model import StartResponse
 from mm_soap.version import __version__
 
 _HEADERS: Final = {
@@ -67,18 +64,3 @@ def add_headers(response: Response, policy: str) -> Response:
     if not response.headers.get("Cache-Control") or response.mimetype == "text/html":
         response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def whole(app: Flask | DispatcherMiddleware) -> Wsgi:
-    """Return an application whose answers are lists of bytes, as those of the services."""
-
-    def application(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
-        answer = app(environ, start_response)
-        try:
-            return list(answer)
-        finally:
-            close = getattr(answer, "close", None)
-            if close is not None:
-                close()
-
-    return application

@@ -30,7 +30,7 @@ from mm_soap.config_web import TEST_PROVIDER
 from mm_soap.soap import Wsgi
 from mm_soap.testing.e_identification import EIdentity
 from mm_soap.web.claims import CERTIFICATE_CLAIM, NAME_CLAIM, SIGN_REQUEST, SIGNATURE_CLAIM
-from mm_soap.web.shell import add_headers, content_policy, new_app, whole
+from mm_soap.web.shell import add_headers, content_policy, new_app
 
 LEVELS: Final = ("https://id.oidc.se/loa/loa3", "https://id.oidc.se/loa/loa2")
 _NUMBER_CLAIM: Final = "https://id.oidc.se/claim/personalIdentityNumber"
@@ -97,7 +97,7 @@ def create_test_idp(base_url: str, key: bytes, people: Mapping[str, EIdentity]) 
     def token() -> Any:
         return server.create_token_response()
 
-    return whole(app)
+    return app
 
 
 def _metadata(issuer: str) -> dict[str, Any]:

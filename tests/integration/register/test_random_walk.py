@@ -266,7 +266,6 @@ def test_random_walks(postgresql_or_none: str | None, tmp_path: Path) -> None:
         settings=settings(
             max_examples=25,
             stateful_step_count=40,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

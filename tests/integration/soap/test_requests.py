@@ -137,6 +137,7 @@ MALFORMED = {
     "unknown encoding": b'<?xml version="1.0" encoding="EBCDIC-CP-SE"?>' + envelope(is_registered(MARK)),
     "windows": b'<?xml version="1.0" encoding="windows-1252"?>' + envelope(is_registered(MARK)),
     "utf-7": b'<?xml version="1.0" encoding="utf-7"?>' + envelope(is_registered(MARK)),
+    "utf-7 that is told late": b'<?xml version="1.0"%sencoding="utf-7"?>' % (b" " * 300) + GOOD,
     "utf-32": envelope(is_registered(MARK)).decode().encode("utf-32"),
     "bare doctype": b"<!DOCTYPE x>" + envelope(is_registered(MARK)),
     "entity": f'<!DOCTYPE x [<!ENTITY e "{MARK}">]>'.encode() + envelope(is_registered("&e;")),
@@ -177,6 +178,9 @@ MALFORMED = {
     "a flood of elements": envelope(is_registered(*["1"] * 60_000)),
     "a flood below the bound": envelope(is_registered(*[""] * 4_900)),
     "a flood of attributes": envelope(is_registered("", attributes="".join(f' a{i}=""' for i in range(60_000)))),
+    "a flood of namespaces": envelope(
+        is_registered("191212121212", attributes="".join(f' xmlns:p{i}="urn:{i}"' for i in range(9_000)))
+    ),
     "a long text": envelope(is_registered("1" * 1_900_000)),
     "a long address": envelope(
         is_registered("@" * 50_000, attributes=f' xsi:type="c:EMailAdress" xmlns:c="{S}/Common/v2"')
@@ -196,7 +200,8 @@ def test_malformed_soap_is_a_fault(server, name):
     started = time.monotonic()
     answer = server.send(MALFORMED[name], headers={"Content-Type": "text/xml"})
     assert time.monotonic() - started < 1
-    text = fault(answer, 5005 if name in ("a flood of elements", "a flood of attributes") else 5001)
+    floods = ("a flood of elements", "a flood of attributes", "a flood of namespaces")
+    text = fault(answer, 5005 if name in floods else 5001)
     assert MARK.encode() not in answer.body
     assert "etc/passwd" not in answer.body.decode()
     written = server.logged[before:]

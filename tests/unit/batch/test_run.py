@@ -178,7 +178,7 @@ def test_a_file_that_went_away_is_told(tmp_path: Path, identity: Identity) -> No
 TROUBLES = st.lists(st.sampled_from(["", "away", "technical", "answer lost", "crash"]), max_size=30)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(TROUBLES, max_size=4), st.integers(1, 4), st.integers(0, 60))
 def test_whatever_happens_each_row_is_stored_once(
     tmp_path_factory: pytest.TempPathFactory,

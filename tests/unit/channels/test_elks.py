@@ -37,6 +37,16 @@ def _outcome(channel: SmsChannel) -> dict[str, Any]:
         return {"technical": error.technical, "reason": str(error)}
 
 
+@pytest.mark.parametrize("name", ["failed at once", "wrong number", "wrong password", "no credit", "out of order"])
+def test_which_refusals_are_for_the_sake_of_the_number(name: str) -> None:
+    with sms_gateway() as gateway:
+        gateway.next.append(name)
+        channel = SmsChannel(ElksGateway("u1234", "hemligt", url=gateway.url))
+        with pytest.raises(ChannelError) as caught:
+            channel.send(a_letter())
+    assert caught.value.address is (name in ("failed at once", "wrong number"))
+
+
 def test_nobody_there() -> None:
     with sms_gateway() as gateway:
         pass

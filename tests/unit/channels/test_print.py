@@ -182,7 +182,7 @@ class TestLetter:
         assert len(pages) == 2
         assert len(_image_objects(pages[0]["/Resources"])) == 1
 
-    @settings(deadline=None, max_examples=15)
+    @settings(max_examples=15)
     @given(
         st.text(
             st.characters(min_codepoint=0xC0, max_codepoint=0x24F, exclude_categories=["Cn", "Cc", "Sm"]),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mm_soap.channels import ChannelError, SmtpChannel
+from mm_soap.channels import ChannelError, SmtpChannel, WrittenEmail
 from mm_soap.message import SupportInfo, new_message
 from tests.unit.channels.letters import CONTACT, ORIGIN, a_letter
 from tests.unit.channels.servers import MailServer, mail_server
@@ -85,6 +87,77 @@ def test_what_the_answers_mean(refused: dict[str, str], answers: list[str], tech
         with pytest.raises(ChannelError) as caught:
             channel.send(a_letter())
     assert (caught.value.technical, str(caught.value)) == (technical, reason)
+
+
+@pytest.mark.parametrize(
+    ("answer", "address"),
+    [
+        ("550 no such user", True),
+        ("550 5.1.1 no such user", True),
+        ("552 5.2.2 full", True),
+        ("550 5.7.1 relaying denied", False),
+        ("530 log in first", False),
+        ("450 later", False),
+    ],
+)
+def test_which_refusals_are_for_the_sake_of_the_address(answer: str, address: bool) -> None:
+    with mail_server() as server:
+        server.refused[CONTACT.email] = answer
+        channel = plain(server)
+        with pytest.raises(ChannelError) as caught:
+            channel.send(a_letter())
+    assert caught.value.address is address
+
+
+WRITTEN = WrittenEmail(
+    "0123", ORIGIN, "nagon@example.org", "Ny  post å", "Du har ny post.\n", "sv-SE", datetime(2026, 3, 1, tzinfo=UTC)
+)
+
+
+def test_what_is_written_already_says_that_a_program_sends_it_and_where_it_is_turned_off() -> None:
+    written = replace(WRITTEN, html="<p>Du har ny post.</p>", unsubscribe="https://brevlada.example/Inbox/contact")
+    with mail_server() as server:
+        sent = plain(server).send_written(written)
+        plain(server).send_written(written)
+    first, second = server.emails()
+    assert (server.taken[0].mail_from, server.taken[0].rcpt_tos) == (ORIGIN.email, [written.to])
+    assert first.get_content_type() == "multipart/alternative"
+    assert [part.get_content_type() for part in first.iter_parts()] == ["text/plain", "text/html"]
+    assert [part.get_content().strip() for part in first.iter_parts()] == ["Du har ny post.", "<p>Du har ny post.</p>"]
+    expected = {
+        "Message-ID": "<0123@kommun.example>",
+        "From": "Kommun Å <post@kommun.example>",
+        "To": "nagon@example.org",
+        "Subject": "Ny post å",
+        "Auto-Submitted": "auto-generated",
+        "List-Unsubscribe": "<https://brevlada.example/Inbox/contact>",
+        "Content-Language": "sv-SE",
+        "MIME-Version": "1.0",
+    }
+    assert {name: first[name] for name in expected} == expected
+    assert sent.reference == first["Message-ID"] == second["Message-ID"]
+    assert first["Date"] == second["Date"]
+    assert all(ord(letter) < 128 for letter in first.as_string())
+    assert [part.defects for part in first.walk()] == [[], [], []]
+
+
+def test_what_is_written_already_may_be_text_alone() -> None:
+    with mail_server() as server:
+        plain(server).send_written(replace(WRITTEN, reply_to="info@kommun.example"))
+    (email,) = server.emails()
+    assert (email.get_content_type(), email["Reply-To"], email["List-Unsubscribe"]) == (
+        *("text/plain", "info@kommun.example"),
+        None,
+    )
+
+
+@pytest.mark.parametrize("field", ["to", "reply_to"])
+def test_nobody_adds_a_header(field: str) -> None:
+    hostile: dict[str, Any] = {field: "a@b.example\r\nBcc: c@d.example"}
+    with mail_server() as server, pytest.raises(ChannelError) as caught:
+        plain(server).send_written(replace(WRITTEN, **hostile))
+    assert not caught.value.technical
+    assert server.taken == []
 
 
 def test_nobody_there() -> None:

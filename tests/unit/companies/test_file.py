@@ -149,7 +149,7 @@ _simple = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.one_of(_simple, st.builds(AnyOf, st.lists(_simple, min_size=1, max_size=4).map(tuple))))
 def test_every_rule_survives_the_format(rule: Any) -> None:
     company = Company("165599999934", "B", "HB", rule, (Person(ANNA, "Anna"), Person(BERTIL, "Å", ("owner",))))

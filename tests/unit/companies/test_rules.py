@@ -201,7 +201,7 @@ def sets(of: Collection[str]) -> Iterator[frozenset[str]]:
     return map(frozenset, chain.from_iterable(combinations(sorted(of), size) for size in range(len(of) + 1)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_companies, _some, _some)
 def test_evaluating_is_the_same_as_trying_every_set(of: Company, some: set[str], unable: set[str]) -> None:
     signed = frozenset(some) - unable
@@ -220,7 +220,7 @@ def test_evaluating_is_the_same_as_trying_every_set(of: Company, some: set[str],
     assert {person.personal_number for person in found.possible_signers} == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(_companies)
 def test_asking_possible_signers_one_after_another_completes_the_rule(of: Company) -> None:
     signed: list[str] = []

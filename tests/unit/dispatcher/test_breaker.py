@@ -112,4 +112,4 @@ class Against(RuleBasedStateMachine):
 
 
 TestAgainstTheModel = Against.TestCase
-TestAgainstTheModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAgainstTheModel.settings = settings(max_examples=60, stateful_step_count=40)

@@ -77,6 +77,14 @@ def test_it_is_woken(database: Engine) -> None:
         assert time.monotonic() - began < 0.8
 
 
+def test_what_waits_for_a_far_time_is_due_after_the_clock_was_set_back(database: Engine) -> None:
+    """What was accepted while the clock was ahead, and what waits for another attempt since then."""
+    ahead = system_clock() + timedelta(hours=1)
+    rows = [accepted(database, received=ahead), sealed(database, due=ahead)]
+    with running(database):
+        until(lambda: {state_of(database, each) for each in rows} == {State.DELIVERED})
+
+
 def test_each_end_is_written_down(database: Engine) -> None:
     register = FakeRegister(**{f"r{STRANGER}": reached(STRANGER, registered=False)})
     operators = FakeOperators(lambda address, before: delivered(told="false" if OTHER in address else "true"))

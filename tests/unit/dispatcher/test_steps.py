@@ -7,16 +7,27 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from lxml import etree
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
 from mm_soap.clock import system_clock
-from mm_soap.dispatcher import Addressing, Claims, DeliveryStep, Handover, Policies, State, Steps, standing_of
+from mm_soap.dispatcher import (
+    Addressing,
+    Claims,
+    DeliveryStep,
+    Handover,
+    Leases,
+    Policies,
+    State,
+    Steps,
+    standing_of,
+)
 from mm_soap.dispatcher.policy import BreakerPolicy
 from mm_soap.errors import TransportError
-from mm_soap.storage import events_of, migrate, reading, writing
+from mm_soap.storage import events_of, migrate, open_database, reading, writing
 from mm_soap.testing.databases import fresh_database
 from tests.unit.dispatcher.fakes import (
     DISPATCHER,
@@ -55,6 +66,7 @@ class Worker:
         operators: FakeOperators | None = None,
         register: FakeRegister | None = None,
         policies: Policies = QUICK,
+        longest: float = 600.0,
         **more: float,
     ) -> None:
         self.woken: list[tuple[DeliveryStep, int]] = []
@@ -62,7 +74,8 @@ class Worker:
         addressing = Addressing(database, register or FakeRegister(), DISPATCHER, policies.default, system_clock)
         handover = Handover(self.operators, policies, system_clock)
         wake = lambda step, delivery: self.woken.append((step, delivery))  # noqa: E731
-        self.steps = Steps(database, addressing, handover, system_clock, Claims(LEASE), wake, **more)
+        self.leases = Leases(database, Claims(LEASE), longest)
+        self.steps = Steps(database, addressing, handover, system_clock, self.leases, wake, **more)
 
     def follow(self) -> None:
         """Do all that was asked for, and what that asks for."""
@@ -170,6 +183,94 @@ def test_a_claim_that_ended_is_taken_over_and_its_late_result_not_written(databa
         assert [each.outcome for each in events_of(connection, distribution_id=row.distribution_id)] == ["delivered"]
 
 
+def left_of_claim(database: Engine, delivery: int) -> float:
+    return float(str(column(database, "EXTRACT(epoch FROM claimed_until - clock_timestamp())", delivery)))
+
+
+def test_a_claim_is_renewed_while_its_step_runs(database: Engine) -> None:
+    row, held = sealed(database, due=system_clock()), Held()
+    worker = Worker(database, FakeOperators(held))
+    call = in_thread(lambda: worker.steps.run(DeliveryStep.HAND_OVER, row.id))
+    assert held.begun.acquire(timeout=20)
+    end_claims(database, "1 second")
+    worker.leases.renew()
+    assert left_of_claim(database, row.id) > 30
+    held.let_go.set()
+    call.join()
+    assert state_of(database, row) is State.DELIVERED
+    worker.leases.renew()
+    assert column(database, "claimed_by", row.id) is None
+
+
+def test_the_claim_of_a_step_that_is_stuck_ends(database: Engine) -> None:
+    row, held = sealed(database, due=system_clock()), Held()
+    worker = Worker(database, FakeOperators(held), longest=0.0)
+    call = in_thread(lambda: worker.steps.run(DeliveryStep.HAND_OVER, row.id))
+    assert held.begun.acquire(timeout=20)
+    end_claims(database, "1 second")
+    worker.leases.renew()
+    assert left_of_claim(database, row.id) < 2
+    held.let_go.set()
+    call.join()
+
+
+def test_a_renewal_waits_for_nobody(database: Engine) -> None:
+    row, held = sealed(database, due=system_clock()), Held()
+    worker = Worker(database, FakeOperators(held))
+    call = in_thread(lambda: worker.steps.run(DeliveryStep.HAND_OVER, row.id))
+    assert held.begun.acquire(timeout=20)
+    with writing(database) as connection:
+        connection.execute(text("SELECT id FROM delivery FOR UPDATE"))
+        renewal = in_thread(worker.leases.renew)
+        renewal.join(20)
+        assert not renewal.is_alive()
+    held.let_go.set()
+    call.join()
+
+
+@pytest.fixture
+def restarting(postgresql: str) -> Iterator[tuple[Engine, Callable[[bool], None]]]:
+    """A database of its own, and what takes it away and lets it come back."""
+    name = f"test_{uuid4().hex}"
+    outer = open_database(postgresql).execution_options(isolation_level="AUTOCOMMIT")
+
+    def there(is_there: bool) -> None:
+        with outer.connect() as connection:
+            connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {is_there}"))
+            if not is_there:
+                end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+                connection.execute(text(end), {"name": name})
+
+    with outer.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    own = open_database(make_url(postgresql).set(database=name).render_as_string(hide_password=False))
+    try:
+        migrate(own, "dispatcher")
+        yield own, there
+    finally:
+        own.dispose()
+        with outer.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        outer.dispose()
+
+
+def test_a_result_is_written_when_the_database_is_back(
+    restarting: tuple[Engine, Callable[[bool], None]], caplog: pytest.LogCaptureFixture
+) -> None:
+    database, there = restarting
+    row, held = sealed(database, due=system_clock()), Held()
+    worker = Worker(database, FakeOperators(held))
+    call = in_thread(lambda: worker.steps.run(DeliveryStep.HAND_OVER, row.id))
+    assert held.begun.acquire(timeout=20)
+    there(False)
+    held.let_go.set()
+    until(lambda: "The database is not available" in caplog.text)
+    there(True)
+    call.join()
+    assert state_of(database, row) is State.DELIVERED
+    assert len(worker.operators.calls) == 1
+
+
 def test_a_recipient_who_moved_stays_where_a_dead_worker_may_have_been(database: Engine) -> None:
     rows = [sealed(database, due=system_clock() - timedelta(hours=1)) for _ in range(2)]
     with writing(database) as connection:  # a worker died with the first
@@ -182,6 +283,35 @@ def test_a_recipient_who_moved_stays_where_a_dead_worker_may_have_been(database:
     worker.follow()
     assert sorted(address for address, _ in worker.operators.calls) == [f"http://{OPERATOR}/", f"http://{OTHER}/"]
     assert column(database, "operator", rows[0].id) == OPERATOR
+
+
+def test_a_task_goes_on_with_what_waits_for_the_same_operator(database: Engine) -> None:
+    rows = [sealed(database, due=system_clock()) for _ in range(5)]
+    elsewhere = sealed(database, OTHER, due=system_clock())
+    worker = Worker(database, in_a_row=60)
+    worker.steps.run(DeliveryStep.HAND_OVER, rows[3].id)
+    assert {state_of(database, each) for each in rows} == {State.DELIVERED}
+    assert state_of(database, elsewhere) is State.SEALED
+    assert worker.woken == []
+
+
+def test_a_task_that_took_long_enough_lets_others_go_on(database: Engine) -> None:
+    rows = [sealed(database, due=system_clock()) for _ in range(5)]
+    worker = Worker(database, in_a_row=0)
+    worker.steps.run(DeliveryStep.HAND_OVER, rows[3].id)
+    assert [state_of(database, each) for each in rows].count(State.DELIVERED) == 1
+    assert worker.woken == [(DeliveryStep.HAND_OVER, rows[0].id), (DeliveryStep.HAND_OVER, rows[1].id)]
+
+
+def test_a_look_up_wakes_no_more_than_may_begin(database: Engine) -> None:
+    rows = [accepted(database, received=system_clock()) for _ in range(20)]
+    worker = Worker(database)
+    worker.steps.run(DeliveryStep.LOOK_UP, rows[0].id)
+    assert {state_of(database, each) for each in rows} == {State.SEALED}
+    assert len(set(worker.woken)) == 2
+    worker.follow()
+    assert {state_of(database, each) for each in rows} == {State.DELIVERED}
+    assert len(worker.operators.calls) == 20
 
 
 def test_calls_at_once_are_counted_over_all_workers(database: Engine) -> None:
@@ -204,20 +334,22 @@ def test_calls_at_once_are_counted_over_all_workers(database: Engine) -> None:
 
 def test_a_breaker_is_shared_and_a_probe_closes_it(database: Engine) -> None:
     breaker = BreakerPolicy(failures=3, first_pause=0.3, longest_pause=0.3, probes=1)
-    policies = retrying(0.001, 0.001, 60, breaker=breaker, calls_at_once=4)
-    rows = [sealed(database, due=system_clock()) for _ in range(5)]
+    policies = retrying(600, 600, 3600, breaker=breaker, calls_at_once=4)
 
     def fails(_address: str, _before: int) -> etree._Element:
         raise TransportError("no answer")
 
     operators = FakeOperators(fails)
     workers = [Worker(database, operators, policies=policies) for _ in range(2)]
+    rows = []
     for number in range(2):
-        workers[number].steps.hand_over(rows[number].id)
+        rows.append(sealed(database, due=system_clock()))
+        workers[number].steps.hand_over(rows[-1].id)
     with reading(database) as connection:
         standing = standing_of(connection, rows[0].distribution_id)
     assert standing is not None
     assert standing.pause is None  # two are not enough
+    rows += [sealed(database, due=system_clock()) for _ in range(3)]
     workers[0].steps.hand_over(rows[2].id)
     workers[1].steps.hand_over(rows[3].id)
     assert len(operators.calls) == 3
@@ -227,6 +359,8 @@ def test_a_breaker_is_shared_and_a_probe_closes_it(database: Engine) -> None:
     assert standing.pause is not None
     assert standing.pause.failures == 3
     operators.answer = lambda _address, _before: delivered()
+    with writing(database) as connection:
+        connection.execute(text("UPDATE delivery SET next_attempt = now()"))
 
     def all_delivered() -> bool:
         workers[1].steps.wake_waiting()

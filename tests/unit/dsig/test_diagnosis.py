@@ -178,7 +178,7 @@ def refusal_of(verify: Callable[[], object]) -> Refusal | None:
     return None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(mutations(broken.VALID))
 def test_a_diagnosis_says_valid_only_where_the_verifier_does(raw: bytes) -> None:
     try:
@@ -195,7 +195,7 @@ def test_a_diagnosis_says_valid_only_where_the_verifier_does(raw: bytes) -> None
     assert refused is not None or found.findings == ()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(mutations(SEALED))
 def test_of_a_seal_too(raw: bytes) -> None:
     try:

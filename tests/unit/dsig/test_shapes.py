@@ -12,7 +12,7 @@ from lxml import etree
 from mm_soap.dsig import Trust, digest_to_seal, seal_for, seal_with, sign_delivery, verify_delivery
 from mm_soap.dsig import verify as verifying
 from mm_soap.dsig.sign import signature_for
-from mm_soap.dsig.signature import INCLUSIVE
+from mm_soap.dsig.structure import INCLUSIVE
 from mm_soap.errors import Refused
 from mm_soap.pki import TrustStore
 from mm_soap.xml import parse_untrusted

@@ -253,7 +253,7 @@ def until() -> Callable[[Callable[[], bool]], None]:
 
 @pytest.mark.parametrize(
     ("party", "before"),
-    [("far", "far0007"), ("dispatcher", "dispatcher0006"), ("service_supplier", "service_supplier0004")],
+    [("far", "far0007"), ("dispatcher", "dispatcher0007"), ("service_supplier", "service_supplier0006")],
 )
 def test_what_was_there_before_the_chain_comes_first_into_it(engine: Engine, party: str, before: str) -> None:
     config = _config(party)  # type: ignore[arg-type]

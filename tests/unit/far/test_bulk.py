@@ -297,7 +297,7 @@ def _recipients() -> st.SearchStrategy[str]:
     return nine.map(lambda number: number + str(check_digit(number[2:])))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     accounts=st.dictionaries(_recipients(), _STATES, max_size=30),
     forms=st.sampled_from([("csv", "json"), ("json", "csv")]),
@@ -327,7 +327,6 @@ def _rows(text: str, form: FileForm) -> list[list[str]]:
     return [[json.loads(one).get(name, "") for name in ACCOUNT_COLUMNS.names] for one in text.splitlines()]
 
 
-@settings(deadline=None)
 @given(st.text("0123456789", min_size=12, max_size=12))
 def test_two_look_ups_are_the_check_digit(number: str) -> None:
     high, low = luhn_tables()

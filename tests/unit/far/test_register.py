@@ -95,7 +95,7 @@ def test_the_time_of_the_last_change_stays_until_something_changes(register: Reg
     assert register.is_reachable(KOMMUN_A, [REACHABLE]) == [Reachability(ACTIVE, True, NOW + timedelta(days=1))]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from([REACHABLE, PENDING, COMPANY, UNKNOWN, "200001012384"]), max_size=30))
 def test_each_id_is_answered_in_its_place(register: Register, ids: list[str]) -> None:
     alone = {one: register.is_reachable(KOMMUN_A, [one])[0] for one in set(ids)}

@@ -140,7 +140,7 @@ def test_active_content_is_found(name: str) -> None:
     assert find_active_content(f"<!DOCTYPE html><title>x</title><p>a<b>b {ACTIVE[name]} c</b>") is not None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(html_pieces())
 def test_harmless_html_passes(pieces: list[str]) -> None:
     assert find_active_content("".join(pieces)) is None
@@ -150,7 +150,7 @@ def test_harmless_html_passes(pieces: list[str]) -> None:
 INSERTABLE = sorted(ACTIVE.keys() - {"manifest", "body event", "character data"})
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(html_pieces(), st.sampled_from(INSERTABLE), st.data())
 def test_an_active_element_is_found_wherever_it_stands(pieces: list[str], name: str, draw: st.DataObject) -> None:
     position = draw.draw(st.integers(0, len(pieces)))
@@ -232,7 +232,7 @@ def test_nested_images_have_a_last_level() -> None:
     assert find_active_content(image) is Finding.REMOTE_REFERENCE
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.sampled_from(list("<>/!-=\"' abpsx&;#:()\\@*{}\x00\n")) | st.characters(codec="utf-8"), max_size=80))
 def test_any_text_is_decided(text: str) -> None:
     assert find_active_content(text) is None or isinstance(find_active_content(text), Finding)

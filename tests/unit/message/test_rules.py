@@ -37,7 +37,7 @@ def matter(**changes: str) -> Message:
     return message(official_matter=OfficialMatter(date(2026, 11, 21), **changes))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(deliveries)
 def test_deliveries_that_follow_the_rules_pass(good: SecureDelivery) -> None:
     check_delivery(good, LIMITS)

@@ -57,13 +57,13 @@ def in_request(root: etree._Element) -> etree._Element:
     return parse_untrusted(f'<distributeSecure xmlns="{MESSAGE_V3}">{written}</distributeSecure>'.encode())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(deliveries)
 def test_a_delivery_is_read_as_it_was_built(delivery: SecureDelivery) -> None:
     assert read_delivery(build_delivery(delivery)) == delivery
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(deliveries)
 def test_a_delivery_travels_as_bytes_and_follows_the_schema(delivery: SecureDelivery) -> None:
     root = build_delivery(delivery)
@@ -76,7 +76,7 @@ def test_every_field_travels() -> None:
     validate(in_request(build_delivery(FULL)))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(deliveries)
 def test_what_is_built_has_no_prefix(delivery: SecureDelivery) -> None:
     root = build_delivery(delivery)

@@ -79,7 +79,7 @@ class TestLoad:
             load_certificate(der.replace(part, part[:-1] + b"\xff"))
         assert caught.value.refusal is Refusal.CERTIFICATE_UNREADABLE
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.data())
     @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
     def test_damaged_bytes_are_refused_and_nothing_else_escapes(self, data: st.DataObject) -> None:

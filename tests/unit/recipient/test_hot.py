@@ -120,7 +120,7 @@ def fill(engine: Engine, rows: dict[str, Any]) -> None:
                 connection.execute(insert(store.sender_choice), {**key, "accepted": accepted, "changed": changed})
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     rows=accounts,
     asked=st.lists(st.sampled_from([*IDS, "191212121212"]), min_size=1, max_size=12),
@@ -173,7 +173,7 @@ SNIPPETS = [
 ]
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     ids=st.lists(st.sampled_from([*IDS, "191212121212", "299901010000", "18900161000"]), max_size=6),
     between=st.sampled_from(["", "\n  ", "<!-- -->", "x"]),
@@ -337,7 +337,7 @@ def test_digits_of_other_scripts_and_too_many_ids_go_the_plain_way(engine: Engin
     assert quick.answer(KOMMUN_A, ["165560000001"] * 1001) is None
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.from_regex(r"(1[5-9]|2[01])[0-9]{2}(0[0-9]|1[0-3])[0-9]{6}", fullmatch=True)
     | st.from_regex(r"[0-9]{11,13}", fullmatch=True)

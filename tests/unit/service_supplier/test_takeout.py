@@ -85,6 +85,16 @@ def test_what_was_said_of_a_case_is_in_it(world: World) -> None:
     }
 
 
+def test_whoever_may_not_open_unread_messages_gets_none_and_the_page_is_in_the_language_asked_for(world: World) -> None:
+    world.inbox.open(RECIPIENT, world.deliver(a_message("Läst")))
+    world.deliver(a_message("Oläst"))
+    pieces = export_mailbox(world.inbox, RECIPIENT, language="en", unread=False)
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+    assert [one["subject"] for one in json.loads(archive.read("messages.json"))] == ["Läst"]
+    assert '<html lang="en"' in archive.read("index.html").decode()
+    assert world.inbox.unread(RECIPIENT) == 1
+
+
 def test_names_are_safe_and_differ_on_any_system(world: World) -> None:
     names = [
         "a.pdf",

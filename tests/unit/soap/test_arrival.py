@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from gunicorn.config import Config
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import Unreader
@@ -50,7 +51,6 @@ def in_chunks(draw: st.DrawFn) -> bytes:
 requests = st.one_of(
     with_length(),
     in_chunks(),
-    st.just(BEGIN + b"\r\n"),
     st.just(b"GET /healthz HTTP/1.1\r\n\r\n"),
     st.just(b"GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"),
 )
@@ -194,3 +194,17 @@ def test_the_parser_gets_what_came_and_then_nothing() -> None:
     assert [len(source.chunk()), len(source.chunk()), source.chunk(), source.chunk()] == [8192, 1808, b"b", b""]
     source.pieces.append(b"c" * 20_000)
     assert len(source.chunk(20_000)) == 20_000
+
+
+def test_a_post_that_does_not_say_how_long_it_is_ends_its_connection() -> None:
+    """The parser takes it for one without a body; nobody else need do so."""
+    arrival = arrived([BEGIN + b"\r\n" + BEGIN + b"\r\n"])
+    assert arrival.whole
+    assert not arrival.complete
+
+
+@pytest.mark.parametrize("size", [b"+5", b"0x5", b"-5", b"5_0", b"\x0b5", b""])
+def test_a_size_that_is_no_size_ends_its_connection(size: bytes) -> None:
+    arrival = arrived([BEGIN + b"Transfer-Encoding: chunked\r\n\r\n" + size + b"\r\nhallo\r\n0\r\n\r\n"])
+    assert arrival.whole
+    assert not arrival.complete

@@ -1,9 +1,10 @@
-"""A prepared insert stores what SQLAlchemy's own would."""
+"""Prepared statements store and find what SQLAlchemy's own would, and fail as they would."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+import pytest
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -15,11 +16,15 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    bindparam,
+    func,
     insert,
+    literal_column,
     select,
 )
 
-from mm_soap.storage import PreparedInsert, UtcDateTime, big_key, reading, writing
+from mm_soap.errors import Refusal, Refused
+from mm_soap.storage import Conflict, PreparedInsert, PreparedQuery, UtcDateTime, big_key, reading, writing
 
 TABLE = Table(
     "thing",
@@ -57,3 +62,54 @@ def test_each_type_is_stored_as_sqlalchemy_would(engine: Engine) -> None:
         rows = [dict(row) for row in connection.execute(select(TABLE).order_by(TABLE.c.id)).mappings()]
     assert [row.pop("id") for row in rows] == [1, 2, 3, 4, 5]
     assert rows == [FULL, EMPTY, FULL, FULL, EMPTY]
+
+
+def test_the_key_of_a_new_row_is_told(engine: Engine) -> None:
+    prepared = PreparedInsert(TABLE, left_out=["id"])
+    with writing(engine) as connection:
+        TABLE.create(connection)
+        assert [prepared.add(connection, each) for each in (FULL, EMPTY)] == [1, 2]
+    with reading(engine) as connection:
+        assert [tuple(row)[1:] for row in connection.execute(select(TABLE).order_by(TABLE.c.id))] == [
+            tuple(FULL.values()),
+            tuple(EMPTY.values()),
+        ]
+
+
+def test_a_prepared_query_finds_what_sqlalchemy_would(engine: Engine) -> None:
+    one = bindparam("one", type_=String)
+    asked = select(TABLE.c.number, TABLE.c.name, select(func.count()).where(TABLE.c.name == one).scalar_subquery())
+    asked = asked.where(TABLE.c.name == one, TABLE.c.number < bindparam("below", type_=Integer), TABLE.c.yes.is_(True))
+    prepared = PreparedQuery(asked)
+    with writing(engine) as connection:
+        TABLE.create(connection)
+        PreparedInsert(TABLE, left_out=["id"]).execute(connection, [FULL, EMPTY])
+    with reading(engine) as connection:
+        for below in (8, 7):
+            values = {"one": FULL["name"], "below": below}
+            row = connection.execute(asked, values).first()
+            assert prepared.first(connection, values) == (None if row is None else tuple(row))
+        assert prepared.first(connection, {"one": FULL["name"], "below": 8}) == (7, FULL["name"], 1)
+
+
+def test_a_broken_key_is_a_conflict_and_nothing_is_stored(engine: Engine) -> None:
+    whole = PreparedInsert(TABLE)
+    with writing(engine) as connection:
+        TABLE.create(connection)
+    for broken in ([{"id": 1, **FULL}] * 2, [{"id": 2, **FULL}, {"id": 3, **FULL}, {"id": 2, **FULL}]):
+        with pytest.raises(Conflict), writing(engine) as connection:
+            whole.execute(connection, broken)
+    with writing(engine) as connection:
+        assert whole.add(connection, {"id": 7, **FULL}) == 7
+    with pytest.raises(Conflict), writing(engine) as connection:
+        whole.add(connection, {"id": 7, **FULL})
+    with reading(engine) as connection:
+        assert connection.execute(select(func.count()).select_from(TABLE)).scalar_one() == 1
+
+
+def test_a_statement_that_the_database_refuses_is_refused(engine: Engine) -> None:
+    with pytest.raises(Refused) as refused, reading(engine) as connection:
+        PreparedQuery(select(literal_column("no_such_column"))).first(connection, {})
+    assert refused.value.refusal in (Refusal.UNEXPECTED, Refusal.UNAVAILABLE)
+    with reading(engine) as connection:
+        assert connection.execute(select(1)).scalar_one() == 1

@@ -188,7 +188,7 @@ class TestTampered:
 SAMPLES = [ISSUER.sign_cms(ANNA, TEXT, detached=detached, nonce="4711") for detached in (False, True)]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(SAMPLES), st.integers(0, 1 << 16), st.integers(1, 255))
 def test_one_changed_byte_is_refused_or_means_the_same(sample: UserSignature, place: int, change: int) -> None:
     raw = bytearray(sample.signature)

@@ -324,7 +324,7 @@ class TestWrapping:
 SIGNED = ISSUER.sign_xml(ANNA, TEXT, nonce="4711")
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, len(SIGNED.signature) - 1), st.integers(1, 255))
 def test_one_changed_byte_is_refused_or_means_the_same(place: int, change: int) -> None:
     raw = bytearray(SIGNED.signature)
@@ -338,7 +338,7 @@ def test_one_changed_byte_is_refused_or_means_the_same(place: int, change: int) 
         VERIFIER.verify(replace(SIGNED, signature=bytes(raw)), TEXT + " ")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=200), st.sampled_from([b"", b"<", b"\x30\x82", b"\x30\x80\x06\x09", b"<Signature "]))
 def test_any_bytes_are_refused_with_a_reason(raw: bytes, start: bytes) -> None:
     with pytest.raises(UserSignatureError):

@@ -15,7 +15,7 @@ from mm_soap.conformance.sender.model import Sheet
 from mm_soap.dsig import Form, SignaturePolicy, Trust
 from mm_soap.dsig.diagnosis import Cause, Finding, Kind, examine
 from mm_soap.dsig.forms import prefix_free
-from mm_soap.dsig.signature import certificates_of, check_structure, signature_of
+from mm_soap.dsig.structure import certificates_of, check_structure, signature_of
 from mm_soap.dsig.verify import VerifiedDocument, verify_document
 from mm_soap.errors import Refusal, Refused
 from mm_soap.pki import OrganisationCertificate, TrustStore, load_certificate, organisation_number

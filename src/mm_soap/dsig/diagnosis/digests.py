@@ -14,7 +14,8 @@ from mm_soap.dsig.diagnosis.changes import SIGNATURES, TEXTS, WHITE_SPACE, Chang
 from mm_soap.dsig.diagnosis.model import Canonical, Cause, Finding, place_of
 from mm_soap.dsig.diagnosis.reading import DS, HASHES, SIGNATURE, Reading, digest
 from mm_soap.dsig.forms import Form, candidates, prefix_free
-from mm_soap.dsig.signature import EXCLUSIVE, INCLUSIVE, Canonicalization, take_out
+from mm_soap.dsig.signature import take_out
+from mm_soap.dsig.structure import EXCLUSIVE, INCLUSIVE, Canonicalization
 from mm_soap.errors import Refused
 from mm_soap.xml import MESSAGE_V1, MESSAGE_V2, MESSAGE_V3, SERVICE_V1, SERVICE_V3, parse_untrusted, qname
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod
 
-from mm_soap.dsig.signature import EXCLUSIVE, INCLUSIVE, Canonicalization, certificates_of
+from mm_soap.dsig.structure import EXCLUSIVE, INCLUSIVE, Canonicalization, certificates_of
 from mm_soap.errors import Refused
 from mm_soap.pki import load_certificate
 from mm_soap.xml import DSIG, qname, text_of

@@ -16,7 +16,8 @@ from mm_soap.dsig.diagnosis.digests import forms
 from mm_soap.dsig.diagnosis.model import Canonical, Cause, Finding, place_of
 from mm_soap.dsig.diagnosis.reading import DS, HASHES, SIGNATURE, Reading, digest, keys_of, opened
 from mm_soap.dsig.forms import Form
-from mm_soap.dsig.signature import EXCLUSIVE, INCLUSIVE, signed_info_of
+from mm_soap.dsig.signature import signed_info_of
+from mm_soap.dsig.structure import EXCLUSIVE, INCLUSIVE
 from mm_soap.xml import DSIG, parse_untrusted, text_of
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
-from flask import Flask, g, render_template, request, session
+from flask import Flask, g, render_template, request, session, url_for
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
@@ -19,12 +19,15 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from mm_soap.account_client import AccountClient
 from mm_soap.errors import Refused, RemoteFault, TransportError
 from mm_soap.forwarding import VerifySeal
-from mm_soap.service_supplier import Inbox, MailboxService
+from mm_soap.message import language_tag
+from mm_soap.service_supplier import Inbox, MailboxService, SignIns
 from mm_soap.service_supplier.model import ARCHIVE, INBOX, TRASH, Folder
 from mm_soap.soap import SoapClient, Wsgi
 from mm_soap.unexpected import places
+from mm_soap.waiting_requests import WaitingRequests
 from mm_soap.web.inbox.cases import case_pages
 from mm_soap.web.inbox.entrance import Entrance, entrance_pages, mailbox_pages
+from mm_soap.web.inbox.export import export_pages
 from mm_soap.web.inbox.forward import Way, forward_pages
 from mm_soap.web.inbox.messages import content_pages, folder_pages, message_pages, moving_pages
 from mm_soap.web.inbox.preferences import account_pages, preference_pages
@@ -32,7 +35,8 @@ from mm_soap.web.inbox.provider import Client, Provider
 from mm_soap.web.inbox.sessions import Sessions
 from mm_soap.web.inbox.signing import Signing
 from mm_soap.web.inbox.texts import LANGUAGES, told
-from mm_soap.web.shell import add_headers, content_policy, new_app, whole
+from mm_soap.web.inbox.waiting import waiting_pages
+from mm_soap.web.shell import add_headers, content_policy, new_app
 
 _log = logging.getLogger(__name__)
 _MOST_BYTES: Final = 200_000
@@ -83,14 +87,18 @@ class Behind:
     Args:
         service: the mailboxes.
         inbox: what is in them.
+        sign_ins: who is signed in.
         accounts: the register.
+        waiting: what waits there for more signatures.
         verify: verifies a sealed delivery that is forwarded.
         call: returns what calls the Service at an address.
     """
 
     service: MailboxService
     inbox: Inbox
+    sign_ins: SignIns
     accounts: AccountClient
+    waiting: WaitingRequests
     verify: VerifySeal
     call: Callable[[str], SoapClient]
 
@@ -122,10 +130,12 @@ def create_inbox(
     app.jinja_env.globals.update(
         place=place, menu=MENU, languages=LANGUAGES, idle_minutes=int(ends.idle.total_seconds() // 60)
     )
-    app.jinja_env.filters.update(day=_day, moment=_moment, size=_size, removed_name=lambda kind: say(f"removed.{kind}"))
+    app.jinja_env.filters.update(day=_day, moment=_moment, size=_size, language_tag=language_tag)
+    app.jinja_env.filters.update(removed_name=lambda kind: say(f"removed.{kind}"))
+    app.before_request(_choose_language)  # first: a form that is refused is told of in it too
     CSRFProtect(app)
     provider = Provider(app, client, f"{place.base_url}{place.path}/Inbox/signed-in")
-    entrance = Entrance(Sessions(ends.longest, clock), behind.accounts)
+    entrance = Entrance(Sessions(behind.sign_ins, ends.longest, clock), behind.accounts)
     signing = Signing(place.operator, provider, behind.accounts, behind.service, clock)
     for pages in (
         entrance_pages(provider, entrance, signing.signed),
@@ -135,18 +145,19 @@ def create_inbox(
         moving_pages(behind.inbox, entrance),
         case_pages(behind.inbox, entrance),
         folder_pages(behind.inbox, entrance),
+        export_pages(behind.inbox, entrance, clock, _SWEDEN),
         forward_pages(behind.inbox, behind.accounts, entrance, Way(behind.verify, behind.call), behind.service.limits),
         preference_pages(behind.service, behind.accounts, entrance, signing),
         account_pages(place.organisation, behind.service, behind.accounts, entrance, signing),
+        waiting_pages(place.operator, behind.waiting, behind.accounts, entrance, signing),
     ):
         app.register_blueprint(pages)
-    app.before_request(_choose_language)
     app.context_processor(lambda: {"t": say, "lang": g.get("language", "sv"), "visit": g.get("visit")})
-    app.jinja_env.globals.update(place_name=_place_name, told_once=lambda: session.pop("told", None))
+    app.jinja_env.globals.update(place_name=_place_name, told_once=lambda: session.pop("told", None), here_in=_here_in)
     policy = content_policy(form_action=f"'self' {_origin(client.issuer)}", frames="'self'")
     app.after_request(lambda response: add_headers(response, policy))
     _handle_errors(app)
-    return whole(DispatcherMiddleware(app, {place.path: app}) if place.path else app)
+    return DispatcherMiddleware(app, {place.path: app}) if place.path else app
 
 
 def say(key: str, **values: object) -> str:
@@ -158,7 +169,17 @@ def _choose_language() -> None:
     wanted = request.args.get("language")
     if wanted in LANGUAGES:
         session["language"] = wanted
-    g.language = session.get("language") or request.accept_languages.best_match(LANGUAGES) or "sv"
+    # What is wanted most comes first. A browser's best_match would take "en" of "sv-SE, en;q=0.5".
+    asked = (tag.partition("-")[0].lower() for tag, quality in request.accept_languages if quality > 0)
+    g.language = session.get("language") or next((tag for tag in asked if tag in LANGUAGES), "sv")
+
+
+def _here_in(language: str) -> str:
+    """Return the address of the page that is shown, in a language; where it cannot be asked for again, of the list."""
+    rule, asked = request.url_rule, request.args.to_dict()
+    if request.method != "GET" or rule is None or (request.endpoint or "").startswith("entrance."):
+        return url_for("messages.listed", language=language)
+    return f"{quote(request.script_root + request.path)}?{urlencode(asked | {'language': language})}"
 
 
 def _handle_errors(app: Flask) -> None:

@@ -125,7 +125,8 @@ def mailbox_pages(entrance: Entrance) -> Blueprint:
     def chosen(visit: Visit) -> Any:
         if not entrance.open(visit, request.form.get("mailbox", "")):
             return render_template("inbox/closed.html"), 403
-        return redirect(url_for("messages.listed"))
+        waiting = request.form.get("next") == "waiting"
+        return redirect(url_for("waiting.listed" if waiting else "messages.listed"))
 
     return pages
 

@@ -20,7 +20,7 @@ from flask import (
 )
 
 from mm_soap.errors import Refusal, Refused
-from mm_soap.message import safe_filename
+from mm_soap.message import language_tag, safe_filename
 from mm_soap.message.attachments import PDF, attachment_type, bytes_match, media_type
 from mm_soap.service_supplier import Case, Inbox, MailboxService, OpenedMessage
 from mm_soap.service_supplier.model import ARCHIVE, INBOX, TRASH
@@ -123,7 +123,8 @@ def content_pages(inbox: Inbox, entrance: Entrance) -> Blueprint:
         found = found_message(inbox, visit, key) if _may_open(inbox, visit, key) else None
         if found is None or not _is_html(found):
             abort(404)
-        answer = make_response(render_template("inbox/body.html", html=clean(_text(found.body)).html))
+        html, language = clean(_text(found.body)).html, language_tag(found.language)
+        answer = make_response(render_template("inbox/body.html", html=html, language=language))
         answer.headers["Content-Security-Policy"] = _BODY_POLICY
         answer.headers["X-Frame-Options"] = "SAMEORIGIN"
         return answer

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 from flask import Blueprint, abort, redirect, render_template, request, session, url_for
 
 from mm_soap.account_client import AccountClient
-from mm_soap.service_supplier import Contact, MailboxService
+from mm_soap.service_supplier import DAILY, EACH, EMAIL, SMS, Contact, MailboxService
 from mm_soap.web.inbox.entrance import Entrance, manager_alone, shown
 from mm_soap.web.inbox.sessions import Visit
 from mm_soap.web.inbox.signing import LEAVE, MOST_DESELECTED, MOVE, REGISTER, SENDERS, Signing
 
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _MOBILE: Final = re.compile(r"\+?[0-9]{5,15}")
-_KINDS: Final = ("EMail", "SMS")
+_KINDS: Final = (EMAIL, SMS)
 _LONGEST_EMAIL: Final = 256
 
 
@@ -65,8 +66,12 @@ def preference_pages(
         wanted = _contact()
         wrong = _wrong(wanted)
         if wrong:
-            return render_template("inbox/contact.html", contact=wanted, wrong=wrong), 400
+            failed = service.contact_of(visit.mailbox).failed
+            return render_template("inbox/contact.html", contact=replace(wanted, failed=failed), wrong=wrong), 400
         service.set_contact(visit.mailbox, wanted)
+        again = [kind for kind in _KINDS if kind in request.form.getlist("again")]
+        if again:
+            service.try_again(visit.mailbox, again)
         session["told"] = "contact.saved"
         return redirect(url_for("preferences.contact"))
 
@@ -129,6 +134,7 @@ def _contact() -> Contact:
         mobile or None,
         "en" if request.form.get("language") == "en" else "sv",
         frozenset(kind for kind in _KINDS if kind in request.form.getlist("wanted")),
+        DAILY if request.form.get("frequency") == DAILY else EACH,
     )
 
 

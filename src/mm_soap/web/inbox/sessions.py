@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from flask import session
+from flask import g, session
 
 from mm_soap.account_client import OpenMailbox
+from mm_soap.service_supplier import SignIns
 from mm_soap.web.inbox.provider import Person
 
 _ASKED_EVERY: Final = timedelta(minutes=2)
@@ -50,23 +51,27 @@ class Sessions:
     """The session of the browser that a request comes from. The cookie ends by itself after the idle time.
 
     Args:
+        sign_ins: which of them hold: a cookie that was copied before its owner signed out does not.
         longest: after how long one must sign in anew in any case.
         clock: the time.
     """
 
-    def __init__(self, longest: timedelta, clock: Callable[[], datetime]) -> None:
+    def __init__(self, sign_ins: SignIns, longest: timedelta, clock: Callable[[], datetime]) -> None:
+        self._sign_ins = sign_ins
         self._longest = longest
         self._clock = clock
 
     def begin(self, person: Person) -> None:
         """Write who signed in; whatever the session held before is gone."""
-        self._renew()
-        now = self._clock().timestamp()
-        session.update(person=person.number, name=person.name, since=now)
+        self.end()
+        sign_in = self._sign_ins.begin(self._clock() + self._longest)
+        session.update(person=person.number, name=person.name, sign_in=sign_in)
         session.permanent = True
 
     def end(self) -> None:
-        """Forget who was signed in."""
+        """Forget who was signed in, in every copy of the session."""
+        if "sign_in" in session:
+            self._sign_ins.end(session["sign_in"])
         self._renew()
 
     def visit(self) -> Visit | None:
@@ -74,9 +79,8 @@ class Sessions:
         held: MutableMapping[str, Any] = session
         if "person" not in held:
             return None
-        age = self._clock().timestamp() - float(held.get("since", 0))
-        if not 0 <= age < self._longest.total_seconds():
-            self.end()
+        if not self._holds(str(held.get("sign_in", ""))):
+            self._renew()
             return None
         other = held.get("other")
         if other is not None:
@@ -93,6 +97,14 @@ class Sessions:
     def asked_lately(self) -> bool:
         """Whether the register said lately that the mailbox that is open may be."""
         return 0 <= self._clock().timestamp() - float(session.get("asked", 0)) < _ASKED_EVERY.total_seconds()
+
+    def _holds(self, sign_in: str) -> bool:
+        """Whether the sign-in has not ended; the database is asked once in a request."""
+        if g.get("sign_in") != sign_in:
+            if not self._sign_ins.holds(sign_in, self._clock()):
+                return False
+            g.sign_in = sign_in
+        return True
 
     def _renew(self) -> None:
         kept = {key: session[key] for key in _KEPT if key in session}

@@ -7,7 +7,6 @@ from typing import Final
 MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "skip": ("Hoppa till innehållet", "Skip to the content"),
     "pages": ("Sidor", "Pages"),
-    "language": ("Språk", "Language"),
     "inbox": ("Inkorg", "Inbox"),
     "sign_out": ("Logga ut", "Sign out"),
     "whose": ("Brevlåda: {name}", "Mailbox: {name}"),

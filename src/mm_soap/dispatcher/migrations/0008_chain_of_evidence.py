@@ -2,8 +2,8 @@
 
 from mm_soap.storage.ledger_tables import create_chain, drop_chain
 
-revision = "dispatcher0007"
-down_revision = "dispatcher0006"
+revision = "dispatcher0008"
+down_revision = "dispatcher0007"
 branch_labels = None
 depends_on = None
 

@@ -2,8 +2,8 @@
 
 from mm_soap.storage.ledger_tables import create_chain, drop_chain
 
-revision = "service_supplier0005"
-down_revision = "service_supplier0004"
+revision = "service_supplier0007"
+down_revision = "service_supplier0006"
 branch_labels = None
 depends_on = None
 
