@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import (
     Boolean,
     Connection,
+    Row,
     Select,
     bindparam,
     func,
@@ -32,7 +33,7 @@ from mm_soap.dispatcher.tables import delivery as _delivery
 from mm_soap.dispatcher.tables import document as _document
 from mm_soap.dispatcher.tables import metadata
 from mm_soap.dispatcher.tables import seal as _seal
-from mm_soap.storage import PreparedInsert, UtcDateTime, among, id_list
+from mm_soap.storage import PreparedInsert, PreparedQuery, UtcDateTime, among, id_list
 
 __all__ = ["metadata"]  # with the migrations, what the tests compare
 
@@ -74,7 +75,7 @@ _due: Final = (
 )
 
 
-_Due = Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int, bytes | None]
+_next_attempt: Final = _delivery.c.next_attempt
 
 
 @cache
@@ -84,13 +85,27 @@ def _due_but(
     return _due.where(not_(among(_delivery.c.id, "busy", dialect)))
 
 
-@cache
-def _overdue(
-    dialect: str,
-) -> Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int, bytes | None]:
-    return _due_but(dialect).where(
-        _delivery.c.received <= bindparam("accepted_before"), _delivery.c.operator == bindparam("one_operator")
+# One look into the index for each operator: all that waits may be millions of rows.
+_next_operator: Final = (
+    select(_delivery.c.operator)
+    .where(
+        _delivery.c.state == State.SEALED.value,
+        _delivery.c.operator > bindparam("after"),
+        _delivery.c.next_attempt.is_not(None),
     )
+    .order_by(_delivery.c.operator)
+    .limit(1)
+)
+
+
+@cache
+def _due_for(dialect: str) -> Select[Any]:
+    return _due_but(dialect).where(_delivery.c.operator == bindparam("one_operator")).add_columns(_next_attempt)
+
+
+@cache
+def _overdue(dialect: str) -> Select[Any]:
+    return _due_for(dialect).where(_delivery.c.received <= bindparam("accepted_before"))
 
 
 _next_due: Final = select(func.min(_delivery.c.next_attempt)).where(
@@ -99,14 +114,15 @@ _next_due: Final = select(func.min(_delivery.c.next_attempt)).where(
 
 
 @cache
-def _documents(dialect: str) -> Select[int, bytes]:
-    return select(_document.c.delivery, _document.c.signed).where(among(_document.c.delivery, "wanted", dialect))
+def _documents(dialect: str) -> PreparedQuery:
+    wanted = among(_document.c.delivery, "wanted", dialect)
+    return PreparedQuery(select(_document.c.delivery, _document.c.signed).where(wanted))
 
 
 @cache
-def _sealed_parts(dialect: str) -> Select[int, bytes, bytes]:
-    return (
-        select(_document.c.delivery, _document.c.signed, func.coalesce(_seal.c.content, b""))
+def _sealed_parts(dialect: str) -> PreparedQuery:
+    return PreparedQuery(
+        select(_document.c.delivery, _document.c.signed, _seal.c.content)
         .outerjoin(_seal, _seal.c.delivery == _document.c.delivery)
         .where(among(_document.c.delivery, "wanted", dialect))
     )
@@ -188,11 +204,23 @@ def due_for_delivery(
 ) -> Sequence[Sealed]:
     """Return sealed deliveries that are due, without the ``busy`` and those to the operators that are ``full``."""
     dialect = connection.dialect.name
-    statement = _due_but(dialect)
-    if full:
-        statement = statement.where(_delivery.c.operator.not_in(sorted(full)))
     parameters = {"wanted": State.SEALED.value, "now": now, "most": most, "busy": id_list(busy, dialect)}
-    return [_sealed(row) for row in connection.execute(statement, parameters)]
+    if not full:
+        return [_sealed(row) for row in connection.execute(_due_but(dialect), parameters)]
+    # One after the other: what waits for those that are full may be millions of rows.
+    rows: list[Row[Any]] = []
+    for operator in operators_waited_for(connection):
+        if operator not in full:
+            rows += connection.execute(_due_for(dialect), parameters | {"one_operator": operator})
+    return [_sealed(row) for row in sorted(rows, key=lambda each: each.next_attempt)[:most]]
+
+
+def operators_waited_for(connection: Connection) -> Sequence[str]:
+    """Return the operators to which something is to be handed over, now or later."""
+    found: list[str] = []
+    while (operator := connection.execute(_next_operator, {"after": found[-1] if found else ""}).scalar()) is not None:
+        found.append(operator)
+    return found
 
 
 def overdue(
@@ -227,7 +255,7 @@ def next_due(connection: Connection, state: State, now: datetime) -> datetime | 
 def documents_of(connection: Connection, deliveries: Collection[int]) -> dict[int, bytes]:
     """Return the document of each delivery."""
     dialect = connection.dialect.name
-    rows = connection.execute(_documents(dialect), {"wanted": id_list(deliveries, dialect)})
+    rows = _documents(dialect).all(connection, {"wanted": id_list(deliveries, dialect)})
     return {row[0]: row[1] for row in rows}
 
 
@@ -237,8 +265,8 @@ def sealed_parts(connection: Connection, deliveries: Collection[int]) -> dict[in
     A part of a notification has no seal: the contract knows none for class 1.
     """
     dialect = connection.dialect.name
-    rows = connection.execute(_sealed_parts(dialect), {"wanted": id_list(deliveries, dialect)})
-    return {row[0]: (row[1], row[2]) for row in rows}
+    rows = _sealed_parts(dialect).all(connection, {"wanted": id_list(deliveries, dialect)})
+    return {row[0]: (row[1], row[2] or b"") for row in rows}
 
 
 def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:

@@ -12,6 +12,7 @@ from mm_soap.contract import validate
 from mm_soap.errors import Refused, RemoteFault, TransportError
 from mm_soap.soap._spyne import silence_libraries
 from mm_soap.soap.envelope import payload_of, wrap
+from mm_soap.soap.one_piece import OnePiece
 from mm_soap.soap.request import check_markup
 from mm_soap.soap.tls import client_context, tls_error, tls_reason
 from mm_soap.soap.whole_answer import WholeAnswer
@@ -58,7 +59,7 @@ class SoapClient:
         # The pool of one host, not the manager of all: that would take the address apart again at every call.
         options = {"ssl_context": tls or client_context(None, None, ())} if address.scheme == "https" else {}
         self._pool = urllib3.connection_from_url(url, maxsize=pool, block=False, **options)
-        bounded = type("Connection", (WholeAnswer, self._pool.ConnectionCls), {"send_seconds": timeout})
+        bounded = type("Connection", (WholeAnswer, OnePiece, self._pool.ConnectionCls), {"send_seconds": timeout})
         self._pool.ConnectionCls = bounded
 
     def call(self, body: bytes | etree._Element, *, expected: str) -> etree._Element:
