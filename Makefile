@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_OPTIONS ?=
 
-.PHONY: help venv demo test postgresql scaled-out lint types check bench bench-batch bench-mailbox bench-register season interop clean
+.PHONY: fuzz help venv demo test postgresql scaled-out lint types check bench bench-batch bench-mailbox bench-register season interop clean
 
 help:  ## Show what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,11 @@ check: lint types test  ## All of it, as CI does.
 
 bench: venv  ## Measure the chain beside the least work it could cost.
 	$(BIN)/python -m benchmarks
+
+FUZZ_SECONDS ?= 600
+fuzz: venv  ## Fuzz the parser and the shell, FUZZ_SECONDS for each target; crashes go to build/fuzz.
+	for target in xml encodings shell user_signature; do \
+	  $(BIN)/python -m tests.fuzz.run $$target -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 interop: venv  ## Install, build and run every client of clients/ and every guide, and write docs/interop.md.
 	$(BIN)/python -m interop --install
