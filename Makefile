@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_OPTIONS ?=
 
-.PHONY: help venv demo test postgresql scaled-out lint types audit check requirements sbom bench bench-batch bench-mailbox bench-register season interop clean
+.PHONY: help fuzz venv demo test postgresql scaled-out lint types audit check requirements sbom bench bench-batch bench-mailbox bench-register season interop clean
 
 help:  ## Show what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,6 +63,11 @@ sbom: venv  ## Write dist/sbom.json: what a deployment consists of, as CycloneDX
 
 bench: venv  ## Measure the chain beside the least work it could cost.
 	$(BIN)/python -m benchmarks
+
+FUZZ_SECONDS ?= 600
+fuzz: venv  ## Fuzz the parser and the shell, FUZZ_SECONDS for each target; crashes go to build/fuzz.
+	for target in xml encodings shell user_signature; do \
+	  $(BIN)/python -m tests.fuzz.run $$target -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 interop: venv  ## Install, build and run every client of clients/ and every guide, and write docs/interop.md.
 	$(BIN)/python -m interop --install

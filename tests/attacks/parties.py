@@ -127,8 +127,14 @@ def trust(cast: Cast) -> Trust:
     return Trust(cast.pki.trust_store(), sender_policy(), seal_policy(), cast.clock)
 
 
-def dispatcher(engine: Engine, cast: Cast) -> Party:
-    """Return a dispatcher whose engine does not run: what was accepted stays where it was put."""
+def dispatcher(engine: Engine, cast: Cast, *, keep: bool = True) -> Party:
+    """Return a dispatcher whose engine does not run: what was accepted stays where it was put.
+
+    Args:
+        engine: its database.
+        cast: who signs.
+        keep: write down what was refused.
+    """
     migrate(engine, "dispatcher")
     caller: list[str | None] = [None]
     party = Party({}, engine, dispatcher_tables, caller)
@@ -138,7 +144,7 @@ def dispatcher(engine: Engine, cast: Cast) -> Party:
     shell: dict[str, Any] = {
         "published": b"",
         "body_limit": 8_000_000,
-        "refused": keep_refusals(engine, cast.clock),
+        "refused": keep_refusals(engine, cast.clock) if keep else None,
         "identify": lambda environ: Caller(caller[0], "127.0.0.1"),
     }
     party.applications = {
@@ -150,8 +156,8 @@ def dispatcher(engine: Engine, cast: Cast) -> Party:
     return party
 
 
-def operator(engine: Engine, cast: Cast) -> Party:
-    """Return a mailbox operator with the recipient's mailbox."""
+def operator(engine: Engine, cast: Cast, *, keep: bool = True) -> Party:
+    """Return a mailbox operator with the recipient's mailbox; for `keep` see `dispatcher`."""
     migrate(engine, "service_supplier")
     caller: list[str | None] = [None]
     mailboxes = MailboxService(engine, Register(), Limits(), clock=cast.clock)
@@ -169,7 +175,7 @@ def operator(engine: Engine, cast: Cast) -> Party:
         handlers,
         published=b"",
         body_limit=8_000_000,
-        refused=keep_refusals(engine, cast.clock),
+        refused=keep_refusals(engine, cast.clock) if keep else None,
         prechecks=PRECHECKS,
         identify=lambda environ: Caller(caller[0], "127.0.0.1"),
     )
