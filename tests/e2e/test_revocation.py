@@ -36,7 +36,7 @@ pytestmark = pytest.mark.slow
 Revoke = Callable[[x509.Certificate], None]
 
 REFRESH = 1
-WITHIN = 20
+WITHIN = 60
 """Seconds: refreshed each second, so this is for slow machines alone."""
 
 
@@ -174,14 +174,16 @@ def test_nothing_is_sent_to_a_server_whose_certificate_is_revoked(
     """It waits, and the trace says why."""
     (server,) = x509.load_pem_x509_certificates((production.folder / "operator/server.pem").read_bytes())[:1]
     revoke(server)
-    found: list[str] = []
+    sent: list[str] = []
 
     def waits() -> bool:
-        answer = post_letter(production, KOMMUN_A, KOMMUN_A)
-        distribution = answer.findtext(".//{*}return")
+        sent.append(post_letter(production, KOMMUN_A, KOMMUN_A).findtext(".//{*}return", ""))
+        # An attempt takes its time: those before the last ones have had it.
+        return any("its certificate is revoked" in trace(each) for each in sent[-4:])
+
+    def trace(distribution: str) -> str:
         traced = mm_soap("trace", distribution, "--config", production.folder / "dispatcher.toml")
-        found.append(" ".join(traced.stdout.split()))
-        return "its certificate is revoked" in found[-1]
+        return " ".join(traced.stdout.split())
 
     until(waits, WITHIN, "the reason")
     before = len(production.mailbox())
