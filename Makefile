@@ -28,7 +28,7 @@ postgresql: venv  ## Run the tests beside a PostgreSQL of their own, which is go
 	tests/postgresql.sh $(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 # Each has servers of its own; the first one kills PostgreSQL and RabbitMQ, so nothing else may use them meanwhile.
-SCALED_OUT_TESTS ?= $(foreach each,exactly_once chain operators_misbehave crash notifications channels,tests/e2e/test_$(each).py)
+SCALED_OUT_TESTS ?= $(foreach each,exactly_once chain operators_misbehave crash notifications channels season,tests/e2e/test_$(each).py)
 
 scaled-out: venv  ## Run the tests from outside with workers, beside a PostgreSQL and a RabbitMQ of their own.
 	MM_SOAP_TEST_ENGINE=celery tests/rabbitmq.sh tests/postgresql.sh $(BIN)/python -m pytest $(PYTEST_OPTIONS) $(SCALED_OUT_TESTS)

@@ -20,7 +20,7 @@ from mm_soap.bootstrap_engine import delivery_engine, run_worker
 from mm_soap.bootstrap_evidence import evidence_hooks, evidence_work, retention_of
 from mm_soap.bootstrap_inbox import inbox_pages
 from mm_soap.bootstrap_mailboxes import contents_of, mailbox_housekeeping
-from mm_soap.bootstrap_notices import notice_rules, notifier_of
+from mm_soap.bootstrap_notices import count_notices, notice_rules, notifier_of
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
 from mm_soap.bootstrap_transport import port_of, register_client
 from mm_soap.clock import Clock, system_clock
@@ -120,7 +120,9 @@ def build_parties(
     for wanted in only:
         if not any(wanted in (name, name.partition(":")[0]) for name in builders):
             raise ConfigurationError(f"The settings have no party {wanted}: there are {', '.join(builders)}.")
-    return [builders[name]() for name in chosen]
+    parties = [builders[name]() for name in chosen]
+    count_notices(metrics, {one.name: one.database for one in parties if one.name.startswith("operator:")}, clock)
+    return parties
 
 
 def work(settings: Settings, ready: Callable[[], None], clock: Clock = system_clock) -> None:

@@ -16,7 +16,7 @@ from mm_soap.bootstrap_delivery import Operators, delivery_policies
 from mm_soap.bootstrap_sources import own_identity
 from mm_soap.clock import Clock
 from mm_soap.config import DispatcherSettings, Settings
-from mm_soap.dispatcher import Addressing, Claims, EmbeddedEngine, Handover, Leases, Steps, Sweeper
+from mm_soap.dispatcher import Addressing, Claims, EmbeddedEngine, Handover, Leases, StandIn, Steps, Sweeper
 from mm_soap.dispatcher.addressing import Register
 from mm_soap.errors import ConfigurationError
 
@@ -100,23 +100,27 @@ def run_worker(
     addressing, handover = _steps(settings, own, database, register, clock)
     switch = channel_switch(own, database, clock)
     leases = Leases(database, Claims(timedelta(seconds=own.engine.lease_seconds)), _STUCK * own.longest_step)
+    stand_in = StandIn(broker.publish, own.engine.threads)
     steps = Steps(
         database,
         addressing,
         handover,
         clock,
         leases,
-        broker.publish,
+        stand_in.wake,
         address_age=own.address_age,
+        look_ups_at_once=max(1, own.engine.threads // 2),
         divert=switch.divert if switch else None,
     )
     sweeper = Sweeper(database, steps, broker.waiting, clock, switch)
     leases.start()
+    stand_in.start(steps.run)
     sweeper.start()
     try:
         broker.work(steps.run, own.engine.threads, ready)
     finally:
         sweeper.stop()
+        stand_in.stop()
         leases.stop()
 
 

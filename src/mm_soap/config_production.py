@@ -67,6 +67,7 @@ def _check_transport(settings: Settings) -> None:
         urls.append(("far.companies.url", settings.far.companies.url))
     if settings.dispatcher and settings.dispatcher.sms:
         urls.append(("dispatcher.sms.url", settings.dispatcher.sms.url))
+    urls += [("operator.sms.url", operator.sms.url) for operator in settings.operator if operator.sms]
     for key, party in (("dispatcher", settings.dispatcher), *(("operator", each) for each in settings.operator)):
         if party and party.email and party.email.security == "none":
             raise ConfigurationError(f'Set {key}.email.security to "starttls" or "tls": others could read the e-mail.')

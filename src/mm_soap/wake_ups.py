@@ -120,6 +120,8 @@ class Broker:
 
     def waiting(self, step: Step) -> int:
         """Return how many wake-ups wait in a queue; 0 if RabbitMQ does not say."""
+        if time.monotonic() < self._away_until:
+            return 0
         try:
             with self._app.connection_for_write() as connection:
                 told: Any = self._queues[step].bind(connection.default_channel).queue_declare()

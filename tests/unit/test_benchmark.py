@@ -29,11 +29,17 @@ KEYS = [
 ]
 
 
-def run(*arguments: str, module: str = "benchmarks") -> subprocess.CompletedProcess[str]:
+RATE_SECONDS = int(os.environ.get("MM_SOAP_TEST_RATE_SECONDS", "20"))
+"""For how long 50 messages of 100 kB a second are sent; set the variable to 1800 for half an hour."""
+GROWTH = 1.25
+"""By how much a party's memory may grow after it has warmed up. The messages would fill it many times over."""
+
+
+def run(*arguments: str, module: str = "benchmarks", seconds: float = 110) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", module, *arguments]
     environment = {**os.environ, "COLUMNS": "200"}
     return subprocess.run(
-        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=110, check=False
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=seconds, check=False
     )
 
 
@@ -72,6 +78,21 @@ def test_a_rate_is_held_and_nothing_is_lost(tmp_path: Path) -> None:
     assert (held["messages"], held["bytes"], held["wanted_per_s"]) == (20, 20000, 5.0)
     assert [line["party"] for line in memory] == ["far", "dispatcher", "operator"]
     assert "All 20 messages were delivered exactly once." in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200 + 10 * RATE_SECONDS)
+def test_nothing_of_fifty_large_messages_a_second_is_lost_and_memory_stays(tmp_path: Path) -> None:
+    """On a slow machine they take longer, and wait in the queue meanwhile."""
+    rate = ("--rate", "50", "--seconds", str(RATE_SECONDS), "--sizes", "100000")
+    done = run(*rate, "--folder", str(tmp_path), seconds=180 + 10 * RATE_SECONDS)
+
+    assert done.returncode == 0, done.stderr
+    held, *memory = (json.loads(line) for line in done.stdout.splitlines())
+    assert held["messages"] == 50 * RATE_SECONDS
+    assert f"All {50 * RATE_SECONDS} messages were delivered exactly once." in done.stderr
+    for line in memory:
+        assert line["rss_mb_end"] <= GROWTH * line["rss_mb_start"], line
 
 
 @pytest.mark.slow

@@ -311,6 +311,11 @@ class TestProduction:
             ("[[sender]]", f'{EMAIL}password_file = "no"\n[[sender]]', "dispatcher.email.password_file names"),
             ("[[sender]]", f'{SMS}url = "http://sms.example"\n[[sender]]', "dispatcher.sms.url must begin with https"),
             ("[[sender]]", f"{SMS}[[sender]]", "dispatcher.sms.password_file names"),
+            (
+                "[[sender]]",
+                f'{INBOX}{SMS.replace("dispatcher", "operator")}url = "http://sms.example"\n[[sender]]',
+                "operator.sms.url must begin with https",
+            ),
             ("[[sender]]", "[test_idp]\n[[sender]]", r"Remove the table \[test_idp\]"),
             ("[[sender]]", f"{INBOX}[[sender]]", "operator.web.issuer must begin with https://"),
             ("[[sender]]", f'{INBOX}issuer = "http://eid.example"\n[[sender]]', "operator.web.issuer must begin with"),

@@ -110,6 +110,7 @@ MAY_IMPORT = {
         *("model", "breaker", "store", "claims", "leases", "waiting"),
         *("addressing", "readdressing", "handover", "outcomes"),
     },
+    "stand_in": {"steps"},
     "sweeping": {"model", "store", "claims", "waiting", "steps", "holding", "channel_switch"},
     "notifying": {"model", "contacts", "store", "many", "outgoing", "outbox", "contents"},
     "forwarding": {"model", "store", "many", "signers", "contents", "notices", "post_notices"},

@@ -15,6 +15,7 @@ from mm_soap.dispatcher.model import Cause, Notified, State, Status, status_of
 from mm_soap.dispatcher.policy import Backoff, BreakerPolicy, DeliveryPolicy, Limit, Policies, TimeLimits
 from mm_soap.dispatcher.sender_limits import SenderLimits
 from mm_soap.dispatcher.service import MessageService, NotificationService, Origin
+from mm_soap.dispatcher.stand_in import StandIn
 from mm_soap.dispatcher.steps import Step as DeliveryStep
 from mm_soap.dispatcher.steps import Steps
 from mm_soap.dispatcher.sweeping import Sweeper
@@ -43,6 +44,7 @@ __all__ = [
     "Origin",
     "Policies",
     "SenderLimits",
+    "StandIn",
     "Standing",
     "State",
     "Status",

@@ -103,22 +103,6 @@ _overdue: Final = _next.where(_delivery.c.received <= bindparam("accepted_before
 _waiting_senders: Final = (
     select(func.min(_delivery.c.id).label("row"), func.count().label("many")).where(*_due).group_by(_delivery.c.sender)
 )
-_sealed_for: Final = (
-    _delivery.c.state == State.SEALED.value,
-    _delivery.c.operator.is_not(None),
-    _delivery.c.next_attempt.is_not(None),
-)
-_operators: Final = select(func.min(_delivery.c.operator).label("operator")).where(*_sealed_for).cte(recursive=True)
-# One look into the index for each operator: all that is due may be millions of rows.
-_waiting_operators: Final = select(
-    _operators.union_all(
-        select(
-            select(func.min(_delivery.c.operator))
-            .where(*_sealed_for, _delivery.c.operator > _operators.c.operator)
-            .scalar_subquery()
-        ).where(_operators.c.operator.is_not(None))
-    )
-)
 _back_to_sealed: Final = (
     update(_delivery).where(_delivery.c.state == State.LOOK_UP_AGAIN.value).values(state=State.SEALED.value)
 )
@@ -205,11 +189,6 @@ class Claims:
 def release(connection: Connection, claim: str, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
     """Let go of a claim's deliveries, and return the outcomes of those that were still its own."""
     return [one for one in outcomes if connection.execute(_release, {"row": one.id, "claim": claim}).rowcount == 1]
-
-
-def operators_waited_for(connection: Connection) -> Sequence[str]:
-    """Return the operators to which something is to be handed over, now or later."""
-    return [each for each in connection.execute(_waiting_operators).scalars() if each is not None]
 
 
 def note_look_up(connection: Connection, claim: str, delivery: int, asked: datetime) -> None:

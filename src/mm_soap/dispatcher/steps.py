@@ -7,13 +7,15 @@ that another worker is doing, ends at once.
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -24,7 +26,7 @@ from mm_soap.dispatcher.addressing import Addressing
 from mm_soap.dispatcher.breaker import Breaker
 from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.leases import Leases
-from mm_soap.dispatcher.model import Outcome, Sealed, State
+from mm_soap.dispatcher.model import Accepted, Outcome, Sealed, State
 from mm_soap.dispatcher.outcomes import Divert, Held, write_down
 from mm_soap.dispatcher.readdressing import Readdressing
 from mm_soap.errors import Refusal, Refused
@@ -65,8 +67,9 @@ class Steps:
         leases: how deliveries are claimed, and kept while a step runs.
         wake: asks for the steps that follow.
         address_age: how old an address may be when a delivery is tried, in seconds.
-        in_a_row: for how many seconds a task goes on with the next delivery to the same operator: that costs less than
-            a wake-up.
+        in_a_row: for how many seconds a task goes on with what waits of the same sender, or for the same operator: that
+            costs less than a wake-up.
+        look_ups_at_once: how many tasks of this process address. In a rush they would leave no thread for the others.
         divert: sends what no mailbox took on to another channel.
     """
 
@@ -81,6 +84,7 @@ class Steps:
         *,
         address_age: float = 900.0,
         in_a_row: float = 1.0,
+        look_ups_at_once: int = 8,
         divert: Divert | None = None,
     ) -> None:
         self._database = database
@@ -93,18 +97,33 @@ class Steps:
         self._wake = wake
         self._address_age = timedelta(seconds=address_age)
         self._in_a_row = in_a_row
+        self._look_ups = threading.Semaphore(look_ups_at_once)
         self._divert = divert
 
     def run(self, step: Step, delivery: int) -> None:
         """Do a step. No error leaves it: its rows are in the database, and their claims end."""
-        guarded(partial(self.look_up if step is Step.LOOK_UP else self.hand_over, delivery), _log, "A step")
+        if step is Step.HAND_OVER:
+            guarded(partial(self.hand_over, delivery), _log, "A step")
+        elif self._look_ups.acquire(blocking=False):  # else those under way go on, and the sweep asks again
+            try:
+                guarded(partial(self.look_up, delivery), _log, "A step")
+            finally:
+                self._look_ups.release()
 
     def look_up(self, delivery: int) -> None:
-        """Address what waits of the sender of a delivery, some at once."""
-        with writing(self._database) as connection:
-            claim, batch = self._claims.accepted(connection, delivery, self._clock(), LOOKED_UP_TOGETHER)
-        if len(batch) == LOOKED_UP_TOGETHER:
-            self._wake(Step.LOOK_UP, delivery)  # there may be more, for another worker
+        """Address what waits of the sender of a delivery, some at once, for a while."""
+        others = time.monotonic() + self._in_a_row
+        while True:
+            with writing(self._database) as connection:
+                claim, batch = self._claims.accepted(connection, delivery, self._clock(), LOOKED_UP_TOGETHER)
+            self._address(claim, batch)
+            if len(batch) < LOOKED_UP_TOGETHER:
+                return
+            if time.monotonic() >= others:
+                self._wake(Step.LOOK_UP, delivery)
+                return
+
+    def _address(self, claim: str, batch: Sequence[Accepted]) -> None:
         with self._leases.keep(claim):
             found = self._addressing.step(batch)
             while outcomes := list(islice(found, _WRITTEN_TOGETHER)):
@@ -112,7 +131,7 @@ class Steps:
                 if any(outcome.parts for outcome in written):
                     self.wake_waiting()
                 else:
-                    self._wake_for({one.operator for one in written if one.state is State.SEALED})
+                    self._wake_for(Counter(one.operator for one in written if one.operator))
 
     def hand_over(self, delivery: int) -> None:
         """Hand a delivery to its operator, if that has room for a call; and others to the same one, for a while."""
@@ -122,8 +141,11 @@ class Steps:
             claim, sealed, looked_up = claimed
             with self._leases.keep(claim):
                 answers_again = self._hand_over(claim, sealed, looked_up)
-            if answers_again or time.monotonic() >= others:
-                self._wake_for({sealed.operator})
+            if answers_again:
+                self._wake_for({sealed.operator: self._handover.policies.of(sealed.operator).calls_at_once})
+                return
+            if time.monotonic() >= others:
+                self._wake_for({sealed.operator: 1})
                 return
             claimed = self._claim_first(sealed.operator)
 
@@ -145,7 +167,7 @@ class Steps:
         now = self._clock()
         found: list[int] = []
         with reading(self._database) as connection:
-            for operator in claims.operators_waited_for(connection):
+            for operator in store.operators_waited_for(connection):
                 before = self._handover.overdue(operator, now)
                 found += self._claims.overdue(connection, operator, now, before, LOOKED_UP_TOGETHER)
                 found += self._with_room(connection, operator, now)
@@ -188,12 +210,12 @@ class Steps:
             claims.lock_operator(connection, operator)
             return self._claims.first(connection, operator, now) if self._room(connection, operator, now) else None
 
-    def _wake_for(self, operators: Collection[str | None]) -> None:
-        """Ask for as many calls to operators as may begin."""
+    def _wake_for(self, most: Mapping[str, int]) -> None:
+        """Ask for as many calls to operators as may begin, and at most so many to each."""
         now = self._clock()
         with reading(self._database) as connection:
-            found = [each for operator in operators if operator for each in self._with_room(connection, operator, now)]
-        for each in found:
+            found = [self._with_room(connection, operator, now)[:number] for operator, number in most.items()]
+        for each in chain.from_iterable(found):
             self._wake(Step.HAND_OVER, each)
 
     def _with_room(self, connection: Connection, operator: str, now: datetime) -> Sequence[int]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import (
     Boolean,
     Connection,
+    Row,
     Select,
     bindparam,
     func,
@@ -74,7 +75,7 @@ _due: Final = (
 )
 
 
-_Due = Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int, bytes | None]
+_next_attempt: Final = _delivery.c.next_attempt
 
 
 @cache
@@ -84,13 +85,27 @@ def _due_but(
     return _due.where(not_(among(_delivery.c.id, "busy", dialect)))
 
 
-@cache
-def _overdue(
-    dialect: str,
-) -> Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int, bytes | None]:
-    return _due_but(dialect).where(
-        _delivery.c.received <= bindparam("accepted_before"), _delivery.c.operator == bindparam("one_operator")
+# One look into the index for each operator: all that waits may be millions of rows.
+_next_operator: Final = (
+    select(_delivery.c.operator)
+    .where(
+        _delivery.c.state == State.SEALED.value,
+        _delivery.c.operator > bindparam("after"),
+        _delivery.c.next_attempt.is_not(None),
     )
+    .order_by(_delivery.c.operator)
+    .limit(1)
+)
+
+
+@cache
+def _due_for(dialect: str) -> Select[Any]:
+    return _due_but(dialect).where(_delivery.c.operator == bindparam("one_operator")).add_columns(_next_attempt)
+
+
+@cache
+def _overdue(dialect: str) -> Select[Any]:
+    return _due_for(dialect).where(_delivery.c.received <= bindparam("accepted_before"))
 
 
 _next_due: Final = select(func.min(_delivery.c.next_attempt)).where(
@@ -189,11 +204,23 @@ def due_for_delivery(
 ) -> Sequence[Sealed]:
     """Return sealed deliveries that are due, without the ``busy`` and those to the operators that are ``full``."""
     dialect = connection.dialect.name
-    statement = _due_but(dialect)
-    if full:
-        statement = statement.where(_delivery.c.operator.not_in(sorted(full)))
     parameters = {"wanted": State.SEALED.value, "now": now, "most": most, "busy": id_list(busy, dialect)}
-    return [_sealed(row) for row in connection.execute(statement, parameters)]
+    if not full:
+        return [_sealed(row) for row in connection.execute(_due_but(dialect), parameters)]
+    # One after the other: what waits for those that are full may be millions of rows.
+    rows: list[Row[Any]] = []
+    for operator in operators_waited_for(connection):
+        if operator not in full:
+            rows += connection.execute(_due_for(dialect), parameters | {"one_operator": operator})
+    return [_sealed(row) for row in sorted(rows, key=lambda each: each.next_attempt)[:most]]
+
+
+def operators_waited_for(connection: Connection) -> Sequence[str]:
+    """Return the operators to which something is to be handed over, now or later."""
+    found: list[str] = []
+    while (operator := connection.execute(_next_operator, {"after": found[-1] if found else ""}).scalar()) is not None:
+        found.append(operator)
+    return found
 
 
 def overdue(

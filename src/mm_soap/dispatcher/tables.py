@@ -44,7 +44,7 @@ delivery: Final = Table(
     # What is due for one operator is found without looking at what waits for another.
     Index(
         "ix_delivery_operator_due",
-        *("operator", "state", "next_attempt"),
+        *("state", "operator", "next_attempt"),
         postgresql_where=text("next_attempt IS NOT NULL"),
         sqlite_where=text("next_attempt IS NOT NULL"),
     ),

@@ -22,6 +22,7 @@ from mm_soap.message import (
     check_delivery,
     read_delivery,
 )
+from mm_soap.repetitions import repetition
 from mm_soap.service_supplier import case_store, many, places, store
 from mm_soap.service_supplier.contents import Contents
 from mm_soap.service_supplier.mailboxes import Mailboxes
@@ -42,6 +43,7 @@ from mm_soap.storage import (
     Conflict,
     Event,
     Evidence,
+    events_of,
     reading,
     record_event,
     record_evidence,
@@ -169,13 +171,15 @@ class MailboxService(Mailboxes):
 
     def _record(self, connection: Connection, arrival: _Arrival, trans_id: str, fate: Fate) -> None:
         at, content = arrival.at, arrival.content
-        detail = {
+        detail: dict[str, object] = {
             "signer": arrival.verified.delivery.signer.organisation,
             "sealer": arrival.verified.signer.organisation,
             "caller": arrival.caller,
             "bytes": len(arrival.raw),
             "messages": len(content.messages),
         }
+        if fate is Fate.REPEATED:
+            detail |= repetition(events_of(connection, trans_id=trans_id), "delivery", arrival.caller, at)
         events = [
             Event(at, "delivery", fate.value, None, message.id, trans_id, arrival.call_id, content.sender.id, detail)
             for message in content.messages

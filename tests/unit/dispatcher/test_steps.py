@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -21,16 +21,19 @@ from mm_soap.dispatcher import (
     Handover,
     Leases,
     Policies,
+    StandIn,
     State,
     Steps,
     standing_of,
 )
 from mm_soap.dispatcher.policy import BreakerPolicy
 from mm_soap.errors import TransportError
+from mm_soap.register_client import Reached
 from mm_soap.storage import events_of, migrate, open_database, reading, writing
 from mm_soap.testing.databases import fresh_database
 from tests.unit.dispatcher.fakes import (
     DISPATCHER,
+    KOMMUN_A,
     KOMMUN_B,
     OPERATOR,
     OTHER,
@@ -67,13 +70,14 @@ class Worker:
         register: FakeRegister | None = None,
         policies: Policies = QUICK,
         longest: float = 600.0,
+        wake: Callable[[DeliveryStep, int], None] | None = None,
         **more: float,
     ) -> None:
         self.woken: list[tuple[DeliveryStep, int]] = []
         self.operators = operators or FakeOperators()
         addressing = Addressing(database, register or FakeRegister(), DISPATCHER, policies.default, system_clock)
         handover = Handover(self.operators, policies, system_clock)
-        wake = lambda step, delivery: self.woken.append((step, delivery))  # noqa: E731
+        wake = wake or (lambda step, delivery: self.woken.append((step, delivery)))
         self.leases = Leases(database, Claims(LEASE), longest)
         self.steps = Steps(database, addressing, handover, system_clock, self.leases, wake, **more)
 
@@ -295,12 +299,41 @@ def test_a_task_goes_on_with_what_waits_for_the_same_operator(database: Engine) 
     assert worker.woken == []
 
 
+def test_a_look_up_goes_on_with_what_waits_of_the_same_sender(database: Engine) -> None:
+    rows = [accepted(database, received=system_clock()) for _ in range(70)]
+    other = accepted(database, sender=KOMMUN_B, received=system_clock())
+    worker = Worker(database, in_a_row=60)
+    worker.steps.run(DeliveryStep.LOOK_UP, rows[0].id)
+    assert {state_of(database, each) for each in rows} == {State.SEALED}
+    assert state_of(database, other) is State.ACCEPTED
+    assert {step for step, _ in worker.woken} == {DeliveryStep.HAND_OVER}
+
+
+def test_look_ups_leave_threads_for_calls_to_operators(database: Engine) -> None:
+    rows = [accepted(database, sender=each, received=system_clock()) for each in (KOMMUN_A, KOMMUN_B)]
+    asked, let_go = threading.Event(), threading.Event()
+
+    class Slow(FakeRegister):
+        def reachable(self, sender: str, recipients: Sequence[str]) -> list[Reached]:
+            asked.set()
+            assert let_go.wait(20)
+            return super().reachable(sender, recipients)
+
+    worker = Worker(database, register=Slow(), look_ups_at_once=1)
+    look_up = in_thread(lambda: worker.steps.run(DeliveryStep.LOOK_UP, rows[0].id))
+    assert asked.wait(20)
+    worker.steps.run(DeliveryStep.LOOK_UP, rows[1].id)  # returns at once
+    let_go.set()
+    look_up.join()
+    assert [state_of(database, each) for each in rows] == [State.SEALED, State.ACCEPTED]
+
+
 def test_a_task_that_took_long_enough_lets_others_go_on(database: Engine) -> None:
     rows = [sealed(database, due=system_clock()) for _ in range(5)]
     worker = Worker(database, in_a_row=0)
     worker.steps.run(DeliveryStep.HAND_OVER, rows[3].id)
     assert [state_of(database, each) for each in rows].count(State.DELIVERED) == 1
-    assert worker.woken == [(DeliveryStep.HAND_OVER, rows[0].id), (DeliveryStep.HAND_OVER, rows[1].id)]
+    assert worker.woken == [(DeliveryStep.HAND_OVER, rows[0].id)]
 
 
 def test_a_look_up_wakes_no_more_than_may_begin(database: Engine) -> None:
@@ -393,3 +426,31 @@ def test_what_waits_for_a_far_time_is_due_after_the_clock_was_set_back(database:
     worker.steps.wake_waiting()
     worker.follow()
     assert state_of(database, row) is State.DELIVERED
+
+
+def test_without_a_broker_a_worker_follows_wake_ups_itself(database: Engine) -> None:
+    rows = [accepted(database, received=system_clock()) for _ in range(40)]
+    stand_in = StandIn(lambda _step, _delivery: False, 4)
+    worker = Worker(database, wake=stand_in.wake)
+    stand_in.start(worker.steps.run)
+
+    def all_delivered() -> bool:
+        worker.steps.wake_accepted()
+        worker.steps.wake_waiting()
+        return {state_of(database, each) for each in rows} == {State.DELIVERED}
+
+    until(all_delivered)
+    stand_in.stop()
+    stand_in.wake(DeliveryStep.HAND_OVER, rows[0].id)  # too late: nothing happens
+    assert len(worker.operators.calls) == 40
+
+
+def test_with_a_broker_a_worker_leaves_wake_ups_to_it() -> None:
+    sent: list[tuple[DeliveryStep, int]] = []
+    stand_in = StandIn(lambda step, delivery: sent.append((step, delivery)) is None, 4)
+    followed: list[int] = []
+    stand_in.start(lambda _step, delivery: followed.append(delivery))
+    stand_in.wake(DeliveryStep.LOOK_UP, 7)
+    stand_in.stop()
+    assert sent == [(DeliveryStep.LOOK_UP, 7)]
+    assert followed == []

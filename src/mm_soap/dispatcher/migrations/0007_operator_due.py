@@ -11,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     open_ = sa.text("next_attempt IS NOT NULL")
-    columns = ["operator", "state", "next_attempt"]
+    columns = ["state", "operator", "next_attempt"]
     op.create_index("ix_delivery_operator_due", "delivery", columns, postgresql_where=open_, sqlite_where=open_)
 
 
