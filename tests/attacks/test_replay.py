@@ -73,8 +73,8 @@ def test_the_same_again_is_answered_as_the_first_time_and_told_apart(
     assert event.detail["repetition"] == word
     assert datetime.fromisoformat(event.detail["first_at"]) == NOON
     assert event.detail["first_caller"] == BY[site.name]
-    assert [row.content for row in party.rows("evidence")] == [request, request]
-    assert event.call_id == party.rows("evidence")[-1].call_id
+    assert [row.content for row in party.evidence()] == [request, request]
+    assert event.call_id == party.evidence()[-1].call_id
 
 
 @each_site
@@ -143,7 +143,7 @@ def test_what_was_deleted_does_not_come_again(party: Party, site: Site) -> None:
         for forget in Retention().forgets():
             with writing(party.engine) as connection:
                 forget(connection, CLOCK())
-    assert party.rows("evidence") == []
+    assert party.evidence() == []
     assert text(party.post(site.path, request, caller=DISPATCHER)) == text(first)
     assert party.rows("message") == []
     assert party.rows("event")[-1].detail["repetition"] == "replay"

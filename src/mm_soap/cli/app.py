@@ -210,7 +210,7 @@ def report(
 
 @app.command()
 def certificates(config: Config, json: Json = False) -> None:
-    """Show when the certificates in the settings expire. Status 1 if one has expired, or soon will."""
+    """Show when the certificates in the settings expire, and which are revoked. Status 1 if one is, or expires soon."""
     from mm_soap.cli import certificates as certificates_command
 
     certificates_command.certificates(config, json)
