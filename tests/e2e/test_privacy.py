@@ -307,6 +307,15 @@ def test_nothing_personal_is_written_where_it_does_not_belong(
     assert numbers_in(rows(files["far"], "audit")) == []
 
 
+@pytest.mark.parametrize("before", ["", "x", "xy", "xyz"])
+def test_the_search_finds_a_marker_however_it_is_written(before: str) -> None:
+    text = f"{before}{SUBJECT} and more"
+    for written in (text.encode(), b64encode(text.encode()), text.encode("utf-16-le"), text.encode().hex().encode()):
+        assert found_in(b"..." + written) == [SUBJECT]
+    assert found_in(before.encode()) == []
+    assert numbers_in(f"who={RECIPIENT}, {before}".encode()) == [RECIPIENT.encode()]
+
+
 def test_a_command_does_not_show_what_it_was_given(tmp_path: Path) -> None:
     # It waits for its settings, which nobody writes: so it can be looked at while it runs.
     settings = tmp_path / "mm-soap.toml"
