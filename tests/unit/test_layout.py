@@ -9,6 +9,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
@@ -167,8 +168,13 @@ def module_of(file: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(file: Path) -> Iterator[str]:
-    """Yield each module, and each name in a module, that a file imports, wherever it does."""
+@cache
+def imports(file: Path) -> tuple[str, ...]:
+    """Return each module, and each name in a module, that a file imports, wherever it does."""
+    return tuple(_imports(file))
+
+
+def _imports(file: Path) -> Iterator[str]:
     package = module_of(file).split(".")
     if file.name != "__init__.py":
         package = package[:-1]
