@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_OPTIONS ?=
 
-.PHONY: help venv demo test postgresql scaled-out lint types check bench bench-batch bench-mailbox bench-register season interop clean
+.PHONY: help venv demo test postgresql scaled-out lint types audit check requirements sbom bench bench-batch bench-mailbox bench-register season interop clean
 
 help:  ## Show what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,7 +46,20 @@ lint: venv  ## Check style, docstrings of public names, and the layout.
 types: venv  ## Check the types, strictly.
 	$(BIN)/mypy
 
-check: lint types test  ## All of it, as CI does.
+audit: venv  ## Look for known weaknesses in the pinned packages; says so where pypi.org cannot be asked.
+	$(BIN)/python requirements/audit.py
+
+check: lint types test audit  ## All of it, as CI does.
+
+requirements: venv  ## Pin what a deployment installs, with hashes; UPGRADE=--upgrade takes newer versions.
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(UPGRADE) --no-strip-extras \
+		--extra celery --extra postgresql --extra s3 --custom-compile-command "make requirements" \
+		--output-file requirements/deploy.txt setup.cfg
+
+sbom: venv  ## Write dist/sbom.json: what a deployment consists of, as CycloneDX.
+	mkdir -p dist
+	$(BIN)/cyclonedx-py requirements --output-reproducible --output-format JSON --output-file dist/sbom.json \
+		requirements/deploy.txt
 
 bench: venv  ## Measure the chain beside the least work it could cost.
 	$(BIN)/python -m benchmarks

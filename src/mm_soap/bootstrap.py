@@ -20,7 +20,8 @@ from mm_soap.bootstrap_engine import delivery_engine, run_worker
 from mm_soap.bootstrap_evidence import evidence_hooks, evidence_work, retention_of
 from mm_soap.bootstrap_inbox import inbox_pages
 from mm_soap.bootstrap_mailboxes import contents_of, mailbox_housekeeping
-from mm_soap.bootstrap_notices import notice_rules, notifier_of
+from mm_soap.bootstrap_notices import count_notices, notice_rules, notifier_of
+from mm_soap.bootstrap_revocation import revocation_of
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
 from mm_soap.bootstrap_transport import port_of, register_client
 from mm_soap.clock import Clock, system_clock
@@ -120,7 +121,9 @@ def build_parties(
     for wanted in only:
         if not any(wanted in (name, name.partition(":")[0]) for name in builders):
             raise ConfigurationError(f"The settings have no party {wanted}: there are {', '.join(builders)}.")
-    return [builders[name]() for name in chosen]
+    parties = [builders[name]() for name in chosen]
+    count_notices(metrics, {one.name: one.database for one in parties if one.name.startswith("operator:")}, clock)
+    return parties
 
 
 def work(settings: Settings, ready: Callable[[], None], clock: Clock = system_clock) -> None:
@@ -138,7 +141,14 @@ def work(settings: Settings, ready: Callable[[], None], clock: Clock = system_cl
     if own is None:
         raise ConfigurationError("There is no work for a worker: the settings have no table [dispatcher].")
     database = database_of(own.database, "dispatcher")
-    run_worker(settings, own, database, _register_client(settings, own), clock, ready)
+    revocation = revocation_of(settings, clock)
+    if revocation is not None:
+        revocation.start()
+    try:
+        run_worker(settings, own, database, _register_client(settings, own), clock, ready)
+    finally:
+        if revocation is not None:
+            revocation.stop()
 
 
 def mailbox_services(settings: Settings, clock: Clock = system_clock) -> list[MailboxService]:
@@ -178,7 +188,7 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
     hooks = evidence_hooks(settings, database, clock)
     persons = population_register(settings.far)
     companies = company_register(settings.far, persons)
-    verifier = UserSignatureVerifier.load(settings.far.e_identification_anchors, clock)
+    verifier = UserSignatureVerifier.load(settings.far.e_identification_anchors, clock, revocation_of(settings, clock))
     signing = Signing(verifier, companies, persons, clock, check_digits=settings.rules.check_digits)
     callers = Callers(database, unknown_allowed=settings.profile == "demonstration")
     rights = Rights(database, companies, persons)
@@ -204,7 +214,7 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
         *(database, own.organisation, register, _limits(settings), retention, clock, engine.wake),
         sender_limits(own),
     )
-    trusted = TrustStore.load(settings.trust.anchors, clock)
+    trusted = TrustStore.load(settings.trust.anchors, clock, revocation_of(settings, clock))
     handlers = message_handlers(MessageService(*accepting), trust_of(settings, trusted, clock))
     notifications = notification_handlers(NotificationService(*accepting))
     hooks = evidence_hooks(settings, database, clock)
@@ -223,7 +233,7 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
     own_identity(own)  # an operator signs nothing yet; a wrong certificate is told at the start all the same
     register = _register_client(settings, own)
     service = _mailbox_service(settings, own, register, clock)
-    trusted = TrustStore.load(settings.trust.anchors, clock)
+    trusted = TrustStore.load(settings.trust.anchors, clock, revocation_of(settings, clock))
     trust = trust_of(settings, trusted, clock)
 
     def verify(call: Call, element: etree._Element) -> VerifiedSeal:

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from sqlalchemy import Engine
+
 from mm_soap.bootstrap_channels import mail_channel, sms_gateway
 from mm_soap.channels import ChannelError, Origin, SmsGateway, SmtpChannel, WrittenEmail
+from mm_soap.clock import Clock
 from mm_soap.config import OperatorSettings, Settings
+from mm_soap.errors import Refused
 from mm_soap.message import language_tag
-from mm_soap.service_supplier import EMAIL, SMS, NoNotifier, Notice, NoticeNotTaken, NoticeRules, Notifier
+from mm_soap.service_supplier import (
+    EMAIL,
+    SMS,
+    NoNotifier,
+    Notice,
+    NoticeNotTaken,
+    NoticeRules,
+    Notifier,
+    late_notices,
+)
+from mm_soap.soap import Metrics
+from mm_soap.storage import reading
 
 _LANGUAGES: Final = {"sv": "svSE", "en": "enGB"}
 
@@ -30,6 +46,28 @@ def notice_rules(settings: Settings, own: OperatorSettings) -> NoticeRules:
         settings=rules.settings_url or (f"{pages}/contact" if pages else ""),
         name_senders=rules.name_senders,
     )
+
+
+def count_notices(metrics: Metrics, operators: Mapping[str, Engine], clock: Clock) -> None:
+    """Show how many notices to recipients are late.
+
+    Args:
+        metrics: where.
+        operators: the database of each operator by its party's name.
+        clock: the time.
+    """
+    if not operators:
+        return
+
+    def late() -> list[tuple[Mapping[str, str], float]]:
+        found: list[tuple[Mapping[str, str], float]] = []
+        for name, database in operators.items():
+            with suppress(Refused), reading(database) as connection:  # without a database there is no number
+                counts = late_notices(connection, clock())
+                found += [({"party": name, "channel": each}, number) for each, number in counts.items()]
+        return found
+
+    metrics.add_gauge("mm_soap_notices_late", "Notices that were tried in vain, or wait for more than a minute.", late)
 
 
 def notifier_of(own: OperatorSettings) -> Notifier:

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from mm_soap.clock import Clock
+from mm_soap.bootstrap_revocation import revocation_of, server_status
+from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, SenderSettings, Settings
 from mm_soap.contract import ports, wsdl
+from mm_soap.errors import ConfigurationError
 from mm_soap.pki import CallerCertificates, TrustStore
+from mm_soap.pki.identity import is_token_key
 from mm_soap.register_client import RegisterClient
 from mm_soap.soap import (
     Handler,
@@ -38,7 +41,7 @@ def identify_by(settings: Settings, clock: Clock) -> Identify:
     """Return what tells who calls: by the client certificate where the settings have authorities for it."""
     if settings.tls is None or not settings.tls.client_anchors:
         return anonymous
-    trust = TrustStore.load(settings.tls.client_anchors, clock)
+    trust = TrustStore.load(settings.tls.client_anchors, clock, revocation_of(settings, clock))
     certificates = CallerCertificates(trust, clock)
     return (by_proxy if settings.tls.proxies else by_connection)(certificates.organisation)
 
@@ -81,8 +84,14 @@ def soap_client(
     settings: Settings, own: Own, url: str, timeout: float, *, connect_timeout: float = 5.0, pool: int = 8
 ) -> SoapClient:
     """Return what calls a service, with the party's own certificate where the address is one of TLS."""
-    tls = tls_of(settings, own, url)
-    return SoapClient(url, timeout=timeout, connect_timeout=connect_timeout, pool=pool, tls=tls)
+    return SoapClient(
+        url,
+        timeout=timeout,
+        connect_timeout=connect_timeout,
+        pool=pool,
+        tls=tls_of(settings, own, url),
+        server=server_status(settings, system_clock),
+    )
 
 
 def register_client(
@@ -103,7 +112,23 @@ def tls_of(settings: Settings, own: Own, url: str) -> ssl.SSLContext | None:
     """Return what a party speaks TLS by when it calls an address; None for one that is not of TLS."""
     if not url.startswith("https:"):
         return None
-    return _context(own.certificate, own.key, settings.tls.server_anchors if settings.tls else ())
+    certificate, key = client_files(own)
+    return _context(certificate, key, settings.tls.server_anchors if settings.tls else ())
+
+
+def client_files(own: Own) -> tuple[Path, Path]:
+    """Return the certificate and the key that a party, or a sender, shows in calls over TLS.
+
+    Raises:
+        ConfigurationError: it signs with a key in a token, which TLS cannot use, and the settings name no other.
+    """
+    if own.tls_certificate:
+        return Path(own.tls_certificate), Path(own.tls_key)
+    if is_token_key(own.key):
+        raise ConfigurationError(
+            f"Set tls_certificate and tls_key of {own.organisation}: calls over TLS need a key in a file."
+        )
+    return own.certificate, Path(own.key)
 
 
 @lru_cache

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from mm_soap.config_signing import SigningSettings
 from mm_soap.config_tables import DispatcherSettings, OperatorSettings, Settings
 from mm_soap.errors import ConfigurationError
 from mm_soap.pki import is_test_certificate, read_certificates
+from mm_soap.pki.identity import is_token_key
+from mm_soap.pki.key_uri import KeyUri
 
 
 def check_production(settings: Settings) -> None:
@@ -28,12 +31,18 @@ def check_production(settings: Settings) -> None:
             raise ConfigurationError(
                 "Remove far.signatures_once: with it, what a user once signed could be used again."
             )
+    if settings.revocation is None and (settings.far or settings.dispatcher or settings.operator):
+        raise ConfigurationError(
+            "The production profile needs a table [revocation]: without it, a revoked certificate is accepted until it "
+            "expires."
+        )
     if settings.tls:
         _check_anchors("tls.client_anchors", settings.tls.client_anchors)
         _check_anchors("tls.server_anchors", settings.tls.server_anchors)
     for key, certificate, private in _identities(settings):
         _check_anchors(key, [certificate])
-        _check_private(key.replace("certificate", "key"), private)
+        if private is not None:
+            _check_private(key.replace("certificate", "key"), private)
     parties = [("dispatcher", settings.dispatcher), *(("operator", operator) for operator in settings.operator)]
     for name, party in parties:
         for key, file in _passwords(name, party) if party else ():
@@ -67,6 +76,7 @@ def _check_transport(settings: Settings) -> None:
         urls.append(("far.companies.url", settings.far.companies.url))
     if settings.dispatcher and settings.dispatcher.sms:
         urls.append(("dispatcher.sms.url", settings.dispatcher.sms.url))
+    urls += [("operator.sms.url", operator.sms.url) for operator in settings.operator if operator.sms]
     for key, party in (("dispatcher", settings.dispatcher), *(("operator", each) for each in settings.operator)):
         if party and party.email and party.email.security == "none":
             raise ConfigurationError(f'Set {key}.email.security to "starttls" or "tls": others could read the e-mail.')
@@ -94,15 +104,18 @@ def _check_anchors(key: str, files: Iterable[Path]) -> None:
             raise ConfigurationError(f"{key} names {file}, which is of the test CA: it proves nothing.")
 
 
-def _identities(settings: Settings) -> Iterable[tuple[str, Path, Path]]:
+def _identities(settings: Settings) -> Iterable[tuple[str, Path, Path | None]]:
+    """Yield each certificate by its setting, and the file that is to be private: of its key, or of its token's PIN."""
     if settings.tls and settings.tls.certificate:
         yield "tls.certificate", Path(settings.tls.certificate), Path(settings.tls.key)
-    if settings.dispatcher:
-        yield "dispatcher.certificate", settings.dispatcher.certificate, settings.dispatcher.key
-    for operator in settings.operator:
-        yield "operator.certificate", operator.certificate, operator.key
-    for sender in settings.sender:
-        yield "sender.certificate", sender.certificate, sender.key
+    signing: list[tuple[str, SigningSettings]] = [("dispatcher", settings.dispatcher)] if settings.dispatcher else []
+    signing += [("operator", each) for each in settings.operator]
+    signing += [("sender", each) for each in settings.sender]
+    for name, own in signing:
+        private = KeyUri.parse(own.key).pin_file if is_token_key(own.key) else Path(own.key)
+        yield f"{name}.certificate", own.certificate, private
+        if own.tls_certificate:
+            yield f"{name}.tls_certificate", Path(own.tls_certificate), Path(own.tls_key)
 
 
 def _passwords(key: str, party: DispatcherSettings | OperatorSettings) -> Iterable[tuple[str, Path]]:

@@ -22,6 +22,8 @@ from mm_soap.config_engine import EngineSettings
 from mm_soap.config_evidence import EvidenceSettings
 from mm_soap.config_mailboxes import BlobSettings, RetentionSettings
 from mm_soap.config_policy import DispatcherRules
+from mm_soap.config_revocation import RevocationSettings
+from mm_soap.config_signing import SigningSettings
 from mm_soap.config_tls import TlsSettings
 from mm_soap.config_types import Database, File, OptionalFile, Organisation, Table, Url, UrlPath
 from mm_soap.config_web import TestIdpSettings, WebSettings
@@ -30,9 +32,6 @@ ENVIRONMENT_PREFIX: Final = "MM_SOAP_"
 """What the names of the environment variables begin with that override settings."""
 
 _DATABASE: Final = "The party's own database: a file for SQLite, made when it is not there, or a URL."
-_ORGANISATION: Final = "The organisation number, 12 digits beginning with 16; the certificate must name the same."
-_CERTIFICATE: Final = "PEM file: the certificate that the party signs with, then those of its issuers."
-_KEY: Final = "PEM file: the certificate's private key, unencrypted, readable by its owner alone."
 _REGISTER: Final = "Where the register is: the URL before /Recipient/v3 and /Authority. Empty for this installation."
 
 _REGISTER_TIMEOUT: Final = "How long the register may take for its whole answer, in seconds."
@@ -111,12 +110,9 @@ class FarSettings(Table):
     persons: PersonsSettings | None = None
 
 
-class DispatcherSettings(DispatcherRules):
+class DispatcherSettings(SigningSettings, DispatcherRules):
     """[dispatcher]: the dispatcher. Without this table, none runs here."""
 
-    organisation: Organisation = Field(description=_ORGANISATION)
-    certificate: File = Field(description=_CERTIFICATE)
-    key: File = Field(description=_KEY)
     database: Database = Field(default="data/dispatcher.sqlite3", repr=False, description=_DATABASE)
     register_url: Url = Field(default="", description=_REGISTER)
     look_up_batch: int = Field(
@@ -152,13 +148,10 @@ class DispatcherSettings(DispatcherRules):
         return self.register_timeout + max(each.connect_timeout + each.answer_timeout for each in policies)
 
 
-class OperatorSettings(Table):
+class OperatorSettings(SigningSettings):
     """[[operator]]: a mailbox operator; one table for each that runs here."""
 
-    organisation: Organisation = Field(description=_ORGANISATION)
     name: str = Field(min_length=1, description="The operator's name, as in the register.")
-    certificate: File = Field(description=_CERTIFICATE)
-    key: File = Field(description=_KEY)
     database: Database = Field(repr=False, description=_DATABASE)
     path: UrlPath = Field(
         default="",
@@ -177,13 +170,10 @@ class OperatorSettings(Table):
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
 
 
-class SenderSettings(Table):
+class SenderSettings(SigningSettings):
     """[[sender]]: a sender that `mm-soap send` may sign for; one table for each."""
 
-    organisation: Organisation = Field(description=_ORGANISATION)
     name: str = Field(min_length=2, max_length=256, description="The sender's name, as its messages show it.")
-    certificate: File = Field(description=_CERTIFICATE)
-    key: File = Field(description=_KEY)
     dispatcher_url: Url = Field(
         default="", description="Where its dispatcher is: the URL before /Message/v3. Empty for this installation."
     )
@@ -244,6 +234,7 @@ class Settings(BaseSettings):
     rules: RulesSettings = Field(default_factory=RulesSettings)
     evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
     tls: TlsSettings | None = None
+    revocation: RevocationSettings | None = None
     far: FarSettings | None = None
     dispatcher: DispatcherSettings | None = None
     operator: tuple[OperatorSettings, ...] = ()

@@ -13,6 +13,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
+from mm_soap.pki.identity import is_token_key
+from mm_soap.pki.key_uri import KeyUri, WrongKeyUri
+
 _folder: ContextVar[Path | None] = ContextVar("_folder", default=None)
 
 
@@ -64,6 +67,22 @@ def _address(value: str) -> str:
         raise PydanticCustomError("address", "must be an IP address such as 192.0.2.1") from None
 
 
+def _key_name(value: str) -> str:
+    if not is_token_key(value):
+        return str(_from_folder(Path(value)))
+    try:
+        KeyUri.parse(value)
+    except WrongKeyUri as error:
+        raise PydanticCustomError("key_uri", "{demand}", {"demand": str(error)}) from None
+    return value
+
+
+def _asked_host(value: str) -> str:
+    if not re.fullmatch(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?", value):
+        raise PydanticCustomError("asked_host", "must be a host such as crl.example.se, or with a port")
+    return value.lower()
+
+
 def _url_path(value: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", value):
         raise PydanticCustomError("url_path", "must be empty or a path such as /brevlada-tva")
@@ -87,6 +106,8 @@ OptionalFile = Annotated[str, AfterValidator(_optional_file)]
 Database = Annotated[str, AfterValidator(_database)]
 Url = Annotated[str, AfterValidator(_url)]
 Address = Annotated[str, AfterValidator(_address)]
+KeyName = Annotated[str, AfterValidator(_key_name)]
+AskedHost = Annotated[str, AfterValidator(_asked_host)]
 UrlPath = Annotated[str, AfterValidator(_url_path)]
 Organisation = Annotated[str, AfterValidator(_organisation)]
 EmailAddress = Annotated[str, AfterValidator(_email_address)]

@@ -75,7 +75,10 @@ class Refusal(Enum):
     CERTIFICATE_UNKNOWN_ISSUER = Reason(5002, "The certificate was issued by an authority that is not trusted here.")
     CERTIFICATE_EXPIRED = Reason(5002, "The certificate has expired. Sign with a valid one.")
     CERTIFICATE_NOT_YET_VALID = Reason(5002, "The certificate is not valid yet. Check its dates and the clock.")
-    CERTIFICATE_REVOKED = Reason(5002, "The certificate is revoked. Sign with another one.")
+    CERTIFICATE_REVOKED = Reason(5002, "The certificate is revoked. Use another one, and make the call again.")
+    CERTIFICATE_STATUS_UNKNOWN = Reason(
+        4000, "Whether the certificate is revoked could not be found out. Repeat the same call later."
+    )
     CERTIFICATE_WRONG_USAGE = Reason(5002, "The certificate's key may not be used for signatures (key usage).")
     CERTIFICATE_NO_ORGANISATION = Reason(
         5002, "The certificate names no organisation: the subject needs a serialNumber of 12 digits, beginning with 16."

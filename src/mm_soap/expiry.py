@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from mm_soap.clock import Clock
 from mm_soap.config import Settings
+from mm_soap.config_signing import SigningSettings
 from mm_soap.pki import OrganisationCertificate, read_certificates, subject_name
 from mm_soap.unexpected import Repeated
 
@@ -29,7 +30,7 @@ class Watched:
 
     Args:
         party: ``dispatcher``, ``operator:NUMBER``, ``sender:NUMBER``, ``signer:NUMBER``, ``far``, ``tls`` or ``trust``.
-        use: ``signing``, ``server``, ``issuer`` or ``anchor``.
+        use: ``signing``, ``client``, ``server``, ``issuer`` or ``anchor``.
         certificate: the certificate.
     """
 
@@ -46,6 +47,11 @@ class Watched:
     def fingerprint(self) -> str:
         """SHA-256, in hexadecimal."""
         return self.certificate.fingerprint(SHA256()).hex()
+
+    @property
+    def name(self) -> str:
+        """How sentences name it."""
+        return f"The certificate of {self.party} ({self.use}, SHA-256 {self.fingerprint[:16]})"
 
     def left(self, now: datetime) -> timedelta:
         """Return how long it still holds; less than nothing once it has expired."""
@@ -64,7 +70,7 @@ class Watched:
 
     def sentence(self, now: datetime) -> str:
         """Return one sentence for whoever runs this installation."""
-        named = f"The certificate of {self.party} ({self.use}, SHA-256 {self.fingerprint[:16]})"
+        named = self.name
         days = self.left(now) // timedelta(days=1)
         if days < 0:
             return f"{named} has expired on {self.expires:%Y-%m-%d}: replace it."
@@ -96,12 +102,13 @@ def of_signers(seen: Iterable[OrganisationCertificate]) -> list[Watched]:
 
 
 def _files(settings: Settings) -> Iterator[tuple[str, str, Path]]:
-    if settings.dispatcher:
-        yield "dispatcher", "signing", settings.dispatcher.certificate
-    for operator in settings.operator:
-        yield f"operator:{operator.organisation}", "signing", operator.certificate
-    for sender in settings.sender:
-        yield f"sender:{sender.organisation}", "signing", sender.certificate
+    signing: list[tuple[str, SigningSettings]] = [("dispatcher", settings.dispatcher)] if settings.dispatcher else []
+    signing += [(f"operator:{each.organisation}", each) for each in settings.operator]
+    signing += [(f"sender:{each.organisation}", each) for each in settings.sender]
+    for party, own in signing:
+        yield party, "signing", own.certificate
+        if own.tls_certificate:
+            yield party, "client", Path(own.tls_certificate)
     for anchor in settings.trust.anchors:
         yield "trust", "anchor", anchor
     if settings.tls:

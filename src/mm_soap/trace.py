@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Engine
 
 from mm_soap.dispatcher import standing_of
+from mm_soap.repetitions import REPEATED
 from mm_soap.storage import Event, events_of, reading
 
 IDS: Final = ("distribution_id", "message_id", "trans_id", "call_id")
@@ -119,6 +120,11 @@ _SENTENCES: Final = {
 }
 
 
+_REPEATED_SENTENCE: Final = (
+    "The same came before, at {first_at}, from {first_caller}. It was answered as then; nothing was stored or sent"
+    " again. It is taken for a {repetition}."
+)
+
 _ACCEPTED_UNSIGNED: Final = (
     "The request follows the schema. Nobody signs a notification: it came from {caller}. The sender is connected, and"
     " this dispatcher is listed for it. The notification follows the rules. Recipients: {recipients}."
@@ -131,6 +137,9 @@ def told(event: Event) -> str:
     sentence = _SENTENCES.get((event.kind, event.outcome))
     if (event.kind, event.outcome) == ("accepted", "accepted") and "signer" not in detail:
         sentence, detail["caller"] = _ACCEPTED_UNSIGNED, detail.get("caller") or "a caller without a client certificate"
+    if event.outcome == REPEATED and "repetition" in detail:
+        sentence = _REPEATED_SENTENCE
+        detail["first_caller"] = detail.get("first_caller") or "a caller without a client certificate"
     if sentence is not None:
         return sentence.format_map(defaultdict(lambda: "unknown", detail))
     reason = str(detail.pop("reason", ""))

@@ -34,11 +34,12 @@ from mm_soap.service_supplier import (
 )
 from mm_soap.service_supplier.store import metadata as operator_tables
 from mm_soap.soap import Call, Caller, Wsgi, soap_application
-from mm_soap.storage import migrate, reading
+from mm_soap.storage import Evidence, evidence_of, migrate, reading
 from mm_soap.xml import SOAP_ENVELOPE, parse_untrusted
 from tests.attacks.sites import DISPATCHER, KOMMUN_A, RECIPIENT, Cast
 
 LEDGER: Final = ("event", "evidence")
+"""What the names of the tables of events and evidence begin with."""
 
 
 class Register:
@@ -99,7 +100,13 @@ class Party:
 
     def contents(self) -> dict[str, list[Any]]:
         """All rows of all tables, but for events and evidence."""
-        return {name: self.rows(name) for name in self.tables.tables if name not in LEDGER}
+        return {name: self.rows(name) for name in self.tables.tables if not name.startswith(LEDGER)}
+
+    def evidence(self) -> list[Evidence]:
+        """What is kept of each call, in the order in which they came."""
+        calls = dict.fromkeys(row.call_id for row in self.rows("evidence_record"))
+        with reading(self.engine) as connection:
+            return [one for call in calls for one in evidence_of(connection, call)]
 
     def signed(self) -> list[list[str]]:
         """The subjects of each delivery that is stored."""

@@ -37,7 +37,7 @@ def parties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Choose]:
 @pytest.mark.parametrize("attack", expecting(Expected.REFUSED, some()), ids=lambda attack: attack.id)
 def test_an_attack_is_refused_and_leaves_evidence_alone(parties: Choose, attack: Attack) -> None:
     party, request = parties(attack), attack.request(CAST)
-    before, events, evidence = party.contents(), len(party.rows("event")), len(party.rows("evidence"))
+    before, events, evidence = party.contents(), len(party.rows("event")), len(party.evidence())
     started = time.monotonic()
     answer = party.post(attack.site.path, request)
     assert time.monotonic() - started < LONGEST
@@ -45,7 +45,7 @@ def test_an_attack_is_refused_and_leaves_evidence_alone(parties: Choose, attack:
     assert code in SECURITY_CODES, answer.xpath("string(.)")
     assert party.contents() == before
     assert party.woken == []
-    (event,), (kept,) = party.rows("event")[events:], party.rows("evidence")[evidence:]
+    (event,), (kept,) = party.rows("event")[events:], party.evidence()[evidence:]
     assert (event.kind, Refusal[event.outcome].code) == ("refusal", code)
     assert (kept.call_id, kept.verdict) == (event.call_id, event.outcome)
     assert kept.content == request or "UTF-" in attack.variant.name or "encoding" in attack.variant.name
@@ -69,5 +69,5 @@ def test_what_means_the_same_is_accepted_as_it_was_signed(one: Choose, attack: A
     assert error_code(answer) is None, answer.xpath("string(.)")
     assert party.signed() == [[SUBJECT]]
     assert [row.kind for row in party.rows("event")] != ["refusal"]
-    (kept,) = party.rows("evidence")
+    (kept,) = party.evidence()
     assert kept.verdict == "accepted"

@@ -13,6 +13,7 @@ from mm_soap.far.store import metadata
 from mm_soap.testing.databases import fresh_database
 from mm_soap.testing.e_identification import EIdentificationIssuer
 from mm_soap.user_signatures import UserSignature, UserSignatureVerifier
+from tests.attacks.parties import LEDGER
 from tests.attacks.users import USER_ATTACKS, USER_OPERATIONS, Persons, Sign, good
 from tests.integration.register.world import ANNA, KOMMUN_A, World, change, deregister, preferences, register
 
@@ -48,7 +49,7 @@ def persons(world: World) -> Persons:
 
 
 def kept(world: World) -> dict[str, list[object]]:
-    return {name: list(world.rows(name)) for name in metadata.tables if name not in ("event", "evidence")}
+    return {name: list(world.rows(name)) for name in metadata.tables if not name.startswith(LEDGER)}
 
 
 @pytest.mark.parametrize("name", USER_ATTACKS)
@@ -59,12 +60,12 @@ def test_a_signature_that_does_not_count_changes_nothing(
     if operation != "register" and world.state(ANNA) == "none":
         assert world.ask(request("register", good(persons, f"n-{next(NONCES)}"))) == "Complete"
     sign: Sign = USER_ATTACKS[name]
-    before, events, evidence = kept(world), len(world.rows("event")), len(world.rows("evidence"))
+    before, events, evidence = kept(world), len(world.rows("event")), len(world.rows("evidence_record"))
     code = world.ask(request(operation, sign(persons, f"n-{next(NONCES)}")))
     assert code in ("5010", "5012", "6009")
     assert kept(world) == before
     (event,) = world.rows("event")[events:]
-    (proof,) = world.rows("evidence")[evidence:]
+    (proof,) = world.rows("evidence_record")[evidence:]
     assert (event["kind"], proof["verdict"]) == ("refusal", event["outcome"])
 
 

@@ -11,8 +11,9 @@ from mm_soap.bootstrap import mailbox_services
 from mm_soap.config import load
 from mm_soap.demonstration import KOMMUN_A, OPERATOR_ONE, RECIPIENT, DemoOrganisation
 from mm_soap.message import Message, build_delivery
-from mm_soap.service_supplier import Kind, many, store
+from mm_soap.service_supplier import EMAIL, Kind, many, store
 from mm_soap.service_supplier.model import NewDelivery
+from mm_soap.service_supplier.reaching import refused
 from mm_soap.storage import writing
 from mm_soap.testing.documents import one_page_pdf
 from mm_soap.xml import MESSAGE_V3, parse_untrusted, qname
@@ -67,6 +68,16 @@ def put(demonstration: Demonstration, message: Message, recipient: str = RECIPIE
                     many.add_to_mailboxes(connection, key, Kind.SECURE, content.sender, keeping.messages, to, now)
                 keeping.told = True
         service.database.dispose()
+
+
+def refuse(demonstration: Demonstration, email: str, recipient: str = RECIPIENT) -> None:
+    """Let a recipient's address count as one that refused too often."""
+    found = []
+    for service in mailbox_services(load(demonstration.config)):
+        with writing(service.database) as connection:
+            found.append(refused(connection, recipient, EMAIL, email, 1, datetime.now(UTC)))
+        service.database.dispose()
+    assert any(found)
 
 
 def sign_in(page: Page, server: Server, name: str = "Anna Demo", *, path: str = "", language: str = "en") -> None:

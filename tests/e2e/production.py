@@ -14,7 +14,9 @@ from mm_soap.clock import system_clock
 from mm_soap.config import load
 from mm_soap.demonstration import DISPATCHER, KOMMUN_A, KOMMUN_B, OPERATOR_ONE, RECIPIENT, DemoOrganisation
 from mm_soap.far import Account, Dispatcher, Operator, Register, Sender
-from mm_soap.testing import TestPki
+from mm_soap.testing import StatusServer, TestPki
+from mm_soap.testing.certificates import pem
+from mm_soap.testing.revocation import RevocationAuthority
 from tests.e2e.suite import Server
 
 NAME = "A private authority"
@@ -94,12 +96,30 @@ def party(organisation: DemoOrganisation, **more: object) -> dict[str, object]:
 TRUST = table("[trust]", anchors=["pki/ca.pem"])
 
 
-def make(folder: Path) -> Production:
-    """Write certificates and settings; nothing is filled or served yet."""
-    pki = TestPki(system_clock, name=NAME)
+def lists_of(folder: Path, pki: TestPki) -> str:
+    """Write an empty list of each authority into files, and return the settings that name them."""
+    tables = []
+    for name, authority in (("root", pki.root), ("issuing", pki.issuing)):
+        (folder / f"{name}.pem").write_bytes(pem([authority.certificate]))
+        (folder / f"{name}.crl").write_bytes(RevocationAuthority(authority, system_clock).crl())
+        values = {"certificate": f"pki/{name}.pem", "crl_files": [f"pki/{name}.crl"]}
+        tables.append(table("[[revocation.issuer]]", **values))
+    return "\n".join(tables)
+
+
+def make(folder: Path, status: StatusServer | None = None, **revocation: object) -> Production:
+    """Write certificates and settings; nothing is filled or served yet.
+
+    Revocation is told by lists in files, or by ``status``, at whose addresses the certificates then point.
+    """
+    pki = TestPki(system_clock, name=NAME, crl_url=status.url if status else "")
     for organisation in ORGANISATIONS:
         pki.organisation(organisation.number, organisation.name)
     pki.write(folder / "pki")
+    lists = lists_of(folder / "pki", pki)
+    if status is not None:
+        status.add(pki.root, pki.issuing)
+        lists = table("[revocation]", hosts=[status.host], **revocation)
     names = ("far", "dispatcher", "operator")
     servers = {name: Server(folder / f"{name}.toml") for name in names}
     made = Production(folder, pki, servers)
@@ -107,12 +127,12 @@ def make(folder: Path) -> Production:
         # Keys of elliptic curves are good for TLS; signatures want RSA.
         pki.write_server(folder / name, ("127.0.0.1", f"{name}.example"), elliptic=number == 0)
     far_url, dispatcher_url = (f"https://127.0.0.1:{servers[name].port}" for name in ("far", "dispatcher"))
-    made.write("far", tls("far"), table("[far]", database="data/far.sqlite3"))
+    made.write("far", tls("far"), lists, table("[far]", database="data/far.sqlite3"))
     own = party(DISPATCHER, register_url=far_url, party_cache=1)
     policy = table("[dispatcher.policy]", retry_first=0.2, retry_longest=1, pause_first=0.5)
-    made.write("dispatcher", tls("dispatcher"), TRUST, table("[dispatcher]", **own), policy)
+    made.write("dispatcher", tls("dispatcher"), TRUST, lists, table("[dispatcher]", **own), policy)
     own = party(OPERATOR_ONE, name=OPERATOR_ONE.name, database="data/operator.sqlite3", register_url=far_url)
-    made.write("operator", tls("operator"), TRUST, table("[[operator]]", **own))
+    made.write("operator", tls("operator"), TRUST, lists, table("[[operator]]", **own))
     own = party(KOMMUN_A, name=KOMMUN_A.name, dispatcher_url=dispatcher_url, register_url=far_url)
     made.write("sender", table("[tls]", server_anchors=["pki/ca.pem"]), table("[[sender]]", **own))
     return made

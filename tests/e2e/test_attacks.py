@@ -19,6 +19,7 @@ from mm_soap.service_supplier.store import metadata as operator_tables
 from mm_soap.storage import events_of, evidence_of, reading
 from mm_soap.testing import TestPki
 from tests.attacks.model import SECURITY_CODES, Attack, Expected
+from tests.attacks.parties import LEDGER
 from tests.attacks.sites import RECIPIENT, SUBJECT, Cast
 from tests.attacks.table import expecting, some
 from tests.e2e.suite import Demonstration, Fault, Listener, call, final_status
@@ -54,7 +55,7 @@ class World:
                 continue
             assert tables is not None
             with reading(engine) as connection:
-                for name in set(tables.tables) - {"event", "evidence"}:
+                for name in (one for one in tables.tables if not one.startswith(LEDGER)):
                     counted = connection.execute(select(func.count()).select_from(tables.tables[name])).scalar_one()
                     found[f"{party} {name}"] = counted
         return found

@@ -346,6 +346,7 @@ def test_the_history_of_an_account(far: Far) -> None:
     assert far.json("history", UNKNOWN) == []
     far.refused(1, "identifier", "history", "x")
 
+    assert "history read" in far("audit").stdout
     changes = [each for each in far.json("audit") if each["what"] == "history read"]
     assert [each["after"]["steps"] for each in changes] == [0, 4, 4, 4]
     assert [each["after"]["sentences"] for each in changes] == [False, False, True, False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from datetime import date
@@ -17,8 +18,8 @@ from mm_soap.demonstration import KOMMUN_B, OPERATOR_TWO, RECIPIENT, RECIPIENT_A
 from mm_soap.message import OfficialMatter, new_message
 from mm_soap.xml import MESSAGE_V3, OFFICIAL_MATTER_V3
 from tests.e2e.browser import DESKTOP, PHONE, accessibility, chromium, too_wide
-from tests.e2e.inbox import PDF, put, send, sign_in, sign_text
-from tests.e2e.suite import Demonstration, Server
+from tests.e2e.inbox import PDF, put, refuse, send, sign_in, sign_text
+from tests.e2e.suite import Demonstration, Server, mm_soap
 
 pytestmark = [pytest.mark.needs_program("chromium"), pytest.mark.slow]
 
@@ -222,6 +223,34 @@ def test_contact_settings(served: Server, page: Page, look: str) -> None:
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_have_text("Saved.")
     expect(page.get_by_label("Mobile number")).to_have_value("0701740605")
+    for name, value in (("At most once in 24 hours", "daily"), ("Each time", "each")):
+        page.get_by_label("How often").select_option(name)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status")).to_have_text("Saved.")
+        expect(page.get_by_label("How often")).to_have_value(value)
+
+
+def test_an_address_that_does_not_work_is_told_and_tried_again(
+    demo: Demonstration, served: Server, page: Page, look: str
+) -> None:
+    mailbox = ("mailbox", "contact", RECIPIENT, "--config", demo.config)
+    assert mm_soap(*mailbox, "--email", f"anna-{look}@example.org").returncode == 0
+    refuse(demo, f"anna-{look}@example.org")
+    sign_in(page, served)
+    page.get_by_role("link", name="Notifications").click()
+    expect(page.get_by_label("E-mail", exact=True)).to_have_accessible_description(
+        re.compile("The address does not work")
+    )
+    good(page)
+    pictured(page, f"contact-failed-{look}")
+    page.get_by_label("Mobile number").fill("07")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The address does not work.")).to_be_visible()
+    page.get_by_label("Mobile number").fill("")
+    page.get_by_label("It works now").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+    expect(page.get_by_text("The address does not work.")).to_have_count(0)
 
 
 def test_a_message_is_forwarded_to_another_operator(demo: Demonstration, served: Server, page: Page, look: str) -> None:

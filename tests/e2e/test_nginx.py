@@ -20,7 +20,7 @@ from mm_soap.demonstration import DISPATCHER, KOMMUN_A, KOMMUN_B, OPERATOR_ONE, 
 from mm_soap.testing import TestPki
 from mm_soap.testing.certificates import pem
 from mm_soap.xml import RECIPIENT_V3
-from tests.e2e.production import Production, make, table, top
+from tests.e2e.production import Production, lists_of, make, table, top
 from tests.e2e.suite import Server, enveloped, free_port, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs_program("nginx")]
@@ -45,6 +45,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
         "far",
         top(public_url="https://post.example.se", port=server.port),
         table("[tls]", client_anchors=["pki/ca.pem"], proxies=[PROXY]),
+        lists_of(made.folder / "pki", made.pki),
         table("[far]", database="data/far.sqlite3"),
     )
     try:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mm_soap.demonstration import KOMMUN_A, RECIPIENT_AT_TWO, RECIPIENT_WITHOUT_B
-from tests.e2e.suite import Demonstration, Result, a_message, distribute, final_status, letter, mm_soap, until
+from mm_soap.demonstration import KOMMUN_A, OPERATOR_TWO, RECIPIENT_AT_TWO, RECIPIENT_WITHOUT_B
+from tests.e2e.suite import Demonstration, Result, a_message, distribute, final_status, get, letter, mm_soap, until
 from tests.unit.channels.servers import Gateway, MailServer, mail_server, sms_gateway
 from tests.unit.channels.test_bounces import report
 
@@ -184,6 +184,8 @@ def test_an_address_that_refuses_is_left_alone_until_its_recipient_says_otherwis
         until(lambda number=number: len(world.gateway.texts) == number, 60, "the text message")  # type: ignore[misc]
         until(lambda number=number: bool(world.contact()["not_working"]) == (number == 2), 60, "the count")  # type: ignore[misc]
     assert list(world.contact()["not_working"]) == ["EMail"]
+    metrics = get(f"{world.demonstration.servers[0].url}/metrics")[1].decode()
+    assert f'mm_soap_notices_late{{party="operator:{OPERATOR_TWO.number}",channel="EMail"}} 0' in metrics
     world.mail.refused.clear()
     world.send()
     until(lambda: len(world.gateway.texts) == 3, 60, "the text message")

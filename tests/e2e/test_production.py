@@ -117,6 +117,12 @@ def trust_test_ca(folder: Path) -> None:
     with_line(folder / "dispatcher.toml", 'client_anchors = ["pki/ca.pem"]', 'client_anchors = ["test/ca.pem"]')
 
 
+def without_revocation(folder: Path) -> None:
+    file = folder / "dispatcher.toml"
+    before, _, after = file.read_text().partition("[[revocation.issuer]]")
+    file.write_text(before + after[after.index("[dispatcher]") :])
+
+
 def mix_keys(folder: Path) -> None:
     shutil.copy(folder / f"pki/{KOMMUN_A.number}.key", folder / "dispatcher/server.key")
 
@@ -131,6 +137,7 @@ REFUSED = {
     "callers of the test CA": (trust_test_ca, r"tls\.client_anchors names .*, which is of the test CA"),
     "no callers": (changed('client_anchors = ["pki/ca.pem"]', ""), r"Set tls\.client_anchors"),
     "nobody is believed": (changed('\nanchors = ["pki/ca.pem"]', ""), r"Set trust\.anchors"),
+    "no revocation": (without_revocation, r"The production profile needs a table \[revocation\]"),
     "a register over HTTP": (changed("https://", "http://"), r"dispatcher\.register_url must begin with https://"),
     "another certificate's key": (mix_keys, r"server\.pem and its key cannot be used for TLS: .* belong together\."),
     "no certificate": (

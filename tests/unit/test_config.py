@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from mm_soap.bootstrap_transport import client_files
 from mm_soap.config import Settings, load, reference
 from mm_soap.errors import ConfigurationError
 from mm_soap.pki import read_certificates
@@ -66,7 +67,7 @@ class TestReading:
         assert settings.far
         assert settings.far.database == str(file.parent / "data/far.sqlite3")
         assert settings.dispatcher
-        assert settings.dispatcher.key == file.parent / "pki/d.key"
+        assert settings.dispatcher.key == str(file.parent / "pki/d.key")
 
     def test_paths_are_absolute_also_when_the_file_is_named_relatively(
         self, file: Path, monkeypatch: pytest.MonkeyPatch
@@ -211,6 +212,8 @@ anchors = ["real.pem"]
 certificate = "real.pem"
 key = "tls.key"
 client_anchors = ["real.pem"]
+[revocation]
+hosts = ["crl.example.se"]
 [dispatcher]
 organisation = "165599999900"
 certificate = "real.pem"
@@ -271,6 +274,9 @@ class TestProduction:
         [
             (PRODUCTION, "[far]\n", r"The production profile needs a table \[tls\]"),
             ('client_anchors = ["real.pem"]', "", "Set tls.client_anchors"),
+            ('[revocation]\nhosts = ["crl.example.se"]', "", r"needs a table \[revocation\]: without it, a revoked"),
+            ('hosts = ["crl.example.se"]', "", "revocation must have hosts, or an issuer with lists or a responder"),
+            ('["crl.example.se"]', '["http://crl.example.se/"]', "hosts .* must be a host such as crl.example.se"),
             ("https://post", "http://post", "public_url must begin with https://"),
             ("https://disp", "http://disp", "sender.dispatcher_url must begin with https://"),
             ("https://far", "http://far", "dispatcher.register_url must begin with https://"),
@@ -311,6 +317,11 @@ class TestProduction:
             ("[[sender]]", f'{EMAIL}password_file = "no"\n[[sender]]', "dispatcher.email.password_file names"),
             ("[[sender]]", f'{SMS}url = "http://sms.example"\n[[sender]]', "dispatcher.sms.url must begin with https"),
             ("[[sender]]", f"{SMS}[[sender]]", "dispatcher.sms.password_file names"),
+            (
+                "[[sender]]",
+                f'{INBOX}{SMS.replace("dispatcher", "operator")}url = "http://sms.example"\n[[sender]]',
+                "operator.sms.url must begin with https",
+            ),
             ("[[sender]]", "[test_idp]\n[[sender]]", r"Remove the table \[test_idp\]"),
             ("[[sender]]", f"{INBOX}[[sender]]", "operator.web.issuer must begin with https://"),
             ("[[sender]]", f'{INBOX}issuer = "http://eid.example"\n[[sender]]', "operator.web.issuer must begin with"),
@@ -327,6 +338,36 @@ class TestProduction:
         with pytest.raises(ConfigurationError, match=r"sender\.register_url must begin with https://"):
             self.check(folder, alone)
         assert self.check(folder, alone + 'register_url = "https://far.example.se"\n').sender
+
+    def test_of_a_key_in_a_token_the_pin_is_private(self, folder: Path) -> None:
+        pin = folder / "pin"
+        pin.touch(mode=0o600)
+        uri = f"pkcs11:object=signing?module-path=/usr/lib/p11.so&pin-source=file:{pin}"
+        settings = PRODUCTION.replace('key = "d.key"', f'key = "{uri}"')
+        assert self.check(folder, settings).dispatcher.key == uri
+        pin.chmod(0o640)
+        with pytest.raises(ConfigurationError, match=r"dispatcher\.key names .*/pin, which others may read"):
+            self.check(folder, settings)
+
+    def test_a_pin_does_not_stand_in_settings(self, folder: Path) -> None:
+        uri = "pkcs11:object=signing?module-path=/usr/lib/p11.so&pin-value=4711"
+        with pytest.raises(ConfigurationError, match=r"dispatcher\.key must not hold the PIN") as caught:
+            self.check(folder, PRODUCTION.replace('key = "d.key"', f'key = "{uri}"'))
+        assert "4711" not in str(caught.value)
+
+    def test_what_is_shown_over_tls(self, folder: Path) -> None:
+        """The certificate that signs, another one, or nothing that works: TLS cannot use a key in a token."""
+        own = self.check(folder, PRODUCTION).dispatcher
+        assert client_files(own) == (folder / "real.pem", folder / "d.key")
+        files = 'key = "d.key"\ntls_certificate = "real.pem"\ntls_key = "s.key"'
+        own = self.check(folder, PRODUCTION.replace('key = "d.key"', files)).dispatcher
+        assert client_files(own) == (folder / "real.pem", folder / "s.key")
+        with pytest.raises(ConfigurationError, match="must have tls_certificate and tls_key, or neither"):
+            self.check(folder, PRODUCTION.replace('key = "d.key"', 'key = "d.key"\ntls_key = "s.key"'))
+        uri = "pkcs11:object=signing?module-path=/usr/lib/p11.so"
+        own = self.check(folder, PRODUCTION.replace('key = "d.key"', f'key = "{uri}"')).dispatcher
+        with pytest.raises(ConfigurationError, match="Set tls_certificate and tls_key of 165599999900"):
+            client_files(own)
 
     @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
     @pytest.mark.parametrize("name", ["tls", "d", "s"])
@@ -345,7 +386,7 @@ class TestReference:
         assert rows["port"][1:3] == ("integer", "8080")
         assert rows["profile"].type == '"demonstration" or "production"'
         assert rows["trust.anchors"][1:3] == ("list of file", "[]")
-        assert rows["sender[].key"][1:3] == ("file", "required")
+        assert rows["sender[].certificate"][1:3] == ("file", "required")
         assert rows["rules.check_digits"][1:3] == ("true or false", "true")
         assert rows["operator[].path"][1:3] == ("text", '""')
         assert [row.key for row in rows.values() if not row.meaning.endswith(".")] == []

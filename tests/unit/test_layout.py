@@ -270,11 +270,13 @@ def test_each_outer_library_has_its_place() -> None:
             "mm_soap/soap/server_log.py",
             "mm_soap/soap/worker.py",
         },
-        # The SOAP client, the clients of a company register and of an SMS gateway, the conformance kit, which sends
-        # what the SOAP client never would, and the command that asks a test bed for a certificate.
+        # The SOAP client, the clients of a company register, of issuers' lists and responders and of an SMS gateway,
+        # the conformance kit, which sends what the SOAP client never would, and the command that asks a test bed for a
+        # certificate.
         r"urllib3\b": {
             "mm_soap/soap/client.py",
             "mm_soap/companies/http.py",
+            "mm_soap/revocation/fetching.py",
             "mm_soap/conformance/carrying.py",
             "mm_soap/channels/elks.py",
             "mm_soap/testbed/client.py",
@@ -284,8 +286,9 @@ def test_each_outer_library_has_its_place() -> None:
         r"obstore\b": {"mm_soap/service_supplier/blobs_s3.py"},
         r"smtplib\b": {"mm_soap/channels/smtp.py"},
         r"typst\b": {"mm_soap/channels/typeset.py"},
+        r"pkcs11\b": {"mm_soap/pki/tokens.py"},
         r"pyhanko\b": {"mm_soap/user_signatures/cms_signature.py"},
-        r"pyhanko_certvalidator\b": {"mm_soap/pki/paths.py"},
+        r"pyhanko_certvalidator\b": {"mm_soap/pki/paths.py", "mm_soap/revocation/ocsp.py"},
         r"jinja2\b": {
             "mm_soap/conformance/reports.py",
             "mm_soap/service_supplier/post_words.py",

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from setproctitle import setproctitle
 
 from mm_soap.cli.conform import conform_app
 from mm_soap.cli.evidence import evidence_app
@@ -208,7 +210,7 @@ def report(
 
 @app.command()
 def certificates(config: Config, json: Json = False) -> None:
-    """Show when the certificates in the settings expire. Status 1 if one has expired, or soon will."""
+    """Show when the certificates in the settings expire, and which are revoked. Status 1 if one is, or expires soon."""
     from mm_soap.cli import certificates as certificates_command
 
     certificates_command.certificates(config, json)
@@ -248,6 +250,7 @@ def demo(
 
 def main() -> None:
     """Run the command. Every error of mm-soap ends in one sentence and a status, never in a traceback."""
+    _hide_arguments(sys.argv[1:])
     try:
         app()
     except ConfigurationError as error:
@@ -260,6 +263,13 @@ def main() -> None:
         _end(f"The call failed: {error}. Check the address, and whether it is served there.")
     except MmSoapError as error:
         _end(str(error))
+
+
+def _hide_arguments(arguments: list[str]) -> None:
+    """Leave personal numbers, subjects and file names out of what the system shows of this process to all its users."""
+    words = list(takewhile(str.isalpha, arguments))
+    if words[:1] not in (["serve"], ["worker"]):  # of these, whoever operates them wants to see the settings
+        setproctitle(" ".join(("mm-soap", *words[:2])))
 
 
 def _end(sentence: str, status: int = 1) -> None:

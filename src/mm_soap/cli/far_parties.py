@@ -148,7 +148,7 @@ def _offer(app: typer.Typer, name: str, told: str, run: Callable[..., None], *pa
 
 def as_cell(value: Any) -> str | None:
     """Return a value of a party's document as people read it."""
-    return ", ".join(value) if isinstance(value, (list, tuple)) else value
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _changed_texts(number: str, **values: str | None) -> Callable[[Any], Mapping[str, Any]] | None:

@@ -14,6 +14,7 @@ from typing import Final
 from mm_soap.bootstrap import Party, Work, answers, build_parties
 from mm_soap.bootstrap import work as run_worker
 from mm_soap.bootstrap_inbox import test_idp_pages
+from mm_soap.bootstrap_revocation import add_metrics, revocation_of
 from mm_soap.bootstrap_transport import tls_files
 from mm_soap.cli.output import WRONG_USE, fail, progress_console
 from mm_soap.clock import system_clock
@@ -136,12 +137,15 @@ class _Worker:
             warning,
             system_clock,
         )
+        self._revocation = revocation_of(self._settings, system_clock)
+        if self._revocation is not None:
+            add_metrics(metrics, self._revocation, system_clock)
         metrics.add_gauge(METRIC, "Seconds until a certificate expires.", self._watch.seconds_left)
         pages = {path: page for party in self._parties for path, page in party.pages.items()}
         if pages:
             pages |= test_idp_pages(self._settings)
         pages |= testbed.pages if testbed else {}
-        whole = compose(applications, files, self._ready, metrics, self._watch.warnings, pages)
+        whole = compose(applications, files, self._ready, metrics, self._warnings, pages)
         tls = self._settings.tls
         if tls and tls.proxies:
             whole = from_proxies(whole, tls.proxies)
@@ -166,5 +170,9 @@ class _Worker:
         names = [party.name for party in self._parties]
         return all(answers(party.database) for party in self._parties) and not self._watch.has_expired(names)
 
+    def _warnings(self) -> list[str]:
+        return [*self._watch.warnings(), *(self._revocation.warnings() if self._revocation else ())]
+
     def _work(self) -> list[Work]:
-        return [*(work for party in self._parties for work in party.work), self._watch]
+        first: list[Work] = [self._revocation] if self._revocation else []
+        return [*first, *(work for party in self._parties for work in party.work), self._watch]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,10 @@ class _AnyIssuer:
     """Takes every certificate that names an organisation and is valid today; who issued it is not looked at."""
 
     def check(
-        self, certificate: x509.Certificate, intermediates: Sequence[x509.Certificate] = ()
+        self,
+        certificate: x509.Certificate,
+        intermediates: Sequence[x509.Certificate] = (),
+        received: date | None = None,
     ) -> OrganisationCertificate:
         now = system_clock()
         if now > certificate.not_valid_after_utc:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
-from typing import Final
 from uuid import uuid4
 
 from sqlalchemy import Engine
@@ -18,9 +17,8 @@ from mm_soap.dispatcher.sender_limits import SenderLimits
 from mm_soap.dsig import UnsignedDocument, VerifiedDelivery, digest_to_seal
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits, check_delivery, check_notification, read_delivery, read_notification
-from mm_soap.storage import Conflict, Event, Evidence, reading, record_event, record_evidence, writing
-
-_REPEATED: Final = "answered as the first time"
+from mm_soap.repetitions import REPEATED, repetition
+from mm_soap.storage import Conflict, Event, Evidence, events_of, reading, record_event, record_evidence, writing
 
 
 @dataclass(frozen=True)
@@ -102,9 +100,15 @@ class _Accepting:
                 known = store.distribution_of(connection, new.sender, new.digest)
                 if known is None:
                     raise Refused(Refusal.UNEXPECTED) from None
-                told = [replace(event, distribution_id=known, outcome=_REPEATED) for event in events]
-                record_event(connection, *told)
-                record_evidence(connection, replace(evidence, verdict=_REPEATED))
+                again = repetition(events_of(connection, distribution_id=known), "accepted", origin.caller, now)
+                record_event(
+                    connection,
+                    *(
+                        replace(one, distribution_id=known, outcome=REPEATED, detail={**one.detail, **again})
+                        for one in events
+                    ),
+                )
+                record_evidence(connection, replace(evidence, verdict=REPEATED))
             return known
         self.wake(key)
         return new.distribution_id
@@ -142,7 +146,12 @@ class MessageService(_Accepting):
             received=received,
             seal_digest=digest_to_seal(verified, received.astimezone(UTC).date()),
         )
-        detail = {"signer": verified.signer.organisation, "form": verified.form.value, "bytes": len(origin.raw)}
+        detail = {
+            "signer": verified.signer.organisation,
+            "caller": origin.caller,
+            "form": verified.form.value,
+            "bytes": len(origin.raw),
+        }
         return self._store(new, "distributeSecure", detail, origin)
 
     def check_distribution_status(self, sender: str, distribution_id: str, caller: str | None) -> list[Status]:

@@ -33,7 +33,7 @@ from mm_soap.dispatcher.tables import delivery as _delivery
 from mm_soap.dispatcher.tables import document as _document
 from mm_soap.dispatcher.tables import metadata
 from mm_soap.dispatcher.tables import seal as _seal
-from mm_soap.storage import PreparedInsert, UtcDateTime, among, id_list
+from mm_soap.storage import PreparedInsert, PreparedQuery, UtcDateTime, among, id_list
 
 __all__ = ["metadata"]  # with the migrations, what the tests compare
 
@@ -114,14 +114,15 @@ _next_due: Final = select(func.min(_delivery.c.next_attempt)).where(
 
 
 @cache
-def _documents(dialect: str) -> Select[int, bytes]:
-    return select(_document.c.delivery, _document.c.signed).where(among(_document.c.delivery, "wanted", dialect))
+def _documents(dialect: str) -> PreparedQuery:
+    wanted = among(_document.c.delivery, "wanted", dialect)
+    return PreparedQuery(select(_document.c.delivery, _document.c.signed).where(wanted))
 
 
 @cache
-def _sealed_parts(dialect: str) -> Select[int, bytes, bytes]:
-    return (
-        select(_document.c.delivery, _document.c.signed, func.coalesce(_seal.c.content, b""))
+def _sealed_parts(dialect: str) -> PreparedQuery:
+    return PreparedQuery(
+        select(_document.c.delivery, _document.c.signed, _seal.c.content)
         .outerjoin(_seal, _seal.c.delivery == _document.c.delivery)
         .where(among(_document.c.delivery, "wanted", dialect))
     )
@@ -254,7 +255,7 @@ def next_due(connection: Connection, state: State, now: datetime) -> datetime | 
 def documents_of(connection: Connection, deliveries: Collection[int]) -> dict[int, bytes]:
     """Return the document of each delivery."""
     dialect = connection.dialect.name
-    rows = connection.execute(_documents(dialect), {"wanted": id_list(deliveries, dialect)})
+    rows = _documents(dialect).all(connection, {"wanted": id_list(deliveries, dialect)})
     return {row[0]: row[1] for row in rows}
 
 
@@ -264,8 +265,8 @@ def sealed_parts(connection: Connection, deliveries: Collection[int]) -> dict[in
     A part of a notification has no seal: the contract knows none for class 1.
     """
     dialect = connection.dialect.name
-    rows = connection.execute(_sealed_parts(dialect), {"wanted": id_list(deliveries, dialect)})
-    return {row[0]: (row[1], row[2]) for row in rows}
+    rows = _sealed_parts(dialect).all(connection, {"wanted": id_list(deliveries, dialect)})
+    return {row[0]: (row[1], row[2] or b"") for row in rows}
 
 
 def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:

@@ -69,9 +69,15 @@ class CertificateCheck(Protocol):
     """Decides whether a signer's certificate is trusted: :class:`mm_soap.pki.TrustStore`."""
 
     def check(
-        self, certificate: x509.Certificate, intermediates: Sequence[x509.Certificate] = ()
+        self,
+        certificate: x509.Certificate,
+        intermediates: Sequence[x509.Certificate] = (),
+        received: date | None = None,
     ) -> OrganisationCertificate:
-        """Return the organisation that the certificate names, or raise ``Refused`` with ``CERTIFICATE_*``."""
+        """Return the organisation that the certificate names, or raise ``Refused`` with ``CERTIFICATE_*``.
+
+        A revocation after the day ``received`` does not count: then a party that is trusted got what was signed.
+        """
         ...
 
 
@@ -86,18 +92,21 @@ class Trust:
     shapes: Shapes = field(default_factory=Shapes, compare=False, repr=False)
 
 
-def verify_delivery(raw: bytes, element: etree._Element, trust: Trust) -> VerifiedDelivery:
+def verify_delivery(
+    raw: bytes, element: etree._Element, trust: Trust, received: date | None = None
+) -> VerifiedDelivery:
     """Verify a SignedDelivery.
 
     Args:
         raw: the bytes that the tree of ``element`` was parsed from, UTF-8.
         element: SignedDelivery, by whatever name it travels.
         trust: anchors and policies.
+        received: the day in a verified seal around it: a revocation of the certificate after it does not count.
 
     Raises:
         Refused: ``SIGNATURE_*`` or ``CERTIFICATE_*``. Whether the signer may sign for the sender is not checked here.
     """
-    found = verify_document(raw, element, trust.sender, trust)
+    found = verify_document(raw, element, trust.sender, trust, received)
     if found.root.tag != SIGNED_DELIVERY:
         # Within a SealedDelivery it has this name again: what was signed under another one verifies here alone.
         raise Refused(Refusal.SIGNATURE_WIRE_NAME)
@@ -125,15 +134,16 @@ def verify_sealed(raw: bytes, element: etree._Element, trust: Trust) -> Verified
         raise Refused(Refusal.SCHEMA_VIOLATION, "SealedDelivery")
     # The inner document is cut from the bytes that the seal was verified on, not from what came. Its place among the
     # elements is the same in the tree, where only the signature that follows it is gone.
+    day = _date(received)
     return VerifiedSeal(
         outer.root,
         outer.document,
         outer.signer,
         outer.form,
         outer.digest,
-        _date(received),
+        day,
         signatures_ok.strip() in ("true", "1"),
-        verify_delivery(outer.document, signed[0], trust),
+        verify_delivery(outer.document, signed[0], trust, day),
         canonical=outer.canonical,
     )
 
@@ -145,7 +155,9 @@ def _date(text: str) -> date:
         raise Refused(Refusal.SCHEMA_VIOLATION, "Seal/ReceivedTime") from None
 
 
-def verify_document(raw: bytes, element: etree._Element, policy: SignaturePolicy, trust: Trust) -> VerifiedDocument:
+def verify_document(
+    raw: bytes, element: etree._Element, policy: SignaturePolicy, trust: Trust, received: date | None = None
+) -> VerifiedDocument:
     """Verify one signature: what :func:`verify_delivery` and :func:`verify_sealed` are made of.
 
     Args:
@@ -153,12 +165,13 @@ def verify_document(raw: bytes, element: etree._Element, policy: SignaturePolicy
         element: the signed element, by whatever name it travels.
         policy: of the kind of signature.
         trust: anchors and time.
+        received: as for :func:`verify_delivery`.
 
     Raises:
         Refused: ``SIGNATURE_*`` or ``CERTIFICATE_*``.
     """
     signature = signature_of(element)
-    signer = _signer(signature, trust)
+    signer = _signer(signature, trust, received)
     policy = policy.for_signer(signer.organisation)
     for form, document in candidates(raw, element, policy.root):
         found = _holds(document, signer, policy, trust)
@@ -170,9 +183,9 @@ def verify_document(raw: bytes, element: etree._Element, policy: SignaturePolicy
     raise Refused(Refusal.SIGNATURE_INVALID)
 
 
-def _signer(signature: etree._Element, trust: Trust) -> OrganisationCertificate:
+def _signer(signature: etree._Element, trust: Trust, received: date | None) -> OrganisationCertificate:
     leaf, *others = (load_certificate(der) for der in certificates_of(signature))
-    return trust.store.check(leaf, others)
+    return trust.store.check(leaf, others, received)
 
 
 _Found = tuple[etree._Element, str, Canonical | None]

@@ -7,7 +7,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from shlex import quote
@@ -54,7 +54,10 @@ class _AnySigner:
     """Takes every certificate that names an organisation: whoever checks the package decides whom to trust."""
 
     def check(
-        self, certificate: x509.Certificate, intermediates: Sequence[x509.Certificate] = ()
+        self,
+        certificate: x509.Certificate,
+        intermediates: Sequence[x509.Certificate] = (),
+        received: date | None = None,
     ) -> OrganisationCertificate:
         return OrganisationCertificate(organisation_number(certificate), certificate)
 

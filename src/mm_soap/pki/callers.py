@@ -12,10 +12,11 @@ from cryptography import x509
 from mm_soap.clock import Clock
 from mm_soap.errors import Refused
 from mm_soap.pki.certificates import load_certificate, organisation_number
-from mm_soap.pki.trust import TrustStore
+from mm_soap.pki.trust import PathStatus, TrustStore
 
 KEPT: Final = timedelta(minutes=1)
-"""How long a verdict is used: what expires or is revoked ends a connection that is open already within this time."""
+"""How long a verdict is used: what expires ends a connection that is open already within this time. Revocation counts
+at once: what is known of it is looked at in every call."""
 _MOST: Final = 1024
 
 
@@ -23,6 +24,7 @@ _MOST: Final = 1024
 class _Verdict:
     answer: str | Refused
     until: datetime
+    status: PathStatus | None = None
 
 
 class CallerCertificates:
@@ -49,7 +51,7 @@ class CallerCertificates:
 
         Raises:
             Refused: ``CERTIFICATE_`` and UNKNOWN_ISSUER, PATH_INVALID, EXPIRED, NOT_YET_VALID, NO_ORGANISATION,
-                REVOKED or UNREADABLE.
+                REVOKED, STATUS_UNKNOWN or UNREADABLE.
         """
         now = self._clock()
         known = self._known.get(der)
@@ -61,13 +63,15 @@ class CallerCertificates:
                 self._known[der] = known
         if isinstance(known.answer, Refused):
             raise Refused(known.answer.refusal)
+        if known.status is not None:
+            known.status.check()
         return known.answer
 
     def _judge(self, der: bytes, now: datetime) -> _Verdict:
         try:
             certificate: x509.Certificate = load_certificate(der)
-            self._trust.check_path(certificate)
+            status = self._trust.watch_path(certificate)
             expires = certificate.not_valid_after_utc + timedelta(seconds=1)
-            return _Verdict(organisation_number(certificate), min(now + KEPT, expires))
+            return _Verdict(organisation_number(certificate), min(now + KEPT, expires), status)
         except Refused as refused:
             return _Verdict(refused, now + KEPT)

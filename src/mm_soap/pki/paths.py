@@ -28,6 +28,7 @@ from pyhanko_certvalidator.policy_decl import (
 )
 
 from mm_soap.errors import Refusal, Refused
+from mm_soap.pki.certificates import load_certificate
 
 T = TypeVar("T")
 
@@ -37,14 +38,15 @@ def validate_path(
     intermediates: Iterable[x509.Certificate],
     anchors: Sequence[x509.Certificate],
     moment: datetime,
-) -> tuple[datetime, datetime]:
+) -> tuple[datetime, datetime, tuple[x509.Certificate, ...]]:
     """Validate the path from a certificate to one of the anchors, as RFC 5280 says, and return when it holds.
 
     Nothing is fetched. The dates, the length limit and the name constraints of an anchor bind as those of any other
-    authority. Revocation is not looked at; it belongs in the context that this function makes.
+    authority. Revocation is not looked at here: it may change while the path stays valid.
 
     Returns:
-        The first and the last moment at which every certificate of the path, the anchor included, is within its dates.
+        The first and the last moment at which every certificate of the path, the anchor included, is within its dates,
+        and the path, the leaf first and the anchor last.
 
     Raises:
         Refused: with the CERTIFICATE_* reason.
@@ -61,15 +63,17 @@ def validate_path(
             ),
             time_tolerance=timedelta(0),
         )
-        path = _finish(CertificateValidator(_asn1(leaf), validation_context=context).async_validate_path())
-        return _window(path)
+        path = finish(CertificateValidator(_asn1(leaf), validation_context=context).async_validate_path())
+        return *_window(path), tuple(map(_x509, reversed(list(path.iter_certs(include_root=True)))))
     except (ValidationError, PathBuildingError) as error:
         raise Refused(_reason(error)) from None
 
 
-def _finish(work: Coroutine[Any, Any, T]) -> T:
-    # Nothing is fetched, so nothing is ever awaited for real and one step finishes the work. That needs no event loop:
-    # safe in any thread, also in one where a loop runs.
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine of the library returns that has nothing to wait for, since nothing is fetched.
+
+    One step finishes the work. That needs no event loop: safe in any thread, also in one where a loop runs.
+    """
     try:
         work.send(None)
     except StopIteration as done:
@@ -94,6 +98,10 @@ def _reason(error: Exception) -> Refusal:
 def _asn1(certificate: x509.Certificate) -> asn1.Certificate:
     # Read anew for each validation: the library's objects are filled in lazily and not made for sharing by threads.
     return asn1.Certificate.load(certificate.public_bytes(Encoding.DER), strict=True)
+
+
+def _x509(certificate: asn1.Certificate) -> x509.Certificate:
+    return load_certificate(certificate.dump())
 
 
 def _anchor(certificate: x509.Certificate) -> CertTrustAnchor:

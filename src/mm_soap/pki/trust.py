@@ -6,9 +6,9 @@ import logging
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -42,13 +42,38 @@ class OrganisationCertificate:
     certificate: x509.Certificate
 
 
+class PathStatus(Protocol):
+    """The revocation of the certificates of one path: :class:`mm_soap.revocation.WatchedPath`."""
+
+    def check(self, received: date | None = None) -> None:
+        """Raise ``Refused`` if one is revoked, or not known to be good."""
+        ...
+
+
+class Statuses(Protocol):
+    """What is known of revocations: :class:`mm_soap.revocation.Revocation`."""
+
+    def watch(self, path: Sequence[x509.Certificate], *, keep: bool = True) -> PathStatus:
+        """Return the revocation of a valid path, the leaf first and the anchor last."""
+        ...
+
+
+class NotChecked:
+    """The status of a path where no revocation is looked at."""
+
+    def check(self, received: date | None = None) -> None:
+        """Accept."""
+
+
 @dataclass(frozen=True)
 class _Verdict:
     answer: OrganisationCertificate | Refusal
     begin: datetime
     end: datetime
+    status: PathStatus
 
 
+_NOT_CHECKED: Final = NotChecked()
 _E = TypeVar("_E", bound=x509.ExtensionType)
 _Key = tuple[x509.Certificate, tuple[x509.Certificate, ...]]
 
@@ -65,29 +90,34 @@ class TrustStore:
             certificate here is pinned: trusted as it stands, within its dates, and not to issue. So is a self-signed
             authority that names an organisation and has no keyUsage.
         clock: decides what has expired.
+        statuses: what is known of revocations; None to look at none. Of a pinned certificate none is looked at.
     """
 
-    def __init__(self, anchors: Sequence[x509.Certificate], clock: Clock) -> None:
+    def __init__(self, anchors: Sequence[x509.Certificate], clock: Clock, statuses: Statuses | None = None) -> None:
         authorities = [a for a in anchors if _may_issue(a)]
         self._known = tuple(a for a in authorities if _issued_by_one_of(a, authorities))
         self._anchors = tuple(a for a in authorities if a not in self._known)
         self._pinned = frozenset(a for a in anchors if a.subject == a.issuer or a not in authorities)
         self._clock = clock
+        self._statuses = statuses
         self._lock = threading.Lock()
         self._accepted: dict[_Key, _Verdict] = {}
         self._refused: dict[_Key, _Verdict] = {}
 
     @classmethod
-    def load(cls, files: Iterable[Path], clock: Clock) -> TrustStore:
+    def load(cls, files: Iterable[Path], clock: Clock, statuses: Statuses | None = None) -> TrustStore:
         """Return the store whose anchors are all certificates of these PEM files.
 
         Raises:
             ConfigurationError: a file cannot be read or holds no certificate.
         """
-        return cls([certificate for file in files for certificate in read_certificates(file)], clock)
+        return cls([certificate for file in files for certificate in read_certificates(file)], clock, statuses)
 
     def check(
-        self, certificate: x509.Certificate, intermediates: Sequence[x509.Certificate] = ()
+        self,
+        certificate: x509.Certificate,
+        intermediates: Sequence[x509.Certificate] = (),
+        received: date | None = None,
     ) -> OrganisationCertificate:
         """Return the organisation that the certificate identifies.
 
@@ -96,10 +126,12 @@ class TrustStore:
         Args:
             certificate: the leaf.
             intermediates: authorities that came with it; at most `MAX_INTERMEDIATES` are looked at, in any order.
+            received: the day on which a party that is trusted got what was signed; a revocation after it does not
+                count.
 
         Raises:
             Refused: ``CERTIFICATE_`` and UNKNOWN_ISSUER, PATH_INVALID, EXPIRED, NOT_YET_VALID, WRONG_USAGE, KEY_TYPE,
-                WEAK_KEY, NO_ORGANISATION or UNREADABLE.
+                WEAK_KEY, NO_ORGANISATION, UNREADABLE, REVOKED or STATUS_UNKNOWN.
         """
         key = (certificate, tuple(intermediates))
         now = self._clock()
@@ -109,10 +141,11 @@ class TrustStore:
             self._remember(key, verdict)
         if isinstance(verdict.answer, Refusal):
             raise Refused(verdict.answer)
+        verdict.status.check(received)
         return verdict.answer
 
     def check_path(self, certificate: x509.Certificate, intermediates: Sequence[x509.Certificate] = ()) -> None:
-        """Check that a valid path leads from a certificate to one of the authorities, and nothing else.
+        """Check that a valid path leads from a certificate to one of the authorities, and that none of it is revoked.
 
         For certificates that name no organisation, such as those of persons: whom it names and what its key may do is
         the caller's to decide. Pinned certificates do not count, and nothing is remembered.
@@ -122,10 +155,26 @@ class TrustStore:
             intermediates: as for `check`.
 
         Raises:
-            Refused: ``CERTIFICATE_`` and UNKNOWN_ISSUER, PATH_INVALID, EXPIRED, NOT_YET_VALID or UNREADABLE.
+            Refused: ``CERTIFICATE_`` and UNKNOWN_ISSUER, PATH_INVALID, EXPIRED, NOT_YET_VALID, UNREADABLE, REVOKED or
+                STATUS_UNKNOWN.
+        """
+        self.watch_path(certificate, intermediates, keep=False).check()
+
+    def watch_path(
+        self, certificate: x509.Certificate, intermediates: Sequence[x509.Certificate] = (), *, keep: bool = True
+    ) -> PathStatus:
+        """Check that a valid path leads from a certificate to one of the authorities, and return its revocation.
+
+        Args:
+            certificate: the leaf.
+            intermediates: as for `check`.
+            keep: whether it will be asked for again, so that its status is kept fresh.
+
+        Raises:
+            Refused: as `check_path`, but for revocation, which is not looked at yet.
         """
         try:
-            self._validate(certificate, tuple(intermediates), self._clock())
+            return self._validate(certificate, tuple(intermediates), self._clock(), keep=keep)[2]
         except Refused:
             raise
         except Exception as error:  # as in _judge
@@ -141,25 +190,27 @@ class TrustStore:
     def _judge(self, leaf: x509.Certificate, given: tuple[x509.Certificate, ...], now: datetime) -> _Verdict:
         try:
             if leaf in self._pinned:
+                status: PathStatus = _NOT_CHECKED
                 begin, end = _within_dates(leaf, now)
             else:
-                begin, end = self._validate(leaf, given, now)
+                begin, end, status = self._validate(leaf, given, now)
             _check_key(leaf)
-            return _Verdict(OrganisationCertificate(organisation_number(leaf), leaf), begin, end)
+            return _Verdict(OrganisationCertificate(organisation_number(leaf), leaf), begin, end, status)
         except Refused as refused:
-            return _Verdict(refused.refusal, now, now + REFUSAL_KEPT)
+            return _Verdict(refused.refusal, now, now + REFUSAL_KEPT, _NOT_CHECKED)
         except Exception as error:  # two libraries read lazily here; what was sent must never decide what escapes
             _log.warning("a certificate could not be validated: %s", type(error).__name__)
-            return _Verdict(Refusal.CERTIFICATE_UNREADABLE, now, now + REFUSAL_KEPT)
+            return _Verdict(Refusal.CERTIFICATE_UNREADABLE, now, now + REFUSAL_KEPT, _NOT_CHECKED)
 
     def _validate(
-        self, leaf: x509.Certificate, given: tuple[x509.Certificate, ...], now: datetime
-    ) -> tuple[datetime, datetime]:
+        self, leaf: x509.Certificate, given: tuple[x509.Certificate, ...], now: datetime, *, keep: bool = True
+    ) -> tuple[datetime, datetime, PathStatus]:
         authorities = self._genuine(given)
         if not _issued_by_one_of(leaf, [*authorities, *self._anchors]):
             # Also for a trusted name with another key: to whoever reads the reason, that is a stranger.
             raise Refused(Refusal.CERTIFICATE_UNKNOWN_ISSUER)
-        return validate_path(leaf, authorities, self._anchors, now)
+        begin, end, path = validate_path(leaf, authorities, self._anchors, now)
+        return begin, end, self._statuses.watch(path, keep=keep) if self._statuses else _NOT_CHECKED
 
     def _genuine(self, given: tuple[x509.Certificate, ...]) -> list[x509.Certificate]:
         # Only what a trusted authority issued goes into path building. Forged authorities that name each other would

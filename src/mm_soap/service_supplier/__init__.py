@@ -29,6 +29,7 @@ from mm_soap.service_supplier.model import (
 from mm_soap.service_supplier.notices import NoNotifier, Notice, NoticeNotTaken, NoticeRules, Notifier
 from mm_soap.service_supplier.notifying import NotifyingService
 from mm_soap.service_supplier.outbox import Outbox
+from mm_soap.service_supplier.post_notices import late_notices
 from mm_soap.service_supplier.retention import Retention
 from mm_soap.service_supplier.returns import Return, take_back
 from mm_soap.service_supplier.service import MailboxService
@@ -84,6 +85,7 @@ __all__ = [
     "Turn",
     "export_mailbox",
     "forget_deliveries",
+    "late_notices",
     "name_of_database",
     "service_handlers",
     "take_back",

@@ -77,6 +77,12 @@ class Contents:
     blobs: Blobs = field(default_factory=NoBlobs)
     larger_than: int | None = None
 
+    def goes_elsewhere(self, messages: Sequence[Message]) -> bool:
+        """Tell whether something of messages is large enough for the store of blobs."""
+        most = self.larger_than
+        bodies = [body for one in messages for body in (one.body, *(file.body for file in one.attachments))]
+        return most is not None and any(len(body) > most for body in bodies)
+
     @contextmanager
     def keeping(self, sender: Party, messages: Sequence[Message]) -> Iterator[Keeping]:
         """Write the blobs of messages, for a block that stores the rest in a transaction.

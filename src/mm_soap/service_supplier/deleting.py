@@ -17,6 +17,7 @@ from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, exist
 from mm_soap.service_supplier.model import MessageKey
 from mm_soap.service_supplier.searching import forget_words
 from mm_soap.service_supplier.tables import (
+    answer,
     attachment,
     delivery,
     doomed,
@@ -49,7 +50,11 @@ _blobs = select(attachment.c.blob).where(
 _old = select(delivery.c.id).where(delivery.c.received < bindparam("before")).limit(_TOGETHER)
 _old_and_empty = (
     select(delivery.c.id)
-    .where(delivery.c.emptied.is_not(None), delivery.c.received < bindparam("before"))
+    .where(
+        delivery.c.emptied.is_not(None),
+        delivery.c.received < bindparam("before"),
+        exists().where(answer.c.delivery == delivery.c.id),
+    )
     .limit(_TOGETHER)
 )
 
@@ -145,9 +150,10 @@ def _let_go(connection: Connection, of: int, position: int, sharing: Sequence[in
 
 
 def forget_emptied(connection: Connection, before: datetime) -> int:
-    """Delete some of the deliveries that came before a time and have no message any more; return how many.
+    """Delete some of the deliveries to many that came before a time and have no message any more; return how many.
 
-    Until then the same delivery again is answered as the first time.
+    Until then the same delivery again is answered as the first time. Their answers name recipients, so they go. A
+    secure delivery names nobody any more and stays: whoever kept its bytes could else bring it once more.
     """
     old = connection.execute(_old_and_empty, {"before": before}).scalars().all()
     if old:

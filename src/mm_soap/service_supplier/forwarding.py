@@ -24,6 +24,7 @@ from mm_soap.message import (
     read_delivery,
     read_forwarding,
 )
+from mm_soap.repetitions import repetition
 from mm_soap.service_supplier import many, store
 from mm_soap.service_supplier.contents import Contents, Keeping
 from mm_soap.service_supplier.many import Answered
@@ -36,6 +37,7 @@ from mm_soap.storage import (
     Conflict,
     Event,
     Evidence,
+    events_of,
     reading,
     record_event,
     record_evidence,
@@ -190,7 +192,7 @@ class ForwardingService:
         at, content = arrival.at, arrival.content
         reached = sum(one.delivered for one in answer.told)
         fate = Fate.REPEATED if repeated else Fate.STORED if reached else Fate.NOT_HERE
-        detail = {
+        detail: dict[str, object] = {
             "signer": arrival.original.delivery.signer.organisation,
             "sealer": arrival.original.signer.organisation,
             "caller": arrival.caller,
@@ -198,6 +200,8 @@ class ForwardingService:
             "recipients": len(answer.told),
             "delivered": reached,
         }
+        if repeated:
+            detail |= repetition(events_of(connection, trans_id=answer.trans_id), "forwarding", arrival.caller, at)
         record_event(
             connection,
             *(

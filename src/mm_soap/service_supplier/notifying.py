@@ -15,6 +15,7 @@ from mm_soap.directory import Directory
 from mm_soap.dsig import UnsignedDocument
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits, Notification, check_notification, read_notification
+from mm_soap.repetitions import repetition
 from mm_soap.service_supplier import many, outgoing, store
 from mm_soap.service_supplier.contacts import EMAIL, SMS, Contact
 from mm_soap.service_supplier.contents import Contents, Keeping
@@ -26,6 +27,7 @@ from mm_soap.storage import (
     Conflict,
     Event,
     Evidence,
+    events_of,
     reading,
     record_event,
     record_evidence,
@@ -179,12 +181,14 @@ class NotifyingService:
 
     def _record(self, connection: Connection, arrival: _Arrival, answer: Answered, fate: Fate) -> None:
         at, content = arrival.at, arrival.content
-        detail = {
+        detail: dict[str, object] = {
             "caller": arrival.caller,
             "bytes": len(arrival.raw),
             "recipients": len(answer.told),
             "delivered": sum(one.delivered for one in answer.told),
         }
+        if fate is Fate.REPEATED:
+            detail |= repetition(events_of(connection, trans_id=answer.trans_id), "notification", arrival.caller, at)
         message_id, sender = content.message.id, content.sender.id
         event = Event(
             at, "notification", fate.value, None, message_id, answer.trans_id, arrival.call_id, sender, detail

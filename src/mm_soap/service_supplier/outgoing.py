@@ -138,6 +138,7 @@ def add_notices(
             "state": "pending",
             "attempts": 0,
             "next_attempt": until,
+            "mark": new_mark(),
         }
         for recipient, channel in to
     ]

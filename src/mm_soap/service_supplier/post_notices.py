@@ -12,22 +12,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, or_, select, update
 
-from mm_soap.service_supplier.contacts import DAILY
+from mm_soap.service_supplier.contacts import DAILY, EMAIL, SMS
 from mm_soap.service_supplier.many import mailboxes_here
 from mm_soap.service_supplier.model import INBOX, TRASH, Kind
 from mm_soap.service_supplier.notices import Notice, NoticeRules
 from mm_soap.service_supplier.outgoing import NOT_WANTED, Claimed, Result, new_mark
 from mm_soap.service_supplier.post_words import words_for
 from mm_soap.service_supplier.reaching import CONTACT, read_contact
-from mm_soap.service_supplier.tables import JOINED, delivery, mailbox, message, post_notice
+from mm_soap.service_supplier.tables import JOINED, delivery, mailbox, message, outgoing, post_notice
 from mm_soap.storage import insert_or_join
 
 _A_DAY: Final = timedelta(days=1)
 _BEHIND_ANOTHER: Final = timedelta(seconds=30)
 _KEPT: Final = timedelta(days=30)
 """How long what became of a notice is known: what comes back does so within days."""
+_LATE: Final = timedelta(minutes=1)
 _FORGOTTEN_TOGETHER: Final = 500
 
 _mine = (post_notice.c.recipient == bindparam("recipient"), post_notice.c.channel == bindparam("channel"))
@@ -65,6 +66,12 @@ _write = _set.values(
     refusals=bindparam("new_refusals"),
 )
 _next = select(func.min(post_notice.c.next_attempt))
+_late = tuple(
+    select(table.c.channel, func.count())
+    .where(table.c.next_attempt.is_not(None), or_(table.c.attempts > 0, table.c.next_attempt < bindparam("before")))
+    .group_by(table.c.channel)
+    for table in (post_notice, outgoing)
+)
 _sooner = (
     update(post_notice)
     .where(
@@ -105,7 +112,7 @@ def announce(connection: Connection, key: int, recipients: Iterable[str], rules:
 def _add(connection: Connection, key: int, recipient: str, channel: str, now: datetime, due: datetime) -> None:
     row = {
         **{"recipient": recipient, "channel": channel, "first": key, "last": key, "since": now},
-        **{"state": "pending", "attempts": 0, "next_attempt": due},
+        **{"state": "pending", "attempts": 0, "next_attempt": due, "mark": new_mark()},
     }
     # Whoever takes it up at this moment holds its row: this waits, and then begins the next one. And the other way
     # round, one that is joined at this moment is not taken up.
@@ -188,6 +195,18 @@ def write_result(connection: Connection, one: Claimed, result: Result, now: date
 def next_due(connection: Connection) -> datetime | None:
     """Return when the next notice becomes due, or None."""
     return connection.execute(_next).scalar()
+
+
+def late_notices(connection: Connection, now: datetime) -> dict[str, int]:
+    """Return for each channel how many notices were tried in vain, or wait for more than a minute to be tried.
+
+    Notices of secure post and what notifications say are counted together.
+    """
+    counts = dict.fromkeys((EMAIL, SMS), 0)
+    for statement in _late:
+        for channel, number in connection.execute(statement, {"before": now - _LATE}):
+            counts[channel] += number
+    return counts
 
 
 def bring_forward(connection: Connection, recipient: str, soon: datetime) -> None:

@@ -34,7 +34,7 @@ class Retention:
         read: after they were first read, in the inbox and in own folders; what is archived stays.
         unread: after they came, while nobody read them; what is archived stays.
         closed: how long a closed mailbox stays whole, for its owner to take things along.
-        evidence: how long evidence is kept, and what answers a delivery that comes again after its deletion.
+        evidence: how long evidence is kept, and what answers a delivery to many that comes again after its deletion.
     """
 
     trash: timedelta | None = timedelta(days=30)

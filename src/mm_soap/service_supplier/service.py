@@ -22,6 +22,7 @@ from mm_soap.message import (
     check_delivery,
     read_delivery,
 )
+from mm_soap.repetitions import repetition
 from mm_soap.service_supplier import case_store, many, places, store
 from mm_soap.service_supplier.contents import Contents
 from mm_soap.service_supplier.mailboxes import Mailboxes
@@ -42,6 +43,7 @@ from mm_soap.storage import (
     Conflict,
     Event,
     Evidence,
+    events_of,
     reading,
     record_event,
     record_evidence,
@@ -133,23 +135,28 @@ class MailboxService(Mailboxes):
         check_delivery(arrival.content, self.limits)
 
     def _answered_before(self, arrival: _Arrival) -> DeliveryOutcome | None:
-        content = arrival.content
         with reading(self.database) as connection:
-            known = store.what_is_known(connection, arrival.document_digest, content.recipient, content.sender.id)
-        if known.trans_id is None or known.sealed_digest != arrival.sealed_digest:
-            return None
-        return self._store(arrival)
+            known = _known(connection, arrival)
+        same = known.trans_id is not None and known.sealed_digest == arrival.sealed_digest
+        return self._store(arrival) if same else None
 
     def _store(self, arrival: _Arrival) -> DeliveryOutcome:
-        content = arrival.content
-        with self.contents.keeping(content.sender, content.messages) as keeping:
+        content, messages = arrival.content, arrival.content.messages
+        if self.contents.goes_elsewhere(messages):
+            # A look costs less than the files, which are not needed for what came before or has no mailbox here.
+            with reading(self.database) as connection:
+                known = _known(connection, arrival)
+            messages = messages if known.trans_id is None and _fate(known) is Fate.STORED else ()
+        with self.contents.keeping(content.sender, messages) as keeping:
             with writing(self.database) as connection:
-                known = store.what_is_known(connection, arrival.document_digest, content.recipient, content.sender.id)
+                known = _known(connection, arrival)
                 if known.trans_id is not None:
                     fate, trans_id, delivered = Fate.REPEATED, known.trans_id, bool(known.delivered)
                 else:
                     fate, trans_id = _fate(known), str(uuid4())
                     delivered = fate is Fate.STORED
+                    if delivered and not keeping.messages:
+                        raise Conflict("its mailbox was opened since the look")
                     key = store.add_delivery(connection, _new_delivery(arrival, trans_id, delivered))
                     if delivered:
                         to = [content.recipient]
@@ -164,13 +171,15 @@ class MailboxService(Mailboxes):
 
     def _record(self, connection: Connection, arrival: _Arrival, trans_id: str, fate: Fate) -> None:
         at, content = arrival.at, arrival.content
-        detail = {
+        detail: dict[str, object] = {
             "signer": arrival.verified.delivery.signer.organisation,
             "sealer": arrival.verified.signer.organisation,
             "caller": arrival.caller,
             "bytes": len(arrival.raw),
             "messages": len(content.messages),
         }
+        if fate is Fate.REPEATED:
+            detail |= repetition(events_of(connection, trans_id=trans_id), "delivery", arrival.caller, at)
         events = [
             Event(at, "delivery", fate.value, None, message.id, trans_id, arrival.call_id, content.sender.id, detail)
             for message in content.messages
@@ -224,10 +233,13 @@ class MailboxService(Mailboxes):
         return StoredMessage(line, row.trans_id, row.language, row.content_type, body, attachments, forwarded)
 
 
+def _known(connection: Connection, arrival: _Arrival) -> store.Known:
+    content = arrival.content
+    return store.what_is_known(connection, arrival.document_digest, content.recipient, content.sender.id)
+
+
 def _fate(known: store.Known) -> Fate:
-    if not known.mailbox:
-        return Fate.NO_MAILBOX
-    return Fate.DESELECTED if known.deselected else Fate.STORED
+    return Fate.NO_MAILBOX if not known.mailbox else Fate.DESELECTED if known.deselected else Fate.STORED
 
 
 def _new_delivery(arrival: _Arrival, trans_id: str, delivered: bool) -> NewDelivery:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import Final
+from typing import Any, Final
 
 import urllib3
 from lxml import etree
@@ -12,6 +12,8 @@ from mm_soap.contract import validate
 from mm_soap.errors import Refused, RemoteFault, TransportError
 from mm_soap.soap._spyne import silence_libraries
 from mm_soap.soap.envelope import payload_of, wrap
+from mm_soap.soap.known_server import SERVER_REASONS, KnownServer, ServerStatus
+from mm_soap.soap.one_piece import OnePiece
 from mm_soap.soap.request import check_markup
 from mm_soap.soap.tls import client_context, tls_error, tls_reason
 from mm_soap.soap.whole_answer import WholeAnswer
@@ -38,6 +40,7 @@ class SoapClient:
         connect_timeout: in seconds, for the connection; ``timeout`` if that is shorter.
         pool: how many connections are kept.
         tls: what an https address is spoken to by, from `client_context`; the system's authorities without it.
+        server: tells of the revocation of the server's certificates; it is looked at before each request.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class SoapClient:
         connect_timeout: float = 5.0,
         pool: int = 8,
         tls: ssl.SSLContext | None = None,
+        server: ServerStatus | None = None,
     ) -> None:
         silence_libraries()
         self.url = url
@@ -58,8 +62,11 @@ class SoapClient:
         # The pool of one host, not the manager of all: that would take the address apart again at every call.
         options = {"ssl_context": tls or client_context(None, None, ())} if address.scheme == "https" else {}
         self._pool = urllib3.connection_from_url(url, maxsize=pool, block=False, **options)
-        bounded = type("Connection", (WholeAnswer, self._pool.ConnectionCls), {"send_seconds": timeout})
-        self._pool.ConnectionCls = bounded
+        kinds: tuple[type, ...] = (WholeAnswer, OnePiece, self._pool.ConnectionCls)
+        members: dict[str, Any] = {"send_seconds": timeout}
+        if server is not None and address.scheme == "https":
+            kinds, members = (KnownServer, *kinds), {**members, "server": staticmethod(server)}
+        self._pool.ConnectionCls = type("Connection", kinds, members)
 
     def call(self, body: bytes | etree._Element, *, expected: str) -> etree._Element:
         """Send one request and return the element in the answer's Body, which follows the schema.
@@ -115,6 +122,9 @@ class SoapClient:
                     raise TransportError("the answer is too large")
             finally:
                 response.release_conn()
+        except Refused as refused:
+            reason = SERVER_REASONS.get(refused.refusal, "its certificate is not accepted")
+            raise TransportError(f"no answer from {self._host}: {reason}", perhaps_received=False) from None
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # The text of these may hold the address with what is in it; the class says what happened.
             tls = tls_error(error)

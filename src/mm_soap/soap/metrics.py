@@ -21,17 +21,18 @@ class Metrics:
         self._lock = threading.Lock()
         self._calls: dict[tuple[str, str, str], int] = defaultdict(int)
         self._seconds: dict[tuple[str, str], list[float]] = {}
-        self._gauges: list[tuple[str, str, Gauge]] = []
+        self._gauges: list[tuple[str, str, Gauge, str]] = []
 
-    def add_gauge(self, name: str, told: str, read: Gauge) -> None:
+    def add_gauge(self, name: str, told: str, read: Gauge, kind: str = "gauge") -> None:
         """Show a value that is read when it is asked for.
 
         Args:
             name: the metric's name.
             told: what it says, as one sentence.
             read: returns the values with their labels; neither may hold a quotation mark or personal data.
+            kind: ``gauge``, or ``counter`` for what only grows.
         """
-        self._gauges.append((name, told, read))
+        self._gauges.append((name, told, read, kind))
 
     def count(self, port: str, operation: str, code: str, seconds: float) -> None:
         """Count one call. ``code`` is 0, the ErrorCode, or ``http`` and a status; ``seconds`` is how long it took."""
@@ -59,8 +60,8 @@ class Metrics:
             for bound, number in zip((*map(str, BUCKETS), "+Inf"), row[:-1], strict=True):
                 lines.append(f'{name}_bucket{{{labels},le="{bound}"}} {number:.0f}')
             lines += [f"{name}_sum{{{labels}}} {row[-1]:.6f}", f"{name}_count{{{labels}}} {row[-2]:.0f}"]
-        for name, told, read in self._gauges:
-            lines += [f"# HELP {name} {told}", f"# TYPE {name} gauge"]
+        for name, told, read, kind in self._gauges:
+            lines += [f"# HELP {name} {told}", f"# TYPE {name} {kind}"]
             for pairs, value in read():
                 labels = ",".join(f'{key}="{label}"' for key, label in pairs.items())
                 lines.append(f"{name}{{{labels}}} {value:.0f}")

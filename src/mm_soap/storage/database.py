@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import select
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -97,16 +98,26 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 def _open_postgresql(url: URL) -> Engine:
     try:
-        return create_engine(
+        engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
             pool_size=_POOL_SIZE,
             max_overflow=_POOL_OVERFLOW,
             pool_timeout=BUSY_SECONDS,
-            pool_pre_ping=True,
             hide_parameters=True,
         )
     except ImportError:  # of psycopg, or of libpq beneath it
         raise ConfigurationError("A PostgreSQL database needs more packages: install mm-soap[postgresql].") from None
+    event.listen(engine, "checkout", _check_postgresql)
+    return engine
+
+
+def _check_postgresql(connection: Any, _record: Any, _proxy: Any) -> None:
+    # A server that is gone has closed the connection, and that is seen without asking it: a question before each
+    # transaction would cost as much as some of its statements. One that waits says nothing else that matters.
+    waiting = select.poll()
+    waiting.register(connection.pgconn.socket, select.POLLIN)
+    if waiting.poll(0):
+        raise sql_errors.DisconnectionError  # SQLAlchemy opens another one
 
 
 @contextmanager

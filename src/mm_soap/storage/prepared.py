@@ -59,26 +59,36 @@ class PreparedInsert:
 
 
 class PreparedQuery:
-    """A SELECT of one row whose values come as the driver has them: a truth may be 0 or 1, a moment a text.
+    """A SELECT whose values come as the driver has them: with SQLite a truth is 0 or 1, and a moment a text.
 
     Args:
-        statement: with named parameters of types that a driver takes as they are, and no list of values.
+        statement: with named parameters of types that a driver takes as they are, and no list that is to be expanded.
     """
 
     def __init__(self, statement: Select[Any]) -> None:
         self._statement = statement
-        self._ready: dict[str, _Ready] = {}
+        self._ready: dict[str, tuple[_Ready, dict[str, Any]]] = {}
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """Return the first row as a tuple; None without one."""
-        ready = self._ready.get(connection.dialect.name) or self._prepare(connection.dialect)
-        return _first(connection, ready, values)
+        return _first(connection, *self._settled(connection.dialect, values))
 
-    def _prepare(self, dialect: Dialect) -> _Ready:
-        compiled = self._statement.compile(dialect=dialect)
-        names: list[str] = list(getattr(compiled, "positiontup", None) or compiled.params)
-        ready = self._ready[dialect.name] = (str(compiled), [(name, None) for name in names], dialect.positional)
-        return ready
+    def all(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Return all rows."""
+        ready, given = self._settled(connection.dialect, values)
+        cursor = _execute(connection, ready[0], _parameters(ready, given))
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        cursor.close()
+        return rows
+
+    def _settled(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[_Ready, Mapping[str, Any]]:
+        known = self._ready.get(dialect.name)
+        if known is None:
+            compiled = self._statement.compile(dialect=dialect)
+            names: list[str] = list(getattr(compiled, "positiontup", None) or compiled.params)
+            ready: _Ready = (str(compiled), [(name, None) for name in names], dialect.positional)
+            known = self._ready[dialect.name] = (ready, dict(compiled.params))
+        return known[0], {**known[1], **values}
 
 
 def _parameters(ready: _Ready, row: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
@@ -98,7 +108,8 @@ def _first(connection: Connection, ready: _Ready, values: Mapping[str, Any]) -> 
 def _execute(connection: Connection, text: str, parameters: Any, many: bool = False) -> Any:
     dialect, driver = connection.dialect, connection.connection.driver_connection
     assert driver is not None  # the connection is open
-    cursor = driver.cursor()
+    # PostgreSQL writes bytes as hexadecimal digits unless it is asked not to.
+    cursor = driver.cursor(binary=True) if dialect.name == "postgresql" else driver.cursor()
     try:
         (cursor.executemany if many else cursor.execute)(text, parameters)
     except dialect.loaded_dbapi.Error as error:

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 RSA_BITS: Final = 2048
 
@@ -50,6 +50,19 @@ def kept_key(label: str, bits: int = RSA_BITS) -> rsa.RSAPrivateKey:
     """Return the RSA key of a label, made once in each process."""
     # Making a key takes a hundred times as long as all the rest here. One for each label and process will do in tests.
     return new_key(bits)
+
+
+def addresses_of_status(crl_url: str, ocsp_url: str) -> list[tuple[x509.ExtensionType, bool]]:
+    """Return the extensions that say where the revocation of a certificate is told; none for an empty address."""
+    found: list[tuple[x509.ExtensionType, bool]] = []
+    if crl_url:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
+        found.append((x509.CRLDistributionPoints([point]), False))
+    if ocsp_url:
+        location = x509.UniformResourceIdentifier(ocsp_url)
+        access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, location)
+        found.append((x509.AuthorityInformationAccess([access]), False))
+    return found
 
 
 def distinguished_name(

@@ -20,6 +20,7 @@ from mm_soap.testing.certificates import (
     ISSUING,
     RSA_BITS,
     SIGNING,
+    addresses_of_status,
     distinguished_name,
     kept_key,
     new_key,
@@ -40,6 +41,11 @@ class Authority:
     certificate: x509.Certificate
     key: rsa.RSAPrivateKey = field(repr=False)
 
+    @property
+    def path(self) -> str:
+        """What its addresses at a `StatusServer` begin with: its key identifier, in hexadecimal."""
+        return x509.SubjectKeyIdentifier.from_public_key(self.certificate.public_key()).digest.hex()
+
 
 class TestPki:
     """A root, an issuing authority below it, and the organisations that they certify.
@@ -55,12 +61,19 @@ class TestPki:
         new_keys: make each RSA key anew. Otherwise the keys are made once in each process and shared by every
             `TestPki`, which is what tests want: the same organisation always has the same key.
         name: what the authorities are called. With another name they pass for real ones, also in production.
+        crl_url: before ``/ID.crl`` in each certificate's CRL distribution point, ID being the issuer's `path`;
+            empty for none. A `StatusServer` answers there.
+        ocsp_url: before ``/ID.ocsp`` in each certificate's address of a responder; empty for none.
     """
 
     __test__ = False  # not a test class, whatever its name says to pytest
 
-    def __init__(self, clock: Clock, *, new_keys: bool = False, name: str = TEST_CA_MARK) -> None:
+    def __init__(
+        self, clock: Clock, *, new_keys: bool = False, name: str = TEST_CA_MARK, crl_url: str = "", ocsp_url: str = ""
+    ) -> None:
         self._clock = clock
+        self._crl_url = crl_url
+        self._ocsp_url = ocsp_url
         self._new_keys = new_keys
         self._name = name
         self._good: dict[str, Identity] = {}
@@ -102,6 +115,7 @@ class TestPki:
         if constrained:
             extensions.append((x509.BasicConstraints(ca=True, path_length=path_length), True))
         issuer_name, issuer_key = (issuer.certificate.subject, issuer.key) if issuer else (name, key)
+        extensions += self._addresses(issuer)
         return Authority(sign(name, key.public_key(), issuer_name, issuer_key, begin, end, extensions), key)
 
     def organisation(
@@ -142,6 +156,7 @@ class TestPki:
         extensions: list[tuple[x509.ExtensionType, bool]] = [
             (ENCIPHERING if wrong_usage else SIGNING, True),
             (x509.BasicConstraints(ca=False, path_length=None), True),
+            *self._addresses(issuer),
         ]
         identity = Identity(
             number,
@@ -186,6 +201,7 @@ class TestPki:
             (x509.BasicConstraints(ca=False, path_length=None), True),
             (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
             (x509.SubjectAlternativeName([_general_name(name) for name in names]), False),
+            *self._addresses(issuer),
         ]
         certificate = sign(subject, key.public_key(), issuer.certificate.subject, issuer.key, begin, end, extensions)
         directory.mkdir(parents=True, exist_ok=True)
@@ -220,6 +236,14 @@ class TestPki:
             chain = [identity.certificate, *identity.chain]
             (directory / f"{identity.organisation}.pem").write_bytes(pem(chain))
             write_key(directory / f"{identity.organisation}.key", identity.key)
+
+    def _addresses(self, issuer: Authority | None) -> list[tuple[x509.ExtensionType, bool]]:
+        if issuer is None:
+            return []
+        return addresses_of_status(
+            f"{self._crl_url}/{issuer.path}.crl" if self._crl_url else "",
+            f"{self._ocsp_url}/{issuer.path}.ocsp" if self._ocsp_url else "",
+        )
 
     def _key(self, label: str, bits: int = RSA_BITS) -> rsa.RSAPrivateKey:
         return new_key(bits) if self._new_keys else kept_key(label, bits)

@@ -86,10 +86,13 @@ def check_certificate(
 
     Raises:
         UserSignatureError: with the reason.
+        Refused: ``CERTIFICATE_STATUS_UNKNOWN``.
     """
     try:
         issuers.check_path(certificate, intermediates)
     except Refused as refused:
+        if refused.refusal is Refusal.CERTIFICATE_STATUS_UNKNOWN:
+            raise  # nothing is wrong with the signature: the same call may be repeated
         raise UserSignatureError(_REASONS.get(refused.refusal, UserSignatureProblem.PATH_INVALID)) from None
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value

@@ -11,6 +11,7 @@ from cryptography import x509
 
 from mm_soap.clock import Clock
 from mm_soap.pki import TrustStore
+from mm_soap.pki.trust import Statuses
 from mm_soap.user_signatures.certificate import check_certificate, read_field, signer_of
 from mm_soap.user_signatures.cms_signature import CmsSignature, read_cms
 from mm_soap.user_signatures.model import Signer, UserSignature, UserSignatureError, UserSignatureProblem
@@ -35,21 +36,22 @@ class UserSignatureVerifier:
     Args:
         anchors: the e-identification issuers. Only authorities count. Without any, every signature is refused.
         clock: certificates must be valid at the time of the call, whenever the user signed.
+        statuses: what is known of revocations; None to look at none.
     """
 
-    def __init__(self, anchors: Sequence[x509.Certificate], clock: Clock) -> None:
-        self._issuers = TrustStore(anchors, clock)
+    def __init__(self, anchors: Sequence[x509.Certificate], clock: Clock, statuses: Statuses | None = None) -> None:
+        self._issuers = TrustStore(anchors, clock, statuses)
         self._clock = clock
 
     @classmethod
-    def load(cls, files: Iterable[Path], clock: Clock) -> UserSignatureVerifier:
+    def load(cls, files: Iterable[Path], clock: Clock, statuses: Statuses | None = None) -> UserSignatureVerifier:
         """Return the verifier whose anchors are all certificates of these PEM files.
 
         Raises:
             ConfigurationError: a file cannot be read or holds no certificate.
         """
         verifier = cls((), clock)
-        verifier._issuers = TrustStore.load(files, clock)
+        verifier._issuers = TrustStore.load(files, clock, statuses)
         return verifier
 
     def verify(self, signature: UserSignature, text: str) -> Signer:
@@ -64,6 +66,7 @@ class UserSignatureVerifier:
 
         Raises:
             UserSignatureError: the reason; the first that was found.
+            Refused: ``CERTIFICATE_STATUS_UNKNOWN``: whether the certificate is revoked could not be found out now.
         """
         codec = codec_of(signature.encoding)
         form = _read(signature.signature)

@@ -7,7 +7,8 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +16,13 @@ import pytest
 from sqlalchemy import Engine
 
 from mm_soap.errors import ConfigurationError, Refusal, Refused
-from mm_soap.message import new_message
+from mm_soap.message import Message, Party, new_message
 from mm_soap.service_supplier import Blobs, Contents, FolderBlobs, NoBlobs, S3Blobs, Sweep, blobs_s3
 from mm_soap.service_supplier.blobs import SHARDS, NoSuchBlob, new_name
+from mm_soap.service_supplier.contents import Keeping
 from mm_soap.storage import migrate
 
-from .deliveries import RECIPIENT, STRANGER, sealed
+from .deliveries import KOMMUN_A, RECIPIENT, STRANGER, sealed
 from .test_inbox import DAY, PDF, World
 
 LARGE = bytes(range(256)) * 3000
@@ -151,6 +153,36 @@ def test_nothing_is_accepted_while_the_store_is_away(world: World, engine: Engin
     assert world.subjects() == []
     service.deliver_secure(sealed(new_message("Liten", text="Hej")), b"raw", "call", None)
     assert world.subjects() == ["Liten"]
+
+
+def test_what_needs_no_files_is_answered_while_the_store_is_away(world: World, engine: Engine) -> None:
+    large = new_message("Stor", text="Hej", attachments=[PDF])
+    first = world.service.deliver_secure(sealed(large, name="one"), b"raw", "call", None)
+    world.service.deselect(STRANGER, KOMMUN_A)
+    closed = Contents(NoBlobs(), 1000)
+    service = type(world.service)(engine, world.service.directory, world.service.limits, contents=closed)
+    assert service.deliver_secure(sealed(large, name="one"), b"raw", "again", None) == first
+    for recipient in ("191111111111", STRANGER):
+        answer = service.deliver_secure(sealed(large, name=recipient, recipient=recipient), b"raw", "call", None)
+        assert answer.delivered == ((recipient, False),)
+    assert world.subjects() == ["Stor"]
+
+
+def test_a_mailbox_that_is_opened_meanwhile_gets_the_whole_delivery(world: World, engine: Engine) -> None:
+    class Slow(Contents):
+        @contextmanager
+        def keeping(self, sender: Party, messages: Sequence[Message]) -> Iterator[Keeping]:
+            world.service.open_mailbox(late)
+            with super().keeping(sender, messages) as keeping:
+                yield keeping
+
+    late = "191111111111"
+    slow = Slow(world.contents.blobs, 1000)
+    service = type(world.service)(engine, world.service.directory, world.service.limits, contents=slow)
+    large = new_message("Stor", text="Hej", attachments=[PDF])
+    assert service.deliver_secure(sealed(large, recipient=late), b"raw", "call", None).delivered == ((late, True),)
+    (attachment,) = world.service.get_message(late, large.id).attachments
+    assert attachment.body == PDF[2]
 
 
 def test_a_deletion_while_the_store_is_away_is_made_up_for(world: World) -> None:

@@ -20,18 +20,21 @@ from mm_soap.service_supplier import (
     EACH,
     Contact,
     ForwardingService,
+    Notice,
     NoticeRules,
     NotifyingService,
+    Outbox,
     Retention,
+    late_notices,
     post_notices,
     service,
 )
 from mm_soap.service_supplier.outbox import LEASE
-from mm_soap.storage import writing
+from mm_soap.storage import reading, writing
 from mm_soap.testing.databases import fresh_database
 
 from .deliveries import KOMMUN_A, RECIPIENT, a_message, sealed
-from .notified import AWAY, EMAIL_ALONE, OTHER, RULES, WINDOW, World
+from .notified import AWAY, EMAIL_ALONE, OTHER, RULES, WINDOW, Channels, World
 from .test_forwarding import words
 from .test_notifying import notification
 
@@ -139,6 +142,39 @@ def test_after_a_crash_while_it_is_sent_it_is_the_same_one(world: World, monkeyp
     assert world.later(LEASE) == 0
 
 
+def test_its_key_is_as_durable_as_the_delivery(world: World) -> None:
+    # What is written while it is sent may be undone when the machine is switched off.
+    world.deliver()
+    (before,) = world.rows()
+    world.later()
+    assert [notice.key for notice in world.channels.taken] == [before.mark]
+
+
+def test_what_a_slow_channel_would_begin_after_its_claim_is_left_to_others(world: World) -> None:
+    many = [f"18900{number}619809" for number in range(1, 9)]
+    world.service.open_mailboxes(many)
+    for recipient in many:
+        world.service.set_contact(recipient, EMAIL_ALONE)
+        world.deliver(recipient=recipient)
+
+    class Slow(Channels):
+        """A minute for each, while another process looks for what is due."""
+
+        def send(self, notice: Notice) -> None:
+            super().send(notice)
+            world.clock.advance(timedelta(minutes=1))
+            other.send_due()
+
+    world.outbox.notifier = slow = Slow()
+    other = Outbox(world.engine, world.channels, world.clock, rules=RULES)
+    world.clock.advance(WINDOW)
+    for _ in range(9):
+        world.outbox.send_due()
+        world.clock.advance(LEASE)
+    sent = [notice.key for notice in (*slow.taken, *world.channels.taken)]
+    assert len(sent) == len(set(sent)) == len(many)
+
+
 # Only while it is news
 
 
@@ -166,11 +202,21 @@ def test_what_is_still_unread_of_several_is_told(world: World) -> None:
     assert world.later() == 1
 
 
-def test_what_came_before_or_after_is_not_told_in_its_place(world: World) -> None:
+def test_what_came_before_is_not_told_in_its_place(world: World) -> None:
     world.told()
     world.deliver()
     world.inbox.open(RECIPIENT, world.inbox.page(RECIPIENT).lines[0].key)
     assert world.later() == 0  # the first one is unread still
+
+
+def test_what_came_after_is_not_told_in_its_place(world: World) -> None:
+    world.channels.errors.append(AWAY)
+    world.told()
+    world.inbox.open(RECIPIENT, world.inbox.page(RECIPIENT).lines[0].key)
+    world.deliver()
+    assert world.later(timedelta(seconds=30)) == 0
+    assert world.later() == 1
+    assert [row.state for row in world.rows()] == ["dropped", "sent"]
 
 
 def test_a_closed_mailbox_is_not_told(world: World) -> None:
@@ -278,6 +324,22 @@ def test_no_event_of_a_notice_names_anybody(world: World) -> None:
     world.later(timedelta(hours=1))
     said = repr(world.rows("event"))
     assert ["sent" in said, "tolvan" in said, RECIPIENT in said] == [True, False, False]
+
+
+def test_what_is_late_is_counted(world: World) -> None:
+    def late() -> dict[str, int]:
+        with reading(world.engine) as connection:
+            return late_notices(connection, world.clock())
+
+    world.deliver()
+    assert late() == {"EMail": 0, "SMS": 0}
+    world.clock.advance(WINDOW + timedelta(seconds=61))
+    assert late() == {"EMail": 1, "SMS": 0}
+    world.channels.errors.append(AWAY)
+    world.send()
+    assert late() == {"EMail": 1, "SMS": 0}
+    assert world.later() == 1
+    assert late() == {"EMail": 0, "SMS": 0}
 
 
 def test_those_that_ended_long_ago_are_forgotten(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import select
 import sqlite3
 import threading
 from pathlib import Path
@@ -83,6 +84,20 @@ def test_a_schema_in_the_address_is_used(postgresql: str) -> None:
         with reading(engine) as connection:
             assert connection.execute(text("SELECT current_schema()")).scalar() == name
         engine.dispose()
+
+
+def test_a_connection_that_the_server_has_closed_is_opened_again(postgresql: str) -> None:
+    engine, other = open_database(postgresql), open_database(postgresql)
+    with reading(engine) as connection:
+        process = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        driver = connection.connection.driver_connection
+    with reading(other) as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:process)"), {"process": process})
+    assert select.select([driver.pgconn.socket], [], [], 60)[0]
+    with reading(engine) as connection:
+        assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() != process
+    for each in (engine, other):
+        each.dispose()
 
 
 def test_a_block_that_raises_stores_nothing(table: Engine) -> None:

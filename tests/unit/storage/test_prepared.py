@@ -90,6 +90,8 @@ def test_a_prepared_query_finds_what_sqlalchemy_would(engine: Engine) -> None:
             row = connection.execute(asked, values).first()
             assert prepared.first(connection, values) == (None if row is None else tuple(row))
         assert prepared.first(connection, {"one": FULL["name"], "below": 8}) == (7, FULL["name"], 1)
+        whole = select(TABLE.c.id, TABLE.c.content, func.coalesce(TABLE.c.number, 9)).order_by(TABLE.c.id)
+        assert PreparedQuery(whole).all(connection, {}) == [(1, FULL["content"], 7), (2, None, 9)]
 
 
 def test_a_broken_key_is_a_conflict_and_nothing_is_stored(engine: Engine) -> None:

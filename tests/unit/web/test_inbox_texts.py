@@ -40,7 +40,7 @@ def test_every_sentence_is_used_and_every_used_one_is_there() -> None:
 @pytest.mark.parametrize("file", sorted((WEB / "templates/inbox").glob("*.html")), ids=lambda file: file.name)
 def test_templates_hold_no_words_of_their_own(file: Path) -> None:
     text = re.sub(r"<style>.*?</style>|{#.*?#}|{%.*?%}|{{.*?}}", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
-    outside = re.sub(r"<[^>]*>", "", text)
+    outside = re.sub(r'<[^>]*>|[a-z-]+="[^"]*"', "", text)  # a macro may hold attributes alone
     inside = re.findall(r'(?:title|alt|aria-label|placeholder|content)="([^"]*[A-Za-zÅÄÖåäö][^"]*)"', text)
     assert re.findall(r"[A-Za-zÅÄÖåäö]+", outside) == []
     assert [each for each in inside if not each.startswith(("width=device-width", "light dark"))] == []
