@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -140,10 +141,11 @@ def balance(
     refused = set().union(*(one.refused for one in unruly))
     known = entries(database)
     expected: Counter[str] = Counter()
-    for message, _, distribution in sent:
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(lambda each: final_status(url, each[2]), sent))
+    for (message, _, distribution), (kind, delivered) in zip(sent, told, strict=True):
         identifier = message.id  # type: ignore[attr-defined]
         entry = known.pop(distribution)
-        kind, delivered = final_status(url, distribution)
         assert kind == "Digital"
         assert entry.claim is None
         if delivered == "Delivered":
