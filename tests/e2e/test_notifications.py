@@ -179,7 +179,10 @@ def test_mailboxes_are_opened_and_have_contact_settings(fresh: Demonstration) ->
         *("mailbox", "contact", who, *config, "--email", "a@b.example", "--mobile", "070-174 06 05"),
         *("--want", "EMail", "--language", "en", "--json"),
     )
-    expected = {"email": "a@b.example", "mobile": "0701740605", "language": "en", "wanted": ["EMail"]}
+    expected = {
+        **{"email": "a@b.example", "mobile": "0701740605", "language": "en", "wanted": ["EMail"]},
+        **{"frequency": "each", "not_working": {}},
+    }
     assert json.loads(changed.stdout) == expected
     cleared = mm_soap("mailbox", "contact", who, *config, "--mobile", "", "--json")
     assert json.loads(cleared.stdout) == {**expected, "mobile": None}
