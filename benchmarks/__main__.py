@@ -66,6 +66,10 @@ class _Benchmark:
         self._chain = Chain(suite, options.senders)
 
     def run(self) -> None:
+        with closing(self._chain):
+            self._run()
+
+    def _run(self) -> None:
         if self._options.queue:
             self._queue(self._options.queue)
             return

@@ -69,6 +69,11 @@ class Chain:
         self.sent: list[str] = []
         """The ids of all messages that were sent."""
 
+    def close(self) -> None:
+        """Let go of the databases."""
+        self._dispatcher.dispose()
+        self._operator.dispose()
+
     def send(self, messages: Sequence[Signed], moved: Callable[[int], None] = lambda _: None) -> Round:
         """Send messages and wait until all are delivered.
 
