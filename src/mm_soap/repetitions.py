@@ -5,7 +5,7 @@ Both are answered as the first time, and nothing is stored or sent again. What d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,20 +18,18 @@ RETRIES_WITHIN: Final = timedelta(days=2)
 """How long after the first call the same request is taken for a retry. A dispatcher gives up after a day."""
 
 
-def repetition(before: Sequence[Event], kind: str, caller: str | None, now: datetime) -> Mapping[str, object]:
+def repetition(first: Event | None, caller: str | None, now: datetime) -> Mapping[str, object]:
     """Return what the event of a repetition says beside the rest.
 
     It is a retry if the one who made the first call makes it again within two days, and a replay otherwise; also where
     nothing is known of the first call any more.
 
     Args:
-        before: the events of what came before, oldest first.
-        kind: of the first call's event.
+        first: the oldest event that is known of what came before.
         caller: organisation number from the client certificate of the call now; None without one.
         now: the time.
     """
-    first = next((event for event in before if event.kind == kind and event.outcome != REPEATED), None)
-    if first is None:
+    if first is None or first.outcome == REPEATED:
         return {"repetition": "replay"}
     same = first.detail.get("caller") == caller
     word = "retry" if same and now - first.at <= RETRIES_WITHIN else "replay"

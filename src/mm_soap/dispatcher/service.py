@@ -18,7 +18,7 @@ from mm_soap.dsig import UnsignedDocument, VerifiedDelivery, digest_to_seal
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits, check_delivery, check_notification, read_delivery, read_notification
 from mm_soap.repetitions import REPEATED, repetition
-from mm_soap.storage import Conflict, Event, Evidence, events_of, reading, record_event, record_evidence, writing
+from mm_soap.storage import Conflict, Event, Evidence, first_event_of, reading, record_event, record_evidence, writing
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class _Accepting:
                 known = store.distribution_of(connection, new.sender, new.digest)
                 if known is None:
                     raise Refused(Refusal.UNEXPECTED) from None
-                again = repetition(events_of(connection, distribution_id=known), "accepted", origin.caller, now)
+                again = repetition(first_event_of(connection, "accepted", distribution_id=known), origin.caller, now)
                 record_event(
                     connection,
                     *(

@@ -37,7 +37,7 @@ from mm_soap.storage import (
     Conflict,
     Event,
     Evidence,
-    events_of,
+    first_event_of,
     reading,
     record_event,
     record_evidence,
@@ -201,7 +201,7 @@ class ForwardingService:
             "delivered": reached,
         }
         if repeated:
-            detail |= repetition(events_of(connection, trans_id=answer.trans_id), "forwarding", arrival.caller, at)
+            detail |= repetition(first_event_of(connection, "forwarding", trans_id=answer.trans_id), arrival.caller, at)
         record_event(
             connection,
             *(

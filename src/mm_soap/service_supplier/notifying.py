@@ -27,7 +27,7 @@ from mm_soap.storage import (
     Conflict,
     Event,
     Evidence,
-    events_of,
+    first_event_of,
     reading,
     record_event,
     record_evidence,
@@ -188,7 +188,9 @@ class NotifyingService:
             "delivered": sum(one.delivered for one in answer.told),
         }
         if fate is Fate.REPEATED:
-            detail |= repetition(events_of(connection, trans_id=answer.trans_id), "notification", arrival.caller, at)
+            detail |= repetition(
+                first_event_of(connection, "notification", trans_id=answer.trans_id), arrival.caller, at
+            )
         message_id, sender = content.message.id, content.sender.id
         event = Event(
             at, "notification", fate.value, None, message_id, answer.trans_id, arrival.call_id, sender, detail

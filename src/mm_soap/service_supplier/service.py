@@ -43,7 +43,7 @@ from mm_soap.storage import (
     Conflict,
     Event,
     Evidence,
-    events_of,
+    first_event_of,
     reading,
     record_event,
     record_evidence,
@@ -179,7 +179,7 @@ class MailboxService(Mailboxes):
             "messages": len(content.messages),
         }
         if fate is Fate.REPEATED:
-            detail |= repetition(events_of(connection, trans_id=trans_id), "delivery", arrival.caller, at)
+            detail |= repetition(first_event_of(connection, "delivery", trans_id=trans_id), arrival.caller, at)
         events = [
             Event(at, "delivery", fate.value, None, message.id, trans_id, arrival.call_id, content.sender.id, detail)
             for message in content.messages

@@ -75,6 +75,13 @@ _events_of = {
     name: _events.where(_event.c[name] == bindparam("wanted"))
     for name in ("distribution_id", "message_id", "trans_id", "call_id")
 }
+_first_of = {
+    name: _events.where(_event.c[name] == bindparam("wanted"), _event.c.kind == bindparam("wanted_kind"))
+    .order_by(None)
+    .order_by(_event.c.id)
+    .limit(1)
+    for name in ("distribution_id", "trans_id")
+}
 _forget_events = delete(_event).where(
     _event.c.id.in_(select(_event.c.id).where(_event.c.at < bindparam("before")).limit(_FORGOTTEN_TOGETHER))
 )
@@ -172,6 +179,18 @@ def events_of(
     name, wanted = next(((name, value) for name, value in ids.items() if value is not None), ("call_id", None))
     rows = connection.execute(_events_of[name], {"wanted": wanted}).mappings()
     return [Event(**{**row, "detail": row["detail"] or {}}) for row in rows]
+
+
+def first_event_of(
+    connection: Connection, kind: str, *, distribution_id: str | None = None, trans_id: str | None = None
+) -> Event | None:
+    """Return the first event of a kind of one distribution or delivery; None without any. Give one of the ids.
+
+    What comes again and again leaves an event each time, so all of them are more than a call may read.
+    """
+    name, wanted = ("trans_id", trans_id[:_TRANS_ID_LENGTH]) if trans_id else ("distribution_id", distribution_id)
+    row = connection.execute(_first_of[name], {"wanted": wanted, "wanted_kind": kind}).mappings().first()
+    return None if row is None else Event(**{**row, "detail": row["detail"] or {}})
 
 
 def forget_events(connection: Connection, before: datetime) -> int:

@@ -14,6 +14,7 @@ from mm_soap.storage import (
     Evidence,
     events_of,
     evidence_of,
+    first_event_of,
     forget_evidence,
     migrate,
     reading,
@@ -44,6 +45,20 @@ def test_events_are_found_by_each_id_oldest_first(ledger: Engine, ids: dict[str,
         record_event(connection, later, EVENT, other)
     with reading(ledger) as connection:
         assert events_of(connection, **ids) == [EVENT, later]
+
+
+def test_the_first_of_a_kind_is_the_one_that_was_written_first(ledger: Engine) -> None:
+    again = replace(EVENT, at=NOW - timedelta(days=1), outcome="again")  # a clock that was set back
+    before = replace(EVENT, kind="look-up")
+    with writing(ledger) as connection:
+        record_event(connection, before, EVENT, again, replace(EVENT, distribution_id="d-2", trans_id="t" * 300))
+    with reading(ledger) as connection:
+        assert first_event_of(connection, EVENT.kind, distribution_id=EVENT.distribution_id) == EVENT
+        assert first_event_of(connection, EVENT.kind, trans_id=EVENT.trans_id) == EVENT
+        found = first_event_of(connection, EVENT.kind, trans_id="t" * 300)
+        assert found is not None
+        assert found.distribution_id == "d-2"
+        assert first_event_of(connection, "none such", trans_id=EVENT.trans_id) is None
 
 
 def test_an_id_of_any_length_is_kept_and_found(ledger: Engine) -> None:
