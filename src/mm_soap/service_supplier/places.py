@@ -22,7 +22,6 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    tuple_,
     update,
 )
 
@@ -140,12 +139,22 @@ def page(
 
 def lines_of(connection: Connection, recipient: str, keys: Sequence[MessageKey]) -> list[MessageSummary]:
     """Return some messages as they are shown, in the order of their keys."""
-    statement = select(*SUMMARY).where(
-        message.c.recipient == recipient,
-        tuple_(message.c.delivery, message.c.position).in_([tuple(key) for key in keys]),
-    )
+    statement = select(*SUMMARY).where(*_among(recipient, keys))
     found = {one.key: one for one in map(line, connection.execute(statement))}
     return [found[str(key)] for key in keys if str(key) in found]
+
+
+def not_thrown_away(connection: Connection, recipient: str, keys: Sequence[MessageKey]) -> list[MessageKey]:
+    """Return those of some messages that are in no trash, in the order of their keys."""
+    statement = select(message.c.delivery, message.c.position).where(*_among(recipient, keys), message.c.place != TRASH)
+    kept = {MessageKey(*row) for row in connection.execute(statement)}
+    return [key for key in keys if key in kept]
+
+
+def _among(recipient: str, keys: Sequence[MessageKey]) -> tuple[ColumnElement[bool], ...]:
+    """Return conditions that some messages of a mailbox meet, and perhaps others of the same deliveries."""
+    # SQLite would read a whole mailbox, by its index, for a list of pairs and beside the bare recipient.
+    return message.c.recipient + "" == recipient, message.c.delivery.in_({key.delivery for key in keys})
 
 
 def find(connection: Connection, recipient: str, key: MessageKey) -> Row[Any] | None:

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, delete, func, or_, select, update
 
 from mm_soap.errors import Refused
 from mm_soap.message import Message, Party, SupportInfo, blocks_of, text_of_blocks
-from mm_soap.service_supplier.model import TRASH, MessageKey
+from mm_soap.service_supplier import places
+from mm_soap.service_supplier.model import MessageKey
 from mm_soap.service_supplier.tables import delivery, installation, message, searchable
 from mm_soap.storage import PreparedInsert, insert_new
 
@@ -35,6 +36,12 @@ _INDEXED_TOGETHER: Final = 200
 
 _add = PreparedInsert(searchable)
 _columns = (searchable.c.delivery, searchable.c.position)
+# One by one, by the whole key: SQLite would read the whole mailbox for a list of pairs.
+_forget = delete(searchable).where(
+    searchable.c.recipient == bindparam("whose"),
+    searchable.c.delivery == bindparam("key"),
+    searchable.c.position == bindparam("place"),
+)
 
 
 def fold(text: str) -> str:
@@ -121,9 +128,8 @@ def add_words(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
 
 def forget_words(connection: Connection, recipient: str, keys: Sequence[MessageKey]) -> None:
     """Delete what search knows of messages of one mailbox."""
-    connection.execute(
-        delete(searchable).where(searchable.c.recipient == recipient, tuple_(*_columns).in_([tuple(k) for k in keys]))
-    )
+    if keys:
+        connection.execute(_forget, [{"whose": recipient, "key": key.delivery, "place": key.position} for key in keys])
 
 
 def search(
@@ -138,6 +144,20 @@ def search(
         before: only those that stand behind this one.
         most: how many, at most.
     """
+    found: list[MessageKey] = []
+    while len(found) < most:
+        keys = _having(connection, recipient, terms, before, most)
+        found += places.not_thrown_away(connection, recipient, keys)
+        if len(keys) < most:
+            break
+        before = keys[-1]
+    return found[:most]
+
+
+def _having(
+    connection: Connection, recipient: str, terms: Sequence[str], before: MessageKey | None, most: int
+) -> list[MessageKey]:
+    """Return messages that have all words, thrown away or not: to look for that in each row would double the time."""
     names = [f"term{number}" for number in range(len(terms))]
     # Each is the fastest of its database; a term is letters and digits alone, so it has no wildcard in it.
     conditions: list[ColumnElement[bool]]
@@ -149,8 +169,7 @@ def search(
         parts = {name: f" {term}" for name, term in zip(names, terms, strict=True)}
     statement = (
         select(*_columns)
-        .join(message, and_(message.c.delivery == searchable.c.delivery, message.c.position == searchable.c.position))
-        .where(searchable.c.recipient == recipient, *conditions, message.c.place != TRASH)
+        .where(searchable.c.recipient == recipient, *conditions)
         .order_by(searchable.c.delivery.desc(), searchable.c.position)
         .limit(most)
     )
