@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         readers = [Person(suite.operator_url, one, random.Random(one), pauses) for one in people]
         for reader in readers:
             stack.callback(reader.close)
-        _console.print(f"{len(readers)} people sign in")
+        _console.print(f"{len(readers)} people sign in; the operator is process {suite.pids['operator']}")
         with ThreadPoolExecutor(_SIGN_IN_AT_ONCE) as pool:
             list(pool.map(Person.sign_in, readers))
         run = _Run(suite, client, people, options.rate)

@@ -141,7 +141,9 @@ def test_what_is_not_there_exactly_once_is_an_error(
     with closing(sqlite3.connect(file)) as database, database:
         database.execute("CREATE TABLE message (message_id TEXT)")
         database.executemany("INSERT INTO message VALUES (?)", [(one,) for one in stored])
-    with closing(Chain(Suite(Settings(), "http://127.0.0.1:1/Message/v3", "http://127.0.0.1:1", file, file, {}, file), 1)) as chain:
+    with closing(
+        Chain(Suite(Settings(), "http://127.0.0.1:1/Message/v3", "http://127.0.0.1:1", file, file, {}, file), 1)
+    ) as chain:
         chain.sent = ["a", "b"]
         if complaint is None:
             chain.verify()

@@ -63,6 +63,7 @@ class Place:
         base_url: the URL by which others reach this server.
         path: what stands before ``/Inbox``.
         demonstration: whether pages say that they are for trials.
+        closed_days: how long a closed mailbox stays; 0 for always.
     """
 
     operator: str
@@ -70,6 +71,7 @@ class Place:
     base_url: str
     path: str
     demonstration: bool
+    closed_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,11 @@ def create_inbox(
     # Lax: the provider's answer comes from its own site, and needs what the session holds.
     app.config.update(SESSION_COOKIE_SAMESITE="Lax", PERMANENT_SESSION_LIFETIME=ends.idle)
     app.jinja_env.globals.update(
-        place=place, menu=MENU, languages=LANGUAGES, idle_minutes=int(ends.idle.total_seconds() // 60)
+        place=place,
+        menu=MENU,
+        languages=LANGUAGES,
+        idle_minutes=int(ends.idle.total_seconds() // 60),
+        timedelta=timedelta,
     )
     app.jinja_env.filters.update(day=_day, moment=_moment, size=_size, language_tag=language_tag)
     app.jinja_env.filters.update(removed_name=lambda kind: say(f"removed.{kind}"))

@@ -65,8 +65,12 @@ def message_pages(service: MailboxService, inbox: Inbox, entrance: Entrance) -> 
     @pages.get("/Inbox")
     @shown
     def listed(visit: Visit) -> Any:
-        if not _is_here(service, visit):
-            return render_template("inbox/none.html"), 404
+        try:
+            closed = service.closed_since(visit.mailbox)
+        except Refused as refused:
+            if refused.refusal is Refusal.NOT_FOUND:
+                return render_template("inbox/none.html"), 404
+            raise
         query = request.args.get("q", "").strip()[:_LONGEST_QUERY]
         place, cursor = request.args.get("place", INBOX, int), request.args.get("after")
         folders = inbox.folders(visit.mailbox)
@@ -83,7 +87,9 @@ def message_pages(service: MailboxService, inbox: Inbox, entrance: Entrance) -> 
             if refused.refusal is Refusal.REQUEST_CONTRADICTS:
                 abort(404)
             raise
-        return render_template("inbox/list.html", page=page, here=here, folders=folders, query=query, cursor=cursor)
+        return render_template(
+            "inbox/list.html", page=page, here=here, folders=folders, query=query, cursor=cursor, closed=closed
+        )
 
     @pages.get("/Inbox/message/<key>")
     @shown
@@ -210,16 +216,6 @@ def folder_pages(inbox: Inbox, entrance: Entrance) -> Blueprint:
         return redirect(url_for("folders.listed"))
 
     return pages
-
-
-def _is_here(service: MailboxService, visit: Visit) -> bool:
-    try:
-        service.contact_of(visit.mailbox)
-    except Refused as refused:
-        if refused.refusal is Refusal.NOT_FOUND:
-            return False
-        raise
-    return True
 
 
 def _may_open(inbox: Inbox, visit: Visit, key: str) -> bool:

@@ -69,6 +69,12 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "error.lead": ("Försök igen om en stund.", "Try again in a while."),
     "away.title": ("Tjänsten svarar inte just nu", "The service does not answer now"),
     "list.none": ("Här finns inga meddelanden.", "There are no messages here."),
+    "list.closed": ("Brevlådan är avslutad. Inget nytt kommer hit.", "This mailbox is closed. Nothing new comes here."),
+    "list.closed_until": (
+        "Det som finns här kan du läsa och hämta till och med {day}.",
+        "What is here can be read and fetched until {day}.",
+    ),
+    "list.closed_stays": ("Det som finns här kan du läsa och hämta.", "What is here can be read and fetched."),
     "list.unread": ("Olästa: {count}", "Unread: {count}"),
     "list.new": ("Oläst", "Unread"),
     "list.attachment": ("Bilaga", "Attachment"),
