@@ -47,7 +47,7 @@ def inbox_pages(settings: Settings, own: OperatorSettings, service: MailboxServi
 
     web = own.web
     demonstration, days = settings.profile == "demonstration", own.retention.closed_days
-    place = Place(own.name, own.organisation, settings.base_url, own.path, demonstration, days)
+    place = Place(own.name, own.organisation, settings.base_url, own.path, demonstration, days, settings.threads)
     secret = hmac.digest(kept_secret(web.session_key, _new_secret), own.organisation.encode(), "sha256")
     ends = Ends(timedelta(seconds=web.idle_timeout), timedelta(seconds=web.session_timeout))
     accounts, waiting = account_client(settings, own), WaitingRequests(register_port(settings, own, "recipient"))

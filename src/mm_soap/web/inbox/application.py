@@ -64,6 +64,7 @@ class Place:
         path: what stands before ``/Inbox``.
         demonstration: whether pages say that they are for trials.
         closed_days: how long a closed mailbox stays; 0 for always.
+        threads: how many requests the server answers at once.
     """
 
     operator: str
@@ -72,6 +73,7 @@ class Place:
     path: str
     demonstration: bool
     closed_days: int
+    threads: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def create_inbox(
         moving_pages(behind.inbox, entrance),
         case_pages(behind.inbox, entrance),
         folder_pages(behind.inbox, entrance),
-        export_pages(behind.inbox, entrance, clock, _SWEDEN),
+        export_pages(behind.inbox, entrance, clock, _SWEDEN, place.threads),
         forward_pages(behind.inbox, behind.accounts, entrance, Way(behind.verify, behind.call), behind.service.limits),
         preference_pages(behind.service, behind.accounts, entrance, signing),
         account_pages(place.organisation, behind.service, behind.accounts, entrance, signing),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any, Final
 
 from flask import (
@@ -14,7 +13,6 @@ from flask import (
     redirect,
     render_template,
     request,
-    send_file,
     session,
     url_for,
 )
@@ -261,13 +259,10 @@ def _answer_file(inbox: Inbox, visit: Visit, key: str, number: int, *, opened: b
     body = b"".join(one.pieces)
     kind = _kind(one.file.content_type, body)
     inline = opened and kind == PDF
-    answer = send_file(
-        BytesIO(body),
-        mimetype=kind or "application/octet-stream",
-        as_attachment=not inline,
-        download_name=safe_filename(one.file.filename),
-        max_age=0,
-    )
+    # In one piece: the server waits for a client as a whole then, and not for each part anew.
+    answer = Response(body, mimetype=kind or "application/octet-stream")
+    disposition = "inline" if inline else "attachment"
+    answer.headers.set("Content-Disposition", disposition, filename=safe_filename(one.file.filename))
     answer.headers["Content-Security-Policy"] = _FILE_POLICY if inline else _DOWNLOAD_POLICY
     answer.headers["Cache-Control"] = "private, no-store"
     return answer
