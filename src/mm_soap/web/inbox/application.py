@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from mm_soap.account_client import AccountClient
-from mm_soap.errors import Refused, RemoteFault, TransportError
+from mm_soap.errors import Refusal, Refused, RemoteFault, TransportError
 from mm_soap.forwarding import VerifySeal
 from mm_soap.message import language_tag
 from mm_soap.service_supplier import Inbox, MailboxService, SignIns
@@ -41,6 +41,7 @@ from mm_soap.web.shell import add_headers, content_policy, new_app
 _log = logging.getLogger(__name__)
 _MOST_BYTES: Final = 200_000
 _SWEDEN: Final = ZoneInfo("Europe/Stockholm")
+_TURNS: Final = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 PATHS: Final = ("/Inbox", "/AccountRequest")
 """Where its pages are, after the operator's own path."""
 MENU: Final = (
@@ -139,7 +140,7 @@ def create_inbox(
         timedelta=timedelta,
     )
     app.jinja_env.filters.update(day=_day, moment=_moment, size=_size, language_tag=language_tag)
-    app.jinja_env.filters.update(removed_name=lambda kind: say(f"removed.{kind}"))
+    app.jinja_env.filters.update(straight=_straight, removed_name=lambda kind: say(f"removed.{kind}"))
     app.before_request(_choose_language)  # first: a form that is refused is told of in it too
     CSRFProtect(app)
     provider = Provider(app, client, f"{place.base_url}{place.path}/Inbox/signed-in")
@@ -204,6 +205,10 @@ def _handle_errors(app: Flask) -> None:
         return page("error", error.code or 500)
 
     def away(error: Exception) -> Any:
+        code = error.refusal.code if isinstance(error, Refused) else getattr(error, "code", None)
+        if code == Refusal.NOT_FOUND.code:
+            # No mailbox here, or no account at the register: pages that look for anything else say so themselves.
+            return render_template("inbox/none.html"), 404
         return render_template("inbox/told.html", title=say("away.title"), lead=say("error.lead")), 503
 
     def unexpected(error: Exception) -> Any:
@@ -225,6 +230,11 @@ def _origin(url: str) -> str:
 def _place_name(one: Folder) -> str:
     names = {INBOX: "place.inbox", ARCHIVE: "place.archive", TRASH: "place.trash"}
     return one.name if one.id not in names else say(names[one.id])
+
+
+def _straight(text: str) -> str:
+    """Return a text without what turns the direction of writing: in a title nothing can hold it in."""
+    return text.translate(_TURNS)
 
 
 def _day(moment: datetime) -> str:

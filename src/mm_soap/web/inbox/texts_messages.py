@@ -53,6 +53,7 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
         "Det finns ingen öppen brevlåda hos {operator} för dig.",
         "There is no open mailbox for you at {operator}.",
     ),
+    "none.do": ("Skaffa brevlåda här", "Get a mailbox here"),
     "closed.title": ("Du kan inte öppna den här brevlådan", "You cannot open this mailbox"),
     "closed.lead": (
         "Länken går till en annan brevlåda än de du har rätt att öppna.",
