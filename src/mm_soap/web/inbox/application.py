@@ -32,6 +32,7 @@ from mm_soap.web.inbox.forward import Way, forward_pages
 from mm_soap.web.inbox.messages import content_pages, folder_pages, message_pages, moving_pages
 from mm_soap.web.inbox.preferences import account_pages, preference_pages
 from mm_soap.web.inbox.provider import Client, Provider
+from mm_soap.web.inbox.safe_html import straight
 from mm_soap.web.inbox.sessions import Sessions
 from mm_soap.web.inbox.signing import Signing
 from mm_soap.web.inbox.texts import LANGUAGES, told
@@ -41,7 +42,6 @@ from mm_soap.web.shell import add_headers, content_policy, new_app
 _log = logging.getLogger(__name__)
 _MOST_BYTES: Final = 200_000
 _SWEDEN: Final = ZoneInfo("Europe/Stockholm")
-_TURNS: Final = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 PATHS: Final = ("/Inbox", "/AccountRequest")
 """Where its pages are, after the operator's own path."""
 MENU: Final = (
@@ -140,7 +140,7 @@ def create_inbox(
         timedelta=timedelta,
     )
     app.jinja_env.filters.update(day=_day, moment=_moment, size=_size, language_tag=language_tag)
-    app.jinja_env.filters.update(straight=_straight, removed_name=lambda kind: say(f"removed.{kind}"))
+    app.jinja_env.filters.update(straight=straight, removed_name=lambda kind: say(f"removed.{kind}"))
     app.before_request(_choose_language)  # first: a form that is refused is told of in it too
     CSRFProtect(app)
     provider = Provider(app, client, f"{place.base_url}{place.path}/Inbox/signed-in")
@@ -230,11 +230,6 @@ def _origin(url: str) -> str:
 def _place_name(one: Folder) -> str:
     names = {INBOX: "place.inbox", ARCHIVE: "place.archive", TRASH: "place.trash"}
     return one.name if one.id not in names else say(names[one.id])
-
-
-def _straight(text: str) -> str:
-    """Return a text without what turns the direction of writing: in a title nothing can hold it in."""
-    return text.translate(_TURNS)
 
 
 def _day(moment: datetime) -> str:

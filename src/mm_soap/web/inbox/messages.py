@@ -23,7 +23,7 @@ from mm_soap.message.attachments import PDF, attachment_type, bytes_match, media
 from mm_soap.service_supplier import Case, Inbox, MailboxService, OpenedMessage
 from mm_soap.service_supplier.model import ARCHIVE, INBOX, TRASH
 from mm_soap.web.inbox.entrance import Entrance, shown
-from mm_soap.web.inbox.safe_html import clean
+from mm_soap.web.inbox.safe_html import TOO_COMPLEX, clean, clean_text
 from mm_soap.web.inbox.sessions import Visit
 
 _PAGE: Final = 25
@@ -95,15 +95,17 @@ def message_pages(service: MailboxService, inbox: Inbox, entrance: Entrance) -> 
         if not _may_open(inbox, visit, key):
             return render_template("inbox/unread.html"), 403
         found = found_message(inbox, visit, key, mark=True)
-        removed = clean(_text(found.body)).removed if _is_html(found) else ()
+        shown_with = (found.summary.subject, found.summary.sender_name)
+        body, html = clean_text("" if _is_html(found) else _text(found.body), *shown_with), _is_html(found)
+        removed = {*body.removed, *(clean(_text(found.body)).removed if html else ())}
         event = inbox.event(visit.mailbox, key)
         return render_template(
             "inbox/message.html",
             message=found,
             key=key,
-            html=_is_html(found),
-            text=_text(found.body),
-            removed=removed,
+            html=html and TOO_COMPLEX not in removed,
+            text=body.html,
+            removed=sorted(removed),
             event=event,
             case=_case(inbox, visit, key) if event is not None and event.in_case else None,
             files=[_file(inbox, visit, key, one.position) for one in found.files],

@@ -104,6 +104,7 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "removed.styles": ("formatering", "formatting"),
     "removed.pictures": ("bilder som hämtas från nätet", "pictures that would be fetched"),
     "removed.links": ("länkar av okänt slag", "links of an unknown kind"),
+    "removed.directions": ("tecken som vänder på texten", "characters that turn the text round"),
     "removed.other": ("okända delar", "unknown parts"),
     "removed.too_complex": ("hela texten, som är för invecklad att visa", "the whole text, too complex to show"),
     "back_to_list": ("Till listan", "To the list"),
