@@ -94,26 +94,7 @@ def message_pages(service: MailboxService, inbox: Inbox, entrance: Entrance) -> 
     def message(visit: Visit, key: str) -> Any:
         if not _may_open(inbox, visit, key):
             return render_template("inbox/unread.html"), 403
-        found = found_message(inbox, visit, key, mark=True)
-        shown_with = (found.summary.subject, found.summary.sender_name)
-        body, html = clean_text("" if _is_html(found) else _text(found.body), *shown_with), _is_html(found)
-        removed = {*body.removed, *(clean(_text(found.body)).removed if html else ())}
-        event = inbox.event(visit.mailbox, key)
-        return render_template(
-            "inbox/message.html",
-            message=found,
-            key=key,
-            html=html and TOO_COMPLEX not in removed,
-            text=body.html,
-            removed=sorted(removed),
-            event=event,
-            case=_case(inbox, visit, key) if event is not None and event.in_case else None,
-            files=[_file(inbox, visit, key, one.position) for one in found.files],
-            folders=inbox.folders(visit.mailbox),
-            ARCHIVE=ARCHIVE,
-            INBOX=INBOX,
-            TRASH=TRASH,
-        )
+        return _page(inbox, visit, key)
 
     return pages
 
@@ -216,6 +197,29 @@ def folder_pages(inbox: Inbox, entrance: Entrance) -> Blueprint:
         return redirect(url_for("folders.listed"))
 
     return pages
+
+
+def _page(inbox: Inbox, visit: Visit, key: str) -> str:
+    found = found_message(inbox, visit, key, mark=True)
+    shown_with = (found.summary.subject, found.summary.sender_name)
+    body, html = clean_text("" if _is_html(found) else _text(found.body), *shown_with), _is_html(found)
+    removed = {*body.removed, *(clean(_text(found.body)).removed if html else ())}
+    event = inbox.event(visit.mailbox, key)
+    return render_template(
+        "inbox/message.html",
+        message=found,
+        key=key,
+        html=html and TOO_COMPLEX not in removed,
+        text=body.html,
+        removed=sorted(removed),
+        event=event,
+        case=_case(inbox, visit, key) if event is not None and event.in_case else None,
+        files=[_file(inbox, visit, key, one.position) for one in found.files],
+        folders=inbox.folders(visit.mailbox),
+        ARCHIVE=ARCHIVE,
+        INBOX=INBOX,
+        TRASH=TRASH,
+    )
 
 
 def _may_open(inbox: Inbox, visit: Visit, key: str) -> bool:
