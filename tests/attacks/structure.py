@@ -379,9 +379,7 @@ def _keys() -> Iterator[Variant]:
     yield Variant(family, "a certificate that is cut short", replaced(b"</X509Certificate>", b"AAAA</X509Certificate>"))
     yield Variant(family, "a certificate that is no base64", replaced(b"<X509Certificate>", b"<X509Certificate>%"))
     yield Variant(family, "X509SKI alone", _key_info(lambda _: "<X509Data><X509SKI>QUJD</X509SKI></X509Data>"))
-    yield Variant(
-        family, "the issuer before the certificate", _with_certificates(lambda t: [*t.signer.chain, _own(t)])
-    )
+    yield Variant(family, "the issuer before the certificate", _with_certificates(lambda t: [*t.signer.chain, _own(t)]))
     yield Variant(family, "a certificate in KeyInfoReference", _key_info(lambda t: _KEY_INFO_REFERENCE))
     yield Variant("same", "names of somebody else beside the certificate", _beside(_somebody_else), Expected.SAME)
     yield Variant("same", "KeyValue of the same key", _beside(lambda t: _key_value(t.signer)), Expected.SAME)
