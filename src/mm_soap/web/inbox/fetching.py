@@ -1,4 +1,4 @@
-"""How many fetch a whole mailbox at once, and how slowly: each of them holds a thread of the server for that time."""
+"""How many fetch a whole mailbox at once, and how slowly files may be taken: each holds a thread for that time."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def whole_or_broken_off(pieces: Iterator[bytes], elapsed: Callable[[], float] = 
             yield piece
             sent, waited = sent + len(piece), waited + elapsed() - begun
             if waited > _LENIENT_SECONDS and sent < waited * _SLOWEST:
-                _log.warning("a mailbox was fetched so slowly that it was broken off")
+                _log.warning("a file was fetched so slowly that it was broken off")
                 break
         else:
             return
     except Exception as error:
-        _log.error("an export broke off: %s", places(error))
-    raise ConnectionResetError(ECONNRESET, "the export broke off") from None
+        _log.error("a file broke off: %s", places(error))
+    raise ConnectionResetError(ECONNRESET, "the file broke off") from None

@@ -23,11 +23,14 @@ from mm_soap.message.attachments import PDF, attachment_type, bytes_match, media
 from mm_soap.service_supplier import Case, Inbox, MailboxService, OpenedMessage
 from mm_soap.service_supplier.model import ARCHIVE, INBOX, TRASH
 from mm_soap.web.inbox.entrance import Entrance, shown
+from mm_soap.web.inbox.fetching import whole_or_broken_off
 from mm_soap.web.inbox.safe_html import TOO_COMPLEX, clean, clean_text
 from mm_soap.web.inbox.sessions import Visit
 
 _PAGE: Final = 25
 _LONGEST_QUERY: Final = 200
+_PIECE: Final = 16_384
+"""Of a file that is sent, in bytes."""
 _HTML: Final = "text/html"
 _BODY_POLICY: Final = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
@@ -265,8 +268,9 @@ def _answer_file(inbox: Inbox, visit: Visit, key: str, number: int, *, opened: b
     body = b"".join(one.pieces)
     kind = _kind(one.file.content_type, body)
     inline = opened and kind == PDF
-    # In one piece: the server waits for a client as a whole then, and not for each part anew.
-    answer = Response(body, mimetype=kind or "application/octet-stream")
+    pieces = (body[begin : begin + _PIECE] for begin in range(0, len(body), _PIECE))
+    answer = Response(whole_or_broken_off(pieces), mimetype=kind or "application/octet-stream")
+    answer.content_length = len(body)
     disposition = "inline" if inline else "attachment"
     answer.headers.set("Content-Disposition", disposition, filename=safe_filename(one.file.filename))
     answer.headers["Content-Security-Policy"] = _FILE_POLICY if inline else _DOWNLOAD_POLICY
