@@ -22,6 +22,9 @@ BUSY_SECONDS: Final = 10
 
 _POOL_SIZE: Final = 10
 _POOL_OVERFLOW: Final = 30
+_GONE_AFTER: Final = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""When the other end of a connection is asked whether it is still there, in seconds, and how often before it is not."""
+_UNANSWERED_MS: Final = 60_000
 _WRITE_LOCK: Final = "mm_soap_write_lock"
 _DURABLE: Final = "mm_soap_durable"
 
@@ -99,7 +102,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 def _open_postgresql(url: URL) -> Engine:
     try:
         engine = create_engine(
-            url.set(drivername="postgresql+psycopg"),
+            _notices_who_vanished(url).set(drivername="postgresql+psycopg"),
             pool_size=_POOL_SIZE,
             max_overflow=_POOL_OVERFLOW,
             pool_timeout=BUSY_SECONDS,
@@ -109,6 +112,21 @@ def _open_postgresql(url: URL) -> Engine:
         raise ConfigurationError("A PostgreSQL database needs more packages: install mm-soap[postgresql].") from None
     event.listen(engine, "checkout", _check_postgresql)
     return engine
+
+
+def _notices_who_vanished(url: URL) -> URL:
+    """Let both ends of a connection notice within a minute that the other one's host is gone; Linux takes hours.
+
+    What a vanished host had locked is free only once the server has noticed: so the server's end is told too. Over a
+    Unix socket none of it counts. What the URL itself says goes before.
+    """
+    ends = {**{f"tcp_{name}": value for name, value in _GONE_AFTER.items()}, "tcp_user_timeout": _UNANSWERED_MS}
+    servers = " ".join(f"-c{name}={value}" for name, value in ends.items())
+    own = url.query.get("options", ())
+    query = {name: str(value) for name, value in (*_GONE_AFTER.items(), ("tcp_user_timeout", _UNANSWERED_MS))}
+    query["connect_timeout"] = str(BUSY_SECONDS)
+    said = " ".join((servers, *((own,) if isinstance(own, str) else own)))
+    return url.set(query={**query, **url.query, "options": said})
 
 
 def _check_postgresql(connection: Any, _record: Any, _proxy: Any) -> None:

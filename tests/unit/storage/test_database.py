@@ -100,6 +100,43 @@ def test_a_connection_that_the_server_has_closed_is_opened_again(postgresql: str
         each.dispose()
 
 
+def ends_of(target: str) -> tuple[dict[str, str], dict[str, str]]:
+    """What each end of a connection does to notice that the other's host is gone: the client's, and the server's."""
+    engine = open_database(target)
+    with reading(engine) as connection:
+        driver = connection.connection.driver_connection
+        client = {name: value for name, value in driver.info.get_parameters().items() if name != "options"}
+        # Over a Unix socket the settings themselves read as 0.
+        told = text("SELECT name, reset_val FROM pg_settings WHERE name LIKE 'tcp%' AND source = 'client'")
+        server = {row.name: row.reset_val for row in connection.execute(told)}
+    engine.dispose()
+    return client, server
+
+
+def test_both_ends_notice_within_a_minute_that_the_other_host_is_gone(postgresql: str) -> None:
+    client, server = ends_of(postgresql)
+    assert server == {
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "60000",
+    }
+    assert client.items() >= {
+        "keepalives_idle": "30",
+        "keepalives_interval": "10",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "60000",
+        "connect_timeout": "10",
+    }.items()
+
+
+def test_what_an_address_says_of_connections_goes_before(postgresql: str) -> None:
+    more = "keepalives_idle=7&connect_timeout=3&options=-ctcp_keepalives_idle=8"
+    client, server = ends_of(f"{postgresql}{'&' if '?' in postgresql else '?'}{more}")
+    assert (client["keepalives_idle"], client["keepalives_count"], client["connect_timeout"]) == ("7", "3", "3")
+    assert (server["tcp_keepalives_idle"], server["tcp_keepalives_count"]) == ("8", "3")
+
+
 def test_a_block_that_raises_stores_nothing(table: Engine) -> None:
     def fail_halfway() -> None:
         with writing(table) as connection:
