@@ -93,9 +93,9 @@ def _leads(party: str, event: Event) -> set[_Question]:
 # What a step says, by its kind and outcome, from the facts that the party wrote down.
 _SENTENCES: Final = {
     ("accepted", "accepted"): (
-        "The request follows the schema. The signature of {signer} holds (for the delivery {form}), and its certificate is"
-        " trusted. The sender is connected, and the signer and this dispatcher are listed for it. The message follows"
-        " the rules."
+        "The request follows the schema. The signature of {signer} holds (for the delivery {form}), and its certificate"
+        " is trusted. The sender is connected, and the signer and this dispatcher are listed for it. The message"
+        " follows the rules."
     ),
     ("look-up", "sealed"): (
         "The register says that the recipient has a mailbox at {operator} and takes post from the sender. Sealed by"
@@ -179,6 +179,8 @@ def _in_words(detail: dict[str, object]) -> str:
     obstacles = [name for name in detail if name.startswith(_NOT_BY)]
     said += [f"It could not go by {name.removeprefix(_NOT_BY)}: {detail.pop(name)}." for name in obstacles]
     said += [f"The next step is due on {again}."] if again else []
-    facts = [f"{_NAMES.get(name, name.replace('_', ' '))} {value}" for name, value in detail.items() if value is not None]
+    facts = [
+        f"{_NAMES.get(name, name.replace('_', ' '))} {value}" for name, value in detail.items() if value is not None
+    ]
     said += [f"({', '.join(facts)})" if any(said) else ", ".join(facts)] if facts else []
     return " ".join(each for each in said if each)

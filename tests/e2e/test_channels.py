@@ -252,8 +252,7 @@ def test_killed_between_any_two_steps_nothing_is_lost_and_nothing_is_printed_twi
     for n in range(number):
         world.know(person(n), name="A", email=f"r{n}@example.org", address=ADDRESS)
     sent = {
-        person(n): world.send(server.url, person(n), open_message() if n % 2 else a_message())
-        for n in range(number)
+        person(n): world.send(server.url, person(n), open_message() if n % 2 else a_message()) for n in range(number)
     }
     printed: Counter[str] = Counter()
 
@@ -292,8 +291,6 @@ def test_killed_between_any_two_steps_nothing_is_lost_and_nothing_is_printed_twi
         return not open_
 
     until(ended, 60, "the end of each message", pause=0.1)
-    assert Counter(each.split()[0] for each in printed) == Counter(
-        {sent[person(n)]: 1 for n in range(0, number, 2)}
-    )
+    assert Counter(each.split()[0] for each in printed) == Counter({sent[person(n)]: 1 for n in range(0, number, 2)})
     ids = Counter(mail["Message-ID"] for mail in world.mail.emails())
     assert set(ids) == {f"<{sent[person(n)]}.1@kommun.example>" for n in range(1, number, 2)}

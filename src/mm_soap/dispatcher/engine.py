@@ -32,7 +32,7 @@ from mm_soap.dispatcher.outcomes import write_down
 from mm_soap.dispatcher.readdressing import Readdressing
 from mm_soap.dispatcher.waiting import mend_clock, put_back
 from mm_soap.errors import MmSoapError
-from mm_soap.storage import reading, writing
+from mm_soap.storage import reading, wait_for_disk, writing
 from mm_soap.unexpected import guarded
 
 _log = logging.getLogger(__name__)
@@ -169,6 +169,7 @@ class EmbeddedEngine:
             self._accepted.wait(seconds_until(next_due, self._clock()))
         if not batch:
             return
+        wait_for_disk(self._database)  # else a message might be delivered whose acceptance a crash takes back
         self._looked_up = time.monotonic()
         steps = self._addressing.step(batch)
         while not self._halted.is_set() and (outcomes := list(islice(steps, _WRITTEN_TOGETHER))):
