@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -24,6 +25,7 @@ from mm_soap.dispatcher import (
     StandIn,
     State,
     Steps,
+    Sweeper,
     standing_of,
 )
 from mm_soap.dispatcher.policy import BreakerPolicy
@@ -454,3 +456,25 @@ def test_with_a_broker_a_worker_leaves_wake_ups_to_it() -> None:
     stand_in.stop()
     assert sent == [(DeliveryStep.LOOK_UP, 7)]
     assert followed == []
+
+
+@pytest.mark.parametrize("waiting", [0, 10_000])
+def test_a_sweep_adds_to_a_short_queue_alone_and_counts_it_no_more_than_once_a_second(
+    database: Engine, waiting: int
+) -> None:
+    worker, counted = Worker(database), []
+
+    def count(step: DeliveryStep) -> int:
+        counted.append(step)
+        return waiting
+
+    one = sealed(database, due=system_clock())
+    sweeper = Sweeper(database, worker.steps, count, system_clock)
+    sweeper.start()
+    began = time.monotonic()
+    try:
+        until(lambda: len(counted) >= 6)  # three rounds
+    finally:
+        sweeper.stop()
+    assert time.monotonic() - began > 1.9
+    assert set(worker.woken) == (set() if waiting else {(DeliveryStep.HAND_OVER, one.id)})
