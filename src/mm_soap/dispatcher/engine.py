@@ -30,7 +30,7 @@ from mm_soap.dispatcher.holding import Held, hold
 from mm_soap.dispatcher.model import LONGEST_WAIT, Sealed, State, seconds_until
 from mm_soap.dispatcher.outcomes import write_down
 from mm_soap.dispatcher.readdressing import Readdressing
-from mm_soap.dispatcher.waiting import mend_clock, put_back
+from mm_soap.dispatcher.waiting import MOVED_TOGETHER, mend_clock, put_back
 from mm_soap.errors import MmSoapError
 from mm_soap.storage import reading, wait_for_disk, writing
 from mm_soap.unexpected import guarded
@@ -189,5 +189,6 @@ class EmbeddedEngine:
         changed, same = self._readdressing.step(old)
         if changed:
             write_down(self._database, self._clock, "look-up", changed, self._divert)
-        with writing(self._database, durable=False) as connection:
-            put_back(connection, same, asked)
+        for start in range(0, len(same), MOVED_TOGETHER):
+            with writing(self._database, durable=False) as connection:
+                put_back(connection, same[start : start + MOVED_TOGETHER], asked)

@@ -33,6 +33,9 @@ from mm_soap.storage import UtcDateTime, among, id_list, reading, upsert, writin
 
 _log = logging.getLogger(__name__)
 
+MOVED_TOGETHER: Final = 100
+"""Rows that are set aside, or put back, in one transaction: with SQLite calls that are to be accepted wait for it."""
+
 _delivery: Final = metadata.tables["delivery"]
 
 _pause: Final = Table(
