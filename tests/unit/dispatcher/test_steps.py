@@ -419,9 +419,17 @@ def test_what_cannot_be_made_in_time_is_given_up_though_the_operator_is_full(dat
     assert state_of(database, late) is State.FAILED
 
 
-def test_what_waits_for_a_far_time_is_due_after_the_clock_was_set_back(database: Engine) -> None:
+@pytest.mark.parametrize("died", [False, True])
+def test_what_waits_for_a_far_time_is_due_after_the_clock_was_set_back(database: Engine, died: bool) -> None:
+    """Also if a worker whose clock was ahead had it again, and died."""
     row = sealed(database, due=system_clock() + timedelta(hours=1))
     worker = Worker(database)
+    if died:
+        with writing(database) as connection:
+            assert worker.leases.claims.sealed(connection, row.id, system_clock() + timedelta(hours=2)) is not None
+        worker.steps.mend_clock()
+        assert column(database, "next_attempt", row.id) > system_clock()  # its claim has not ended
+        end_claims(database)
     worker.steps.wake_waiting()
     assert worker.woken == []
     worker.steps.mend_clock()
