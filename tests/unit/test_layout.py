@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "account_tables": set(),
     "audit": set(),
     "store": {"model", "account_tables", "audit", "tables", "contacts", "reaching"},
-    "waiting": {"model", "store", "policy", "breaker"},
+    "waiting": {"model", "store", "policy", "breaker", "claims"},
     "claims": {"model", "tables"},
     "sender_limits": {"policy", "store"},
     "parties": {"model", "store", "account_tables"},
@@ -53,7 +53,7 @@ MAY_IMPORT = {
     # A recipient's mailbox.
     "blobs": set(),
     "blobs_s3": {"blobs"},
-    "searching": {"model", "tables"},
+    "searching": {"model", "places", "tables"},
     "contents": {"blobs", "searching", "tables"},
     "places": {"model", "tables"},
     "deleting": {"model", "searching", "tables"},
