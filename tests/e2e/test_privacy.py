@@ -340,7 +340,7 @@ def listen_to_markers(demonstration: Demonstration, folder: Path, plan: Path) ->
         good.replace(b"<Subject>", f"<Subject/><Subject xml:lang='sv'><![CDATA[{BODY}]]>".encode(), 1),
         good.replace(RECIPIENT.encode(), f"{RECIPIENT}1".encode()),
         good[:-40],
-        f"<{SUBJECT}>{BODY} {RECIPIENT}".encode(),
+        f"<Body>{BODY} {RECIPIENT}</Body>".encode(),
     ]
     command = [*COMMAND, "conform", "sender", "--plan", str(plan), "--report", str(report), "--port", "0"]
     with subprocess.Popen(
@@ -355,7 +355,7 @@ def listen_to_markers(demonstration: Demonstration, folder: Path, plan: Path) ->
         url = line.decode().split()[1]
         for body in sent:
             post(f"{url}/Message/v3", body)
-        post(f"{url}/{SUBJECT}?{RECIPIENT}", good, SOAPAction=SUBJECT)
+        post(f"{url}/Message/v3/{RECIPIENT}?recipientId={RECIPIENT}", good, SOAPAction=RECIPIENT)
         said += process.stdout.read()
     return said, report
 
