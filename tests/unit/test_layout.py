@@ -53,7 +53,7 @@ MAY_IMPORT = {
     # A recipient's mailbox.
     "blobs": set(),
     "blobs_s3": {"blobs"},
-    "searching": {"model", "tables"},
+    "searching": {"model", "places", "tables"},
     "contents": {"blobs", "searching", "tables"},
     "places": {"model", "tables"},
     "deleting": {"model", "searching", "tables"},

@@ -17,7 +17,7 @@ from mm_soap.far.checking import Counter, Progress, checked_rows
 from mm_soap.far.staging import StagedRow, Staging, staging
 from mm_soap.far.store import account, operator
 from mm_soap.row_files import FileRow
-from mm_soap.storage import among, id_list, reading, writing
+from mm_soap.storage import among, id_list, reading, settle, writing
 
 Refuse = Callable[[int, str], None]
 """Called for each refused row, by line: its line, and why. The reason never holds anything out of the row."""
@@ -188,4 +188,5 @@ def _store(
             complete_change(connection, begun, change(counts).after)
     except _RowsRefused:
         return added, replaced, False
+    settle(engine, account)
     return added, replaced, True

@@ -16,7 +16,7 @@ from mm_soap.storage.columns import (
     insert_or_join,
     upsert,
 )
-from mm_soap.storage.copying import copy_rows
+from mm_soap.storage.copying import copy_rows, settle
 from mm_soap.storage.database import Conflict, open_database, reading, writing
 from mm_soap.storage.evidence import RETENTION, Evidence, evidence_of, forget_evidence, record_evidence
 from mm_soap.storage.ledger import (
@@ -66,6 +66,7 @@ __all__ = [
     "record_event",
     "record_evidence",
     "record_refusal",
+    "settle",
     "upsert",
     "waits_for_links",
     "writing",

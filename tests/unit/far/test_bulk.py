@@ -25,6 +25,7 @@ from mm_soap.far.audit import Change, changes
 from mm_soap.far.bulk import Imported, ImportRules, import_accounts
 from mm_soap.far.checking import ACCOUNT_COLUMNS, _moment, luhn_tables
 from mm_soap.far.export import export_accounts
+from mm_soap.far.store import account
 from mm_soap.message.identifiers import check_digit, valid_check_digit
 from mm_soap.row_files import FileForm, Source, form_of
 from mm_soap.row_files_out import replacing, row_writer
@@ -276,6 +277,25 @@ def test_the_history_is_found_by_key(tmp_path: Path) -> None:
     engine.dispose()
     assert "SEARCH imported_account USING PRIMARY KEY (audit=? AND recipient=?)" in plan
     assert "SCAN imported_account" not in plan
+
+
+def test_an_account_is_found_in_its_key(bring: Import, engine: Engine) -> None:
+    """isReachable asks for a thousand at a time: PostgreSQL reads no row beside the index, from the first call on."""
+    nines = [f"{5_000_000 + each:09}" for each in range(3000)]
+    assert bring(HEAD + "".join(line(f"16{nine}{check_digit(nine)}", ONE, "", "") for nine in nines)).stored
+    asked = select(account).where(account.c.recipient == int(ANNA))
+    statement = asked.compile(engine, compile_kwargs={"literal_binds": True})
+    with reading(engine) as connection:
+        if engine.dialect.name == "sqlite":
+            (plan,) = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
+            assert plan == "SEARCH account USING INTEGER PRIMARY KEY (rowid=?)"
+            return
+        connection.exec_driver_sql("SET enable_seqscan = off")
+        plan = " ".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN (ANALYZE, COSTS OFF) {statement}"))
+        assert "Index Only Scan using pk_account" in plan
+        assert "Heap Fetches: 0" in plan
+        seen = "SELECT relallvisible FROM pg_class WHERE oid = 'account'::regclass"
+        assert connection.exec_driver_sql(seen).scalar_one() > 0
 
 
 def test_pending_accounts_stay_out_of_an_export(bring: Import, register: Register) -> None:

@@ -242,6 +242,12 @@ def test_utf_8_stays_the_same_object():
     assert check_headers({"CONTENT_TYPE": "text/xml;charset='UTF-8'"}) == "utf-8"
 
 
+def test_an_instruction_whose_name_begins_with_xml_declares_no_encoding():
+    raw = "<?xml-stylesheet encoding='iso-8859-1'?><a>å</a>".encode()
+    assert to_utf8(raw, None) is raw
+    assert to_utf8(raw.decode().encode("utf-16"), None) == raw
+
+
 def test_markup_is_bounded():
     check_markup(b"x" * 1_000_000)
     check_markup(b"<a/>" * 9_999)
