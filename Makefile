@@ -53,7 +53,7 @@ check: lint types test audit  ## All of it, as CI does.
 
 requirements: venv  ## Pin what a deployment installs, with hashes; UPGRADE=--upgrade takes newer versions.
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(UPGRADE) --no-strip-extras \
-		--extra celery --extra postgresql --extra s3 --custom-compile-command "make requirements" \
+		--extra celery --extra pkcs11 --extra postgresql --extra s3 --custom-compile-command "make requirements" \
 		--output-file requirements/deploy.txt setup.cfg
 
 sbom: venv  ## Write dist/sbom.json: what a deployment consists of, as CycloneDX.

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "account_tables": set(),
     "audit": set(),
     "store": {"model", "account_tables", "audit", "tables", "contacts", "reaching"},
-    "waiting": {"model", "store", "policy", "breaker"},
+    "waiting": {"model", "store", "policy", "breaker", "claims"},
     "claims": {"model", "tables"},
     "sender_limits": {"policy", "store"},
     "parties": {"model", "store", "account_tables"},

@@ -18,7 +18,6 @@ from sqlalchemy import (
     case,
     delete,
     func,
-    insert,
     or_,
     select,
     update,
@@ -36,6 +35,7 @@ from mm_soap.service_supplier.model import (
     MessageSummary,
 )
 from mm_soap.service_supplier.tables import attachment, delivery, folder, forwarding, mailbox, message
+from mm_soap.storage import Conflict, insert_once
 
 Cursor = tuple[datetime, int, int]
 """Time, delivery and position of the last message of a page."""
@@ -247,19 +247,21 @@ def add_folder(connection: Connection, recipient: str, name: str, folded: str) -
     """Make a folder and return its id.
 
     Raises:
-        Conflict: the mailbox has a folder of this name (from `mm_soap.storage.writing`).
+        Conflict: the mailbox has a folder of this name.
     """
-    row = {"recipient": recipient, "name": name, "folded": folded}
-    key: int = connection.execute(insert(folder), row).inserted_primary_key[0]  # type: ignore[index]
+    key: int = insert_once(connection, folder, {"recipient": recipient, "name": name, "folded": folded})
     return key
 
 
 def rename_folder(connection: Connection, recipient: str, number: int, name: str, folded: str) -> bool:
-    """Rename a folder; False if there is none.
+    """Rename a folder of a mailbox that is held; False if there is none.
 
     Raises:
         Conflict: as `add_folder`.
     """
+    of_name = select(folder.c.id).where(folder.c.recipient == recipient, folder.c.folded == folded)
+    if connection.execute(of_name.where(folder.c.id != number)).first() is not None:
+        raise Conflict("the mailbox has a folder of this name")
     changed = update(folder).where(folder.c.recipient == recipient, folder.c.id == number)
     return connection.execute(changed.values(name=name, folded=folded)).rowcount > 0
 

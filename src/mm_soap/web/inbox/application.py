@@ -186,13 +186,14 @@ def _choose_language() -> None:
 def _here_in(language: str) -> str:
     """Return the address of the page that is shown, in a language; where it cannot be asked for again, of the list."""
     rule, asked = request.url_rule, request.args.to_dict()
-    if request.method != "GET" or rule is None or (request.endpoint or "").startswith("entrance."):
+    if g.get("refused") or request.method != "GET" or rule is None or (request.endpoint or "").startswith("entrance."):
         return url_for("messages.listed", language=language)
     return f"{quote(request.script_root + request.path)}?{urlencode(asked | {'language': language})}"
 
 
 def _handle_errors(app: Flask) -> None:
     def page(name: str, status: int) -> tuple[str, int]:
+        g.refused = True  # what was asked for is not repeated, also not in the link to the other language
         return render_template("inbox/told.html", title=say(f"{name}.title"), lead=say(f"{name}.lead")), status
 
     def http_error(error: HTTPException) -> Any:
