@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from mm_soap.conformance.xmlsig import signature, signed, with_last_child
@@ -223,6 +224,9 @@ def _values() -> Iterator[Variant]:
     yield Variant(family, "cut short", on_signature(cut_short))
     yield Variant(family, "no base64", replaced(b"<SignatureValue>", b"<SignatureValue>%%"))
     yield Variant(family, "zeros before", replaced(b"<SignatureValue>", b"<SignatureValue>AAAA"))
+    for what, more in (("padding", b"="), ("letters", b"AAAA"), ("another value", b"QQ==")):
+        yield Variant(family, f"{what} after the padding", replaced(b"</SignatureValue>", more + b"</SignatureValue>"))
+    yield Variant(family, "the modulus added", _modulus_added)
     yield Variant(family, "in an element within", on_signature(_nested_value))
     for name in (b"SignatureValue", b"DigestValue"):
         start = b"<%s>" % name
@@ -239,6 +243,17 @@ def _values() -> Iterator[Variant]:
             yield Variant("same", f"{what} in {name.decode()}", on_signature(_inside(start, space)), Expected.SAME)
     # It is in SignedInfo, so it is signed.
     yield Variant(family, "white space in DigestValue", on_signature(_inside(b"<DigestValue>", b" \n")))
+
+
+def _modulus_added(target: Target) -> bytes:
+    """The same number for the mathematics, another one for whoever compares bytes."""
+    before, one, end = split(target.good)
+    value = between(one, b"<SignatureValue>", b"</SignatureValue>")
+    key = target.signer.certificate.public_key()
+    assert isinstance(key, RSAPublicKey)
+    number = int.from_bytes(b64decode(value[16:-17]), "big") + key.public_numbers().n
+    added = b64encode(number.to_bytes(key.key_size // 8 + 1, "big").removeprefix(b"\0"))
+    return target.request(before + one.replace(value[16:-17], added) + end)
 
 
 def _inside(start: bytes, what: bytes) -> Change:
@@ -314,6 +329,16 @@ def _beside(content: Callable[[Target], str], *, before: bool = True) -> Make:
     return make
 
 
+_KEY_INFO_REFERENCE: Final = '<KeyInfoReference xmlns="http://www.w3.org/2009/xmldsig11#" URI="#x"></KeyInfoReference>'
+
+
+def _somebody_else(target: Target) -> str:
+    return (
+        f"<KeyName>{target.cast.outsider.organisation}</KeyName><MgmtData>x</MgmtData>"
+        "<X509Data><X509SubjectName>CN=x</X509SubjectName><X509SKI>QUJD</X509SKI><X509CRL>QUJD</X509CRL></X509Data>"
+    )
+
+
 def _outsider_data(target: Target) -> str:
     return f"<X509Data><X509Certificate>{_der(target.cast.outsider.certificate).decode()}</X509Certificate></X509Data>"
 
@@ -353,6 +378,10 @@ def _keys() -> Iterator[Variant]:
     yield Variant(family, "a thousand certificates before", _with_certificates(_thousand))
     yield Variant(family, "a certificate that is cut short", replaced(b"</X509Certificate>", b"AAAA</X509Certificate>"))
     yield Variant(family, "a certificate that is no base64", replaced(b"<X509Certificate>", b"<X509Certificate>%"))
+    yield Variant(family, "X509SKI alone", _key_info(lambda _: "<X509Data><X509SKI>QUJD</X509SKI></X509Data>"))
+    yield Variant(family, "the issuer before the certificate", _with_certificates(lambda t: [*t.signer.chain, _own(t)]))
+    yield Variant(family, "a certificate in KeyInfoReference", _key_info(lambda t: _KEY_INFO_REFERENCE))
+    yield Variant("same", "names of somebody else beside the certificate", _beside(_somebody_else), Expected.SAME)
     yield Variant("same", "KeyValue of the same key", _beside(lambda t: _key_value(t.signer)), Expected.SAME)
     yield Variant("same", "RetrievalMethod beside the certificate", _beside(_retrieval, before=False), Expected.SAME)
     yield Variant(

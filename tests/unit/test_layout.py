@@ -70,7 +70,8 @@ MAY_IMPORT = {
     "outbox": {"model", "notices", "outgoing", "post_notices", "reaching"},
     # Use cases.
     "signers": set(),
-    "mailboxes": {"contacts", "store", "notices", "post_notices", "reaching"},
+    "mailboxes": {"model", "contacts", "store", "notices", "post_notices", "reaching"},
+    "membership": {"model", "mailboxes"},
     "service": {
         *("model", "store", "sender_limits", "parts", "many", "places", "contents"),
         *("case_store", "signers", "mailboxes", "notices", "post_notices"),

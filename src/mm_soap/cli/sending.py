@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mm_soap.bootstrap import databases
+from mm_soap.bootstrap_revocation import server_status
 from mm_soap.bootstrap_transport import tls_of
 from mm_soap.cli.output import REFUSED, fail, print_json, print_table, progress_console
 from mm_soap.clock import system_clock
@@ -180,7 +181,8 @@ def sender_of(settings: Settings, organisation: str) -> SenderSettings:
 def client_of(settings: Settings, sender: SenderSettings) -> SenderClient:
     """Return what calls a sender's dispatcher."""
     url = sender.dispatcher_url or settings.base_url
-    return SenderClient(f"{url}/Message/v3", tls=tls_of(settings, sender, url))
+    server = server_status(settings, system_clock)
+    return SenderClient(f"{url}/Message/v3", tls=tls_of(settings, sender, url), server=server)
 
 
 def _follow(client: SenderClient, sender: str, distribution_id: str, seconds: float) -> DistributionStatus:

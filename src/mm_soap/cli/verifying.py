@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
 from lxml import etree
 from rich.text import Text
 
+from mm_soap.bootstrap_revocation import revocation_of
 from mm_soap.cli.output import REFUSED, console, plain, print_json
 from mm_soap.clock import Clock, system_clock
+from mm_soap.config import load
 from mm_soap.contract.explanation import explain
 from mm_soap.dsig import (
     Trust,
@@ -26,9 +25,11 @@ from mm_soap.dsig import (
     verify_sealed,
 )
 from mm_soap.dsig.diagnosis import Canonical, Finding, diagnose, not_utf8
-from mm_soap.errors import ConfigurationError, Refusal, Refused
+from mm_soap.errors import ConfigurationError, Refused
 from mm_soap.message import Limits, check_delivery, read_delivery
-from mm_soap.pki import OrganisationCertificate, TrustStore, organisation_number, subject_name
+from mm_soap.pki import TrustStore, subject_name
+from mm_soap.pki.any_issuer import AnyIssuer
+from mm_soap.pki.trust import Statuses
 from mm_soap.sender import distribute_secure_request
 from mm_soap.signed_files import SEALED, SIGNED, signed_element
 from mm_soap.xml import MESSAGE_V3, parse_untrusted, qname
@@ -49,31 +50,25 @@ class _Report:
     """The bytes that are hashed, as files, if --canonical was given."""
 
 
-class _AnyIssuer:
-    """Takes every certificate that names an organisation and is valid today; who issued it is not looked at."""
-
-    def check(
-        self,
-        certificate: x509.Certificate,
-        intermediates: Sequence[x509.Certificate] = (),
-        received: date | None = None,
-    ) -> OrganisationCertificate:
-        now = system_clock()
-        if now > certificate.not_valid_after_utc:
-            raise Refused(Refusal.CERTIFICATE_EXPIRED)
-        if now < certificate.not_valid_before_utc:
-            raise Refused(Refusal.CERTIFICATE_NOT_YET_VALID)
-        return OrganisationCertificate(organisation_number(certificate), certificate)
-
-
-def verify(file: Path, anchors: tuple[Path, ...], allow_sha1: bool, canonical: Path | None, as_json: bool) -> None:
+def verify(
+    file: Path,
+    anchors: tuple[Path, ...],
+    config: Path | None,
+    allow_sha1: bool,
+    canonical: Path | None,
+    as_json: bool,
+) -> None:
     """Print what holds and what does not, and why; exit status 1 unless all of it holds."""
+    settings = load(config) if config is not None else None
+    if settings is not None:
+        anchors = anchors or settings.trust.anchors
     try:
         raw = file.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read: {error.strerror}.") from None
     report = _Report(str(file))
-    trust = _trust(anchors, allow_sha1)
+    statuses = revocation_of(settings, system_clock) if settings is not None else None
+    trust = _trust(anchors, allow_sha1, statuses)
     signed = None
     try:
         signed = signed_element(raw)
@@ -157,10 +152,10 @@ def _written(folder: Path, kind: str, canonical: Canonical) -> dict[str, Any]:
     }
 
 
-def _trust(anchors: tuple[Path, ...], allow_sha1: bool) -> Trust:
+def _trust(anchors: tuple[Path, ...], allow_sha1: bool, statuses: Statuses | None) -> Trust:
     clock: Clock = system_clock
     policy = sender_policy().with_sha1() if allow_sha1 else sender_policy()
-    store = TrustStore.load(anchors, clock) if anchors else _AnyIssuer()
+    store = TrustStore.load(anchors, clock, statuses) if anchors else AnyIssuer(clock)
     return Trust(store, policy, seal_policy(), clock)
 
 

@@ -16,6 +16,7 @@ from enum import Enum
 from lxml import etree
 
 from mm_soap.dsig.cut import Slice, cut
+from mm_soap.xml import parse_untrusted
 
 
 class Form(Enum):
@@ -82,18 +83,14 @@ def _inherited(piece: Slice, element: etree._Element) -> dict[str | None, str]:
         for prefix, uri in element.nsmap.items()
         if prefix not in declared and (prefix is None or piece.mentions(prefix))
     }
-    if not outside:
-        return {}
-    used: dict[str | None, str] = {}
-    for each in element.iter("*"):
-        if each.prefix in outside and outside[each.prefix] == etree.QName(each).namespace:
-            used[each.prefix] = outside[each.prefix]
-        for name in each.attrib:
-            namespace = etree.QName(name).namespace
-            used.update({p: uri for p, uri in outside.items() if p and namespace == uri})
-        if len(used) == len(outside):
-            break
-    return used
+    if not outside.keys() - {element.prefix}:
+        return outside
+    # An element inside may declare the same prefix for the same namespace again. So that one can tell which of the two
+    # a name is in, the outer one stands for another namespace here.
+    stand_ins = {prefix: f"urn:mm-soap:outside:{n}" for n, prefix in enumerate(outside)}
+    probe = parse_untrusted(_own(piece, stand_ins).document())
+    used = {etree.QName(name).namespace for each in probe.iter("*") for name in (each.tag, *each.attrib)}
+    return {prefix: uri for prefix, uri in outside.items() if stand_ins[prefix] in used}
 
 
 def _own(piece: Slice, inherited: dict[str | None, str]) -> Slice:

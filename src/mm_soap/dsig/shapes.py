@@ -14,7 +14,6 @@ with the same shape only the values are looked at. That is sound:
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha1, sha256, sha384, sha512
@@ -31,7 +30,7 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from mm_soap.dsig.cut import mentions
 from mm_soap.dsig.policy import SignaturePolicy
 from mm_soap.dsig.signature import signed_info_text
-from mm_soap.dsig.structure import EXCLUSIVE, Canonicalization
+from mm_soap.dsig.structure import INCLUSIVE, Canonicalization, decoded
 from mm_soap.errors import Refused
 from mm_soap.xml import DSIG, MESSAGE_V3, parse_untrusted
 
@@ -88,13 +87,13 @@ class Shape:
     signed_info: tuple[bytes, bytes]
     """The canonical text of SignedInfo around DigestValue's text."""
     canonical: _Key | None
-    """The exclusive canonical form of the signature around its values, as the last child of a document without
+    """The inclusive canonical form of the signature around its values, as the last child of a document without
     prefixes; None where it depends on more than that."""
 
     def verified_digest(self, written: Written, text: bytes) -> str | None:
         """Verify a signature of this shape, as `mm_soap.dsig.signature.verified_digest` would."""
         try:
-            wanted, value = b64decode(written.digest), b64decode(written.value)
+            wanted, value = decoded(written.digest.decode()), decoded(written.value.decode())
             if wanted != self.digest(text).digest():
                 return None
             self.key.verify(value, written.digest.join(self.signed_info), PKCS1v15(), self.hash)
@@ -102,14 +101,17 @@ class Shape:
             return None
         return sha256(wanted + value).hexdigest()
 
-    def canonical_form(self, one: Written, text: bytes) -> bytes | None:
-        """Return the exclusive canonical form of a signature of this shape, where that is known.
+    def canonical_form(self, one: Written, text: bytes, document: bytes) -> bytes | None:
+        """Return the inclusive canonical form of a signature of this shape, where that is known.
 
         Args:
             one: the signature, the last node in its document.
             text: the canonical form of the document without it.
+            document: the document.
         """
-        if self.canonical is None or mentions(text, b"xmlns"):
+        # A prefix that is declared and not used stands in the inclusive form alone.
+        whole = text if self.canonicalization.method is INCLUSIVE.method else document
+        if self.canonical is None or mentions(whole, b"xmlns"):
             return None
         before, between, after = self.canonical
         return b"".join((before, one.digest, between, one.value, after))
@@ -124,9 +126,9 @@ class Canonical:
     one: Written
     shape: Shape
 
-    def signature(self) -> bytes | None:
-        """Return the exclusive canonical form of the signature, where the whole has one that is known."""
-        return self.shape.canonical_form(self.one, self.text)
+    def signature(self, document: bytes) -> bytes | None:
+        """Return the inclusive canonical form of the signature in its document, where that is known."""
+        return self.shape.canonical_form(self.one, self.text, document)
 
 
 def written(signature: etree._Element) -> Written | None:
@@ -204,7 +206,7 @@ def _canonical(one: Written) -> _Key | None:
     # As in a document: there the default namespace is that of the root, and nothing else is in scope.
     around = f'<r xmlns="{MESSAGE_V3}">'.encode(), b"</r>"
     try:
-        text = EXCLUSIVE.text(parse_untrusted(one.whole.join(around)))
+        text = INCLUSIVE.text(parse_untrusted(one.whole.join(around)))
     except Refused:
         return None
     return _around(one, text.removeprefix(around[0]).removesuffix(around[1]))

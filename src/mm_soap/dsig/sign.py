@@ -25,7 +25,7 @@ from signxml.algorithms import (
 )
 from signxml.signer import XMLSigner
 
-from mm_soap.dsig.structure import EXCLUSIVE
+from mm_soap.dsig.structure import EXCLUSIVE, INCLUSIVE
 from mm_soap.dsig.verify import VerifiedDelivery
 from mm_soap.pki import Identity, subject_name
 from mm_soap.xml import DSIG, MESSAGE_V1, MESSAGE_V3, parse_untrusted
@@ -161,7 +161,8 @@ def seal_for(document: bytes, identity: Identity, received: date) -> bytes:
         sealed bytes at every attempt.
     """
     seal = _seal(received)
-    text = EXCLUSIVE.text(parse_untrusted(sealed_document(document, seal)))
+    # Where no transform says otherwise, the form is inclusive; it has also the prefixes that are declared and not used.
+    text = INCLUSIVE.text(parse_untrusted(sealed_document(document, seal)))
     return seal + signature_for(text, identity)
 
 
@@ -169,14 +170,14 @@ def digest_to_seal(verified: VerifiedDelivery, received: date) -> bytes | None:
     """Return the SHA-256 that the seal of a delivery will sign, where it can be told without another parse.
 
     The canonical form of a document is the same inside SealedDelivery, but for the namespace that its root inherits
-    there. Inclusive or exclusive makes no difference to a document without prefixes.
+    there. Inclusive or exclusive makes no difference to a document that declares no prefix.
 
     Returns:
         None where that form is not known; then `seal_for` must find out.
     """
     if verified.canonical is None:
         return None
-    text, signature = verified.canonical.text, verified.canonical.signature()
+    text, signature = verified.canonical.text, verified.canonical.signature(verified.document)
     if signature is None or not (text.startswith(_INNER) and text.endswith(_INNER_END)):
         return None
     digest = sha256(_START + _INNER_SEALED)

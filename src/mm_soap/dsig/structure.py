@@ -87,13 +87,13 @@ def certificates_of(signature: etree._Element) -> list[bytes]:
         # Verdicts on certificates are remembered with them: what is sent must not decide how much that takes.
         raise Refused(Refusal.CERTIFICATE_UNREADABLE, "KeyInfo: too many, or too long")
     try:
-        return [_decoded(text) for text in texts]
+        return [decoded(text) for text in texts]
     except ValueError:
         raise Refused(Refusal.CERTIFICATE_UNREADABLE) from None
 
 
-def _decoded(text: str) -> bytes:
-    """Decode base64, in which white space may stand.
+def decoded(text: str) -> bytes:
+    """Return what base64 stands for; white space may stand in it.
 
     Raises:
         ValueError: anything else stands in it.
@@ -146,7 +146,7 @@ def _check_values(*values: etree._Element | None) -> None:
         for value in values:
             if value is None or len(value):
                 raise Refused(Refusal.SIGNATURE_INVALID)
-            _decoded(value.text or "")
+            decoded(value.text or "")
     except ValueError:
         raise Refused(Refusal.SIGNATURE_INVALID) from None
 

@@ -49,6 +49,8 @@ class ConnectionsWorker(ThreadWorker):  # type: ignore[misc]
         """Connections that are done with, and until when the client may close them itself."""
         self.lock = threading.Lock()
         self.held = 0
+        self.queued = 0
+        """Connections that wait for a thread."""
         self.next_look = 0.0
 
     def hold(self, arrival: Arrival, size: int) -> bool:
@@ -68,6 +70,12 @@ class ConnectionsWorker(ThreadWorker):  # type: ignore[misc]
                 raise
             _log.error("no connection can be accepted: %s", error.strerror)
             time.sleep(0.1)  # the connection stays in the queue, so the loop would turn without a pause
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Let a connection wait for a thread."""
+        with self.lock:
+            self.queued += 1
+        super().enqueue_req(conn)
 
     def finish_request(self, conn: Any, fs: Future[Any]) -> None:
         """Decide where a connection goes that a thread has done with."""

@@ -18,10 +18,10 @@ _OTHERS: Final = {
     "utf-16be": "utf-16-be",
 }
 _DECLARATION: Final = re.compile(
-    rb"^(?:\xef\xbb\xbf)?<\?xml[^>]{0,200}?\bencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']"
+    rb"^(?:\xef\xbb\xbf)?<\?xml\s[^>]{0,200}?\bencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']"
 )
 _ANY_DECLARATION: Final = re.compile(rb"^(?:\xef\xbb\xbf)?<\?xml\s([^>]*)>")
-_DECLARATION_TEXT: Final = re.compile(r"^\ufeff?<\?xml[^>]{0,200}\?>")
+_DECLARATION_TEXT: Final = re.compile(r"^\ufeff?<\?xml\s[^>]{0,200}\?>")
 _MOST_MARKUP: Final = 10_000
 _SMALL: Final = 100_000
 _HTTP: Final = {

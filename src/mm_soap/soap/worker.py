@@ -57,9 +57,14 @@ class ArrivalWorker(ConnectionsWorker):
         return ThreadPoolExecutor(max_workers=self.cfg.threads, initializer=prepare)
 
     def handle(self, conn: Any) -> Any:
-        """Handle the requests of a connection that follow one another closely."""
+        """Handle the requests of a connection that follow one another closely, unless others wait for a thread.
+
+        Else a few that send without an end would have all of the threads.
+        """
+        with self.lock:
+            self.queued -= 1
         kept = self._handle_one(conn)
-        while kept is True and (left_over(conn) or (self.alive and self._next_is_near(conn))):
+        while kept is True and not self.queued and (left_over(conn) or (self.alive and self._next_is_near(conn))):
             kept = self._handle_one(conn)
         return kept
 

@@ -6,6 +6,7 @@ import contextlib
 import resource
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -80,6 +81,39 @@ def test_requests_at_once(each_server):
         while received.count(b"</soap:Envelope>") < 5:
             received += connection.recv(65536)
         assert received.count(b"HTTP/1.1 200") == 5
+
+
+def test_those_who_send_without_an_end_hold_nobody_up(each_server):
+    """Each thread has one of them, who sends the next request before the last one is answered."""
+    ended = threading.Event()
+
+    def send(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while not ended.is_set():
+                connection.sendall(GET * 20)
+
+    def read(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while connection.recv(1_000_000):
+                pass
+
+    with contextlib.ExitStack() as open_now:
+        connections = [open_now.enter_context(each_server.connect()) for _ in range(12)]
+        doing = [threading.Thread(target=do, args=(one,)) for one in connections for do in (send, read)]
+        try:
+            for one in doing:
+                one.start()
+            for _ in range(3):
+                with each_server.connect() as connection:
+                    connection.sendall(ONE)
+                    assert answer(connection).startswith(b"HTTP/1.1 200")
+        finally:
+            ended.set()
+            for connection in connections:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            for one in doing:
+                one.join()
 
 
 def test_a_large_body(each_server):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from lxml import etree
 
 from mm_soap.dsig import Trust, VerifiedDelivery, seal_policy, sender_policy, verify_delivery
-from mm_soap.pki import TrustStore
+from mm_soap.dsig.sign import signature_by_signxml
+from mm_soap.dsig.structure import EXCLUSIVE, Canonicalization
+from mm_soap.pki import Identity, TrustStore
 from mm_soap.testing.clock import FrozenClock
 from mm_soap.testing.pki import TestPki
 from mm_soap.xml import (
@@ -50,6 +55,19 @@ def delivery(text: str = "SGVq", subject: str = "Beslut å", sender: str = "1620
             "</Body></Message></Delivery></SignedDelivery>"
         ).encode()
     )
+
+
+def signed_as_it_is(made: etree._Element, canonicalization: Canonicalization, signer: Identity = KOMMUN_A) -> bytes:
+    """Sign a document that may have prefixes, over the one form or the other; its bytes stay as they are."""
+    signature = parse_untrusted(signature_by_signxml(canonicalization.text(made), signer))
+    if canonicalization is EXCLUSIVE:
+        transforms = signature[0][2][0]
+        etree.SubElement(transforms, transforms[0].tag, Algorithm=EXCLUSIVE.method.value)
+        info = EXCLUSIVE.text(parse_untrusted(etree.tostring(signature[0])))
+        signature[1].text = b64encode(signer.key.sign(info, PKCS1v15(), SHA256())).decode()
+    raw = etree.tostring(made)
+    end = raw.rindex(b"</")
+    return raw[:end] + etree.tostring(signature) + raw[end:]
 
 
 def distribute(document: bytes, declarations: str = "") -> bytes:

@@ -11,8 +11,7 @@ from lxml import etree
 
 from mm_soap.dsig import Trust, digest_to_seal, seal_for, seal_with, sign_delivery, verify_delivery
 from mm_soap.dsig import verify as verifying
-from mm_soap.dsig.sign import signature_for
-from mm_soap.dsig.structure import INCLUSIVE
+from mm_soap.dsig.structure import EXCLUSIVE, INCLUSIVE, Canonicalization
 from mm_soap.errors import Refused
 from mm_soap.pki import TrustStore
 from mm_soap.xml import parse_untrusted
@@ -85,15 +84,32 @@ def test_the_digest_to_seal_is_that_of_the_whole_way(text: str, subject: str, be
     assert seal_with(digest, samples.DISPATCHER, DAY) == seal_for(found.document, samples.DISPATCHER, DAY)
 
 
-def test_a_prefix_that_is_declared_and_not_used_is_in_one_form_alone() -> None:
-    """Its signature is over the inclusive form, and the seal is over the exclusive one."""
-    raw = etree.tostring(samples.delivery()).replace(b"<Delivery>", b'<Delivery xmlns:p="urn:p">')
-    text = INCLUSIVE.text(parse_untrusted(raw))
-    end = text.rindex(b"</")
-    signed = text[:end] + signature_for(text, samples.KOMMUN_A) + text[end:]
-    found = verify_delivery(signed, parse_untrusted(signed), KNOWING)
-    digest = digest_to_seal(found, DAY)
-    assert digest is None or seal_with(digest, samples.DISPATCHER, DAY) == seal_for(signed, samples.DISPATCHER, DAY)
+@pytest.mark.parametrize("canonicalization", [INCLUSIVE, EXCLUSIVE], ids=["inclusive", "exclusive"])
+@pytest.mark.parametrize("place", ["<SignedDelivery ", "<Delivery", "<Signature "])
+def test_a_prefix_that_is_declared_and_not_used_is_in_one_form_alone(
+    canonicalization: Canonicalization, place: str
+) -> None:
+    """The seal is over the inclusive form, whatever the delivery's signature is over."""
+    trust = rules()
+    for text in ("SGVq", "QQ=="):  # of the second one the shape is known
+        name, _, rest = place.partition(" ")
+        before, after = place.encode(), f'{name} xmlns:p="urn:p" {rest}'.encode()
+        made = parse_untrusted(etree.tostring(samples.delivery(text)).replace(before, after, 1))
+        signed = samples.signed_as_it_is(made, canonicalization).replace(before, after, "Signature" in place)
+        found = verify_delivery(signed, parse_untrusted(signed), trust)
+        digest = digest_to_seal(found, DAY)
+        assert digest is None or seal_with(digest, samples.DISPATCHER, DAY) == seal_for(signed, samples.DISPATCHER, DAY)
+
+
+@pytest.mark.parametrize("more", ["=", "AAAA", "QQ==", "\n=\n"])
+def test_a_value_with_something_after_its_end_is_no_base64(more: str) -> None:
+    trust = rules()
+    first, second = (sign_delivery(samples.delivery(text), samples.KOMMUN_A) for text in ("SGVq", "QQ=="))
+    assert verified(first, trust)
+    end = b"</SignatureValue>"
+    assert second.count(b"=" + end) == 1
+    assert verified(second, trust)
+    assert verified(second.replace(end, more.encode() + end), trust) is None
 
 
 def test_of_what_others_signed_too_and_none_with_prefixes() -> None:

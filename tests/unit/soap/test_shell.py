@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tracemalloc
 import weakref
+from hashlib import sha256
 
 import pytest
 from lxml import etree
@@ -117,6 +118,12 @@ def test_the_refused_hook_gets_what_is_known_and_changes_nothing(caplog):
     assert len(call_id) == 36
     assert MARK not in caplog.text
     assert b"CallId" in answer
+    # What could not be kept can be recognised later, by whoever has it.
+    said = (
+        f"call_id={call_id} caller=- verdict=NOT_FOUND bytes={len(body)} sha256={sha256(body).hexdigest()}: ValueError"
+    )
+    assert f"evidence not kept: port=authority operation=isSenderAccepted {said}" in caplog.text
+    assert f"verdict=MALFORMED_XML bytes=1 sha256={sha256(b'x').hexdigest()}" in caplog.text
 
 
 class Everything(logging.Handler):
@@ -233,6 +240,12 @@ def test_utf_8_stays_the_same_object():
     assert to_utf8(raw, None) is raw
     assert to_utf8(raw, "utf-8") is raw
     assert check_headers({"CONTENT_TYPE": "text/xml;charset='UTF-8'"}) == "utf-8"
+
+
+def test_an_instruction_whose_name_begins_with_xml_declares_no_encoding():
+    raw = "<?xml-stylesheet encoding='iso-8859-1'?><a>å</a>".encode()
+    assert to_utf8(raw, None) is raw
+    assert to_utf8(raw.decode().encode("utf-16"), None) == raw
 
 
 def test_markup_is_bounded():
