@@ -1,8 +1,8 @@
 """Runs mm-soap commands for the tests, each in a process of its own that need not load everything anew.
 
-Read from standard input, one JSON document a line: arguments, environment, folder, the file with what is piped into it,
-and those for what is printed.
-Written to standard output, a line for each: the exit status.
+Read from standard input, one JSON document a line: its number, arguments, environment, folder, the file with what is
+piped into it, and those for what is printed.
+Written to standard output, a line for each: its number and the exit status.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ def _become(request: dict[str, Any]) -> None:
 
 
 for line in sys.stdin:
+    request = json.loads(line)
     child = os.fork()
     if child == 0:
-        _become(json.loads(line))
+        _become(request)
         main()
         sys.exit()
     _, ended = os.waitpid(child, 0)
-    print(os.waitstatus_to_exitcode(ended), flush=True)
+    print(request["number"], os.waitstatus_to_exitcode(ended), flush=True)
