@@ -2,7 +2,7 @@
 # Runs a command beside a PostgreSQL of its own: tests/postgresql.sh make test
 #
 # The command finds the address in MM_SOAP_TEST_POSTGRESQL, and in MM_SOAP_TEST_POSTGRESQL_START a program that starts
-# the cluster again after a test has killed it. The cluster lives in a temporary folder, is reached over a Unix socket in
+# the cluster again after a test has killed it, and in MM_SOAP_TEST_POSTGRESQL_LOG the file with its log. The cluster lives in a temporary folder, is reached over a Unix socket in
 # it alone, and is stopped and removed when the command has ended, well or not. It needs Debian's package postgresql, or initdb and pg_ctl on the PATH. PostgreSQL does not run as root: for root it runs as the user postgres.
 # POSTGRESQL_SETTINGS holds further settings for it, such as "-c shared_buffers=2GB".
 set -euo pipefail
@@ -62,7 +62,7 @@ exit 1
 START
 chmod +x "$folder/start"
 
-export MM_SOAP_TEST_POSTGRESQL_START="$folder/start"
+export MM_SOAP_TEST_POSTGRESQL_START="$folder/start" MM_SOAP_TEST_POSTGRESQL_LOG="$folder/log"
 export MM_SOAP_TEST_POSTGRESQL="postgresql://test@/postgres?host=$folder"
 echo "PostgreSQL: started $("$programs/postgres" --version | grep -o '[0-9][0-9.]*' | head -n 1) of $programs in $folder, for this run alone" >&2
 "$@"

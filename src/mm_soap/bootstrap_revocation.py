@@ -19,7 +19,7 @@ from mm_soap.revocation.addresses import Addresses, IssuerSources
 from mm_soap.revocation.cache import Folder
 from mm_soap.revocation.keeper import Revocation
 from mm_soap.revocation.model import Answer, Rules
-from mm_soap.revocation.report import AGE, FAILURES, LEFT, REFRESHES, ages, left
+from mm_soap.revocation.report import AGE, FAILURES, LEFT, REFRESHES, REVOKED, ages, left
 from mm_soap.revocation.watched import WatchedPath
 from mm_soap.soap import Metrics
 
@@ -115,6 +115,7 @@ def add_metrics(metrics: Metrics, revocation: Revocation, clock: Clock) -> None:
         "Seconds for which the last known revocation status counts, the grace included.",
         lambda: left(revocation.sources(), clock()),
     )
+    metrics.add_gauge(REVOKED, "Certificates that were met and are known to be revoked.", revocation.revoked)
     metrics.add_gauge(REFRESHES, "Revocation statuses that came.", tally.refreshes, kind="counter")
     metrics.add_gauge(
         FAILURES, "Revocation statuses that did not come, or could not be used.", tally.failures, "counter"

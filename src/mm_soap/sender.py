@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 
 from mm_soap.errors import Refusal, RemoteFault, TransportError
 from mm_soap.soap import SoapClient
+from mm_soap.soap.known_server import ServerStatus
 from mm_soap.xml import MESSAGE_V1, MESSAGE_V3, NOTIFICATION_V3, qname, text_of
 
 _DISTRIBUTED: Final = qname(MESSAGE_V3, "distributeSecureResponse")
@@ -50,10 +51,18 @@ class SenderClient:
         address: the address of the Message service, such as ``https://example.se/Message/v3``.
         timeout: how long one answer may take, in seconds.
         tls: what an https address is spoken to by, with the sender's certificate: from `mm_soap.soap.client_context`.
+        server: tells of the revocation of the dispatcher's certificates; None to look at none.
     """
 
-    def __init__(self, address: str, *, timeout: float = 30.0, tls: ssl.SSLContext | None = None) -> None:
-        self._client = SoapClient(address, timeout=timeout, tls=tls)
+    def __init__(
+        self,
+        address: str,
+        *,
+        timeout: float = 30.0,
+        tls: ssl.SSLContext | None = None,
+        server: ServerStatus | None = None,
+    ) -> None:
+        self._client = SoapClient(address, timeout=timeout, tls=tls, server=server)
 
     def distribute(self, document: bytes) -> str:
         """Hand over a signed delivery; if no answer comes, or a technical fault, the same bytes again.
@@ -111,10 +120,18 @@ class NotificationClient:
         address: the address of the Notification service, such as ``https://example.se/Notification/v3``.
         timeout: how long one answer may take, in seconds.
         tls: as for `SenderClient`.
+        server: as for `SenderClient`.
     """
 
-    def __init__(self, address: str, *, timeout: float = 30.0, tls: ssl.SSLContext | None = None) -> None:
-        self._client = SoapClient(address, timeout=timeout, tls=tls)
+    def __init__(
+        self,
+        address: str,
+        *,
+        timeout: float = 30.0,
+        tls: ssl.SSLContext | None = None,
+        server: ServerStatus | None = None,
+    ) -> None:
+        self._client = SoapClient(address, timeout=timeout, tls=tls, server=server)
 
     def distribute(self, document: bytes) -> str:
         """Hand in a notification; without an answer, or after a technical fault, the same bytes again.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import requests
 from playwright.sync_api import Page, expect
 
 from mm_soap.bootstrap import mailbox_services
@@ -92,3 +94,27 @@ def sign_text(page: Page, name: str = "Anna Demo") -> None:
     """Sign at the test identity provider what is shown there."""
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign as anybody")
     page.get_by_role("button", name=name, exact=True).click()
+
+
+def asked(browser: requests.Session, url: str) -> str:
+    """As a program does it: begin to sign in and return the provider's address with the request in it."""
+    answer = browser.get(f"{url}/Inbox/sign-in", allow_redirects=False)
+    assert answer.status_code == 302
+    return answer.headers["Location"]
+
+
+def answered(browser: requests.Session, address: str, person: str = RECIPIENT, level: str = "loa3") -> str:
+    """Choose a person at the provider and return the address that it sends the browser back to."""
+    form = {
+        "csrf_token": form_token(browser.get(address).text),
+        "person": person,
+        "level": f"https://id.oidc.se/loa/{level}",
+    }
+    answer = browser.post(address, form, allow_redirects=False)
+    assert answer.status_code == 302
+    return answer.headers["Location"]
+
+
+def form_token(page: str) -> str:
+    """Return what the forms of a page send along against forgery."""
+    return str(re.findall(r'name="csrf_token" value="([^"]+)"', page)[0])

@@ -134,7 +134,7 @@ def make(folder: Path, status: StatusServer | None = None, **revocation: object)
     own = party(OPERATOR_ONE, name=OPERATOR_ONE.name, database="data/operator.sqlite3", register_url=far_url)
     made.write("operator", tls("operator"), TRUST, lists, table("[[operator]]", **own))
     own = party(KOMMUN_A, name=KOMMUN_A.name, dispatcher_url=dispatcher_url, register_url=far_url)
-    made.write("sender", table("[tls]", server_anchors=["pki/ca.pem"]), table("[[sender]]", **own))
+    made.write("sender", table("[tls]", server_anchors=["pki/ca.pem"]), TRUST, lists, table("[[sender]]", **own))
     return made
 
 

@@ -15,13 +15,15 @@ POSTGRESQL = os.environ.get("MM_SOAP_TEST_POSTGRESQL") or None
 
 
 @contextmanager
-def scaled_out(demonstration: Demonstration) -> Iterator[Demonstration]:
+def scaled_out(
+    demonstration: Demonstration, rabbitmq: str | None = RABBITMQ, postgresql: str | None = POSTGRESQL
+) -> Iterator[Demonstration]:
     """Let workers deliver in a demonstration that is not served yet; its queues and schemas are its own."""
-    assert POSTGRESQL is not None, "MM_SOAP_TEST_POSTGRESQL names no PostgreSQL"
-    assert RABBITMQ is not None, "MM_SOAP_TEST_RABBITMQ names no RabbitMQ"
-    with on_postgresql(demonstration, POSTGRESQL), demonstration.config.open("a") as settings:
+    assert postgresql is not None, "MM_SOAP_TEST_POSTGRESQL names no PostgreSQL"
+    assert rabbitmq is not None, "MM_SOAP_TEST_RABBITMQ names no RabbitMQ"
+    with on_postgresql(demonstration, postgresql), demonstration.config.open("a") as settings:
         settings.write(
-            f'\n[dispatcher.engine]\nkind = "celery"\nbroker_url = "{RABBITMQ}"\n'
+            f'\n[dispatcher.engine]\nkind = "celery"\nbroker_url = "{rabbitmq}"\n'
             f'queue = "test-{uuid4().hex}"\nlease_seconds = 5\n'
         )
         settings.close()

@@ -10,6 +10,7 @@ import subprocess
 import zipfile
 from contextlib import closing
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,68 @@ def test_verify_names_what_was_done_to_the_evidence(fresh: Demonstration, tmp_pa
     kept.tamper(f"UPDATE evidence_chain SET position = 0, hash = '{'0' * 64}'")
     assert kept.json("verify", "--party", "dispatcher")["dispatcher"]["findings"] == []
     assert kept.json("verify", "--party", "dispatcher", "--head", noted, status=1)["dispatcher"]["findings"]
+
+
+def test_what_a_hostile_administrator_does_is_found_by_heads_noted_elsewhere(
+    fresh: Demonstration, tmp_path: Path
+) -> None:
+    """Who may write to the database links all of it anew, so that nothing in it tells."""
+    kept = Kept(fresh)
+    noted, log = tmp_path / "heads.json", tmp_path / "serve.log"
+    noted.write_text(kept.run("head").stdout)
+    kept.demonstration.stop()
+    log.write_text(kept.demonstration.servers[0].output())
+    settings = load(kept.demonstration.config).dispatcher
+    assert settings is not None
+    own = Path(settings.database)
+    untouched = own.read_bytes()
+
+    def verified(*options: object) -> list[str]:
+        result = kept.run("verify", "--party", "dispatcher", *options, "--json")
+        return [one["kind"] for one in json.loads(result.stdout)["dispatcher"]["findings"]]
+
+    def after(*statements: str) -> tuple[list[str], list[str], list[str]]:
+        for beside in own.parent.glob(f"{own.name}-*"):
+            beside.unlink()
+        own.write_bytes(untouched)
+        with closing(sqlite3.connect(own)) as connection:
+            with connection:
+                for statement in statements:
+                    connection.execute(statement)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return verified(), verified("--head", noted), verified("--head", log)
+
+    anew = "UPDATE evidence_record SET position = NULL, previous = NULL, hash = NULL"
+    start = f"UPDATE evidence_chain SET position = 0, hash = '{'0' * 64}'"
+    with closing(sqlite3.connect(own)) as connection:
+        (last,) = connection.execute("SELECT max(position) FROM evidence_record").fetchone()
+        (hash_before,) = connection.execute("SELECT hash FROM evidence_record WHERE position = 1").fetchone()
+    assert last >= 3
+    assert after("SELECT 1") == ([], [], [])
+    cut = ("DELETE FROM evidence WHERE id > 1", "DELETE FROM evidence_record WHERE position > 1")
+    back = f"UPDATE evidence_chain SET position = 1, hash = '{hash_before}'"
+    for statements in (
+        (*cut, back),
+        ("UPDATE evidence SET content = x'00' WHERE id = 1", *changed_record(b"\0"), anew, start),
+        (*swapped(), anew, start),
+    ):
+        alone, by_file, by_log = after(*statements)
+        assert alone == []
+        assert by_file != []
+        assert by_log != []
+
+
+def changed_record(content: bytes) -> tuple[str, ...]:
+    digest = sha256(content).hexdigest()
+    return (f"UPDATE evidence_record SET digest = '{digest}', size = {len(content)} WHERE id = 1",)
+
+
+def swapped() -> tuple[str, ...]:
+    """Two records change places, with their bytes."""
+    tables = ("evidence", "evidence_record")
+    return tuple(
+        f"UPDATE {table} SET id = {new} WHERE id = {old}" for table in tables for old, new in ((1, -1), (2, 1), (-1, 2))
+    )
 
 
 def test_who_looked_is_written_down(kept: Kept, tmp_path: Path) -> None:

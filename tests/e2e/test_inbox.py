@@ -16,7 +16,7 @@ import requests
 
 from mm_soap.demonstration import RECIPIENT
 from mm_soap.message import OfficialMatter, new_message
-from tests.e2e.inbox import PDF, send
+from tests.e2e.inbox import PDF, answered, asked, form_token, send
 from tests.e2e.suite import Demonstration, Server, mm_soap
 
 
@@ -27,62 +27,39 @@ def browser() -> Iterator[requests.Session]:
         yield session
 
 
-def _asked(browser: requests.Session, served: Server) -> str:
-    """Begin to sign in and return the provider's address with the request in it."""
-    answer = browser.get(f"{served.url}/Inbox/sign-in", allow_redirects=False)
-    assert answer.status_code == 302
-    return answer.headers["Location"]
-
-
-def _answered(browser: requests.Session, address: str, person: str = RECIPIENT, level: str = "loa3") -> str:
-    """Choose a person at the provider and return the address that it sends the browser back to."""
-    form = {
-        "csrf_token": _token(browser.get(address).text),
-        "person": person,
-        "level": f"https://id.oidc.se/loa/{level}",
-    }
-    answer = browser.post(address, form, allow_redirects=False)
-    assert answer.status_code == 302
-    return answer.headers["Location"]
-
-
-def _token(page: str) -> str:
-    return str(re.findall(r'name="csrf_token" value="([^"]+)"', page)[0])
-
-
 def _signed_in(browser: requests.Session, served: Server) -> bool:
     return "Sign out" in browser.get(f"{served.url}/Inbox").text
 
 
 def test_the_request_has_state_nonce_and_a_challenge(browser: requests.Session, served: Server) -> None:
-    query = parse_qs(urlsplit(_asked(browser, served)).query)
+    query = parse_qs(urlsplit(asked(browser, served.url)).query)
     assert query["code_challenge_method"] == ["S256"]
     assert all(len(query[name][0]) >= 16 for name in ("state", "nonce", "code_challenge"))
     assert query["acr_values"] == ["https://id.oidc.se/loa/loa3"]
 
 
 def test_an_answer_lets_in_the_browser_that_asked_and_no_other(browser: requests.Session, served: Server) -> None:
-    back = _answered(browser, _asked(browser, served))
+    back = answered(browser, asked(browser, served.url))
     with requests.Session() as other:
         assert other.get(back).status_code == 403
         assert not _signed_in(other, served)
     assert browser.get(back).status_code == 200
     assert _signed_in(browser, served)
     with requests.Session() as other:  # who has a request of its own under way, and another's answer
-        _asked(other, served)
+        asked(other, served.url)
         assert other.get(back).status_code == 403
         assert not _signed_in(other, served)
 
 
 @pytest.mark.parametrize("change", ["state=", "code="])
 def test_a_changed_answer_lets_nobody_in(browser: requests.Session, served: Server, change: str) -> None:
-    back = _answered(browser, _asked(browser, served))
+    back = answered(browser, asked(browser, served.url))
     assert browser.get(back.replace(change, f"{change}x")).status_code == 403
     assert not _signed_in(browser, served)
 
 
 def test_the_code_needs_the_verifier(browser: requests.Session, served: Server) -> None:
-    back = parse_qs(urlsplit(_answered(browser, _asked(browser, served))).query)
+    back = parse_qs(urlsplit(answered(browser, asked(browser, served.url))).query)
     form = {
         "grant_type": "authorization_code",
         "code": back["code"][0],
@@ -95,44 +72,46 @@ def test_the_code_needs_the_verifier(browser: requests.Session, served: Server) 
 
 
 def test_the_provider_sends_nobody_elsewhere(browser: requests.Session, served: Server) -> None:
-    address = _asked(browser, served).replace("redirect_uri=http", "redirect_uri=https%3A%2F%2Fevil.example%2F%3Fhttp")
+    address = asked(browser, served.url).replace(
+        "redirect_uri=http", "redirect_uri=https%3A%2F%2Fevil.example%2F%3Fhttp"
+    )
     assert browser.get(address).status_code == 400
 
 
 def test_the_cookie_is_for_this_server_alone(browser: requests.Session, served: Server) -> None:
-    answer = browser.get(_answered(browser, _asked(browser, served)), allow_redirects=False)
+    answer = browser.get(answered(browser, asked(browser, served.url)), allow_redirects=False)
     assert {"HttpOnly", "SameSite=Lax"} <= {part.strip() for part in answer.headers["Set-Cookie"].split(";")}
 
 
 def test_signing_out_ends_every_copy_of_the_session(browser: requests.Session, served: Server) -> None:
-    browser.get(_answered(browser, _asked(browser, served)))
+    browser.get(answered(browser, asked(browser, served.url)))
     with requests.Session() as thief, requests.Session() as other_device:
         thief.headers["Accept-Language"] = other_device.headers["Accept-Language"] = "en"
         thief.cookies.update(browser.cookies)
         assert _signed_in(thief, served)
-        other_device.get(_answered(other_device, _asked(other_device, served)))
-        form = {"csrf_token": _token(browser.get(f"{served.url}/Inbox").text)}
+        other_device.get(answered(other_device, asked(other_device, served.url)))
+        form = {"csrf_token": form_token(browser.get(f"{served.url}/Inbox").text)}
         assert browser.post(f"{served.url}/Inbox/sign-out", form).status_code == 200
         assert not _signed_in(thief, served)
         assert _signed_in(other_device, served)
         thief.cookies.update(browser.cookies)
-        browser.get(_answered(browser, _asked(browser, served)))
+        browser.get(answered(browser, asked(browser, served.url)))
         assert _signed_in(browser, served)
         assert not _signed_in(thief, served)
 
 
 def test_signing_in_again_ends_the_session_before(browser: requests.Session, served: Server) -> None:
-    browser.get(_answered(browser, _asked(browser, served)))
+    browser.get(answered(browser, asked(browser, served.url)))
     with requests.Session() as thief:
         thief.headers["Accept-Language"] = "en"
         thief.cookies.update(browser.cookies)
-        browser.get(_answered(browser, _asked(browser, served)))
+        browser.get(answered(browser, asked(browser, served.url)))
         assert _signed_in(browser, served)
         assert not _signed_in(thief, served)
 
 
 def test_forms_need_their_token_and_pages_their_visitor(browser: requests.Session, served: Server) -> None:
-    browser.get(_answered(browser, _asked(browser, served)))
+    browser.get(answered(browser, asked(browser, served.url)))
     for path in ("/Inbox/sign-out", "/Inbox/contact", "/Inbox/senders", "/AccountRequest", "/Inbox/folders"):
         assert browser.post(f"{served.url}{path}").status_code == 400
     for path in ("/Inbox/export", "/Inbox/waiting"):
@@ -148,8 +127,8 @@ def test_a_mailbox_is_fetched_as_one_file_by_whoever_may_read_it(
 ) -> None:
     subject = f"Att ta med {uuid4()}"
     send(demonstration, served, new_message(subject, text="Hej.", attachments=[("a.pdf", "application/pdf", PDF)]))
-    browser.get(_answered(browser, _asked(browser, served)))
-    form = {"csrf_token": _token(browser.get(f"{served.url}/Inbox/folders").text)}
+    browser.get(answered(browser, asked(browser, served.url)))
+    form = {"csrf_token": form_token(browser.get(f"{served.url}/Inbox/folders").text)}
     answer = browser.post(f"{served.url}/Inbox/export", form)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/zip")
     assert answer.headers["Transfer-Encoding"] == "chunked"  # it goes out while it is made
@@ -184,8 +163,9 @@ def test_the_command_tells_of_the_case_too(demonstration: Demonstration, served:
 def test_what_waits_is_abandoned_by_those_alone_who_may_manage_that_mailbox(
     browser: requests.Session, served: Server
 ) -> None:
-    browser.get(_answered(browser, _asked(browser, served)))
-    form = {"csrf_token": _token(browser.get(f"{served.url}/Inbox/folders").text), "act": "abandon", "kind": "leave"}
+    browser.get(answered(browser, asked(browser, served.url)))
+    token = form_token(browser.get(f"{served.url}/Inbox/folders").text)
+    form = {"csrf_token": token, "act": "abandon", "kind": "leave"}
     answer = browser.post(f"{served.url}/Inbox/waiting", form)  # nothing waits in this one's mailbox
     assert answer.status_code == 409
     assert "What waited does so no longer." in answer.text
@@ -193,7 +173,7 @@ def test_what_waits_is_abandoned_by_those_alone_who_may_manage_that_mailbox(
 
 def test_no_number_is_written_to_the_log(browser: requests.Session, served: Server) -> None:
     browser.get(f"{served.url}/Inbox?recipientId={RECIPIENT}")
-    browser.get(_answered(browser, _asked(browser, served)))
+    browser.get(answered(browser, asked(browser, served.url)))
     browser.get(f"{served.url}/AccountRequest?recipientId={RECIPIENT}")
     assert _signed_in(browser, served)
     assert RECIPIENT not in served.output()

@@ -63,6 +63,7 @@ def configuration(folder: Path, port: int, server: Server) -> str:
         "/etc/mm-soap/tls/client-anchors.pem": str(folder / "pki/ca.pem"),
         "/etc/mm-soap/tls/": f"{folder}/far/",
         "http://192.0.2.20:8080": f"http://127.0.0.1:{server.port}",
+        "/var/log/nginx/": f"{folder}/nginx/",
         "proxy_bind         192.0.2.10": f"proxy_bind {PROXY}",
     }
     for old, new in changes.items():
@@ -168,6 +169,32 @@ def test_a_large_request_goes_through(nginx: str, production: Production) -> Non
         timeout=30,
     )
     assert (answer.status_code, code(answer.content)) == (200, 0)
+
+
+def test_its_logs_hold_no_queries(nginx: str, production: Production) -> None:
+    """Also while mm-soap is away, which nginx complains of with the whole address."""
+    server, logs = production.servers["far"], production.folder / "nginx"
+
+    def look(path: str) -> int:
+        return requests.get(
+            nginx + path,
+            cert=production.credentials(KOMMUN_A),
+            headers={"Referer": f"https://example.se/?{RECIPIENT}"},
+            verify=str(production.folder / "pki/ca.pem"),
+            timeout=20,
+        ).status_code
+
+    server.stop()
+    try:
+        assert look(f"/Inbox/message/7-0?recipientId={RECIPIENT}") == 502
+    finally:
+        server.start()
+    look(f"/Inbox?q=Amnesmark&recipientId={RECIPIENT}")
+    until(lambda: " /Inbox 404 " in (logs / "mm-soap.log").read_text(), 20, "its line")
+    written = "".join(each.read_text() for each in logs.glob("*.log"))
+    assert " /Inbox/message/7-0 502 " in written
+    assert "Amnesmark" not in written
+    assert RECIPIENT not in written
 
 
 def test_who_goes_past_the_proxy_is_not_answered(production: Production) -> None:

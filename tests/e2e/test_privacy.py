@@ -6,28 +6,40 @@ nobody expected, commands run, and searched are also metrics, processes, tempora
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import resource
 import signal
 import sqlite3
 import subprocess
-import sys
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mm_soap.config import load
 from mm_soap.demonstration import KOMMUN_A, OPERATOR_ONE, OPERATOR_TWO, RECIPIENT, RECIPIENT_AT_TWO
-from mm_soap.message import SupportInfo
+from mm_soap.message import Message, SupportInfo
 from mm_soap.testing.documents import one_page_pdf
 from mm_soap.xml import AUTHORITY, MESSAGE_V3, RECIPIENT_V3
 from tests.e2e import telling_server
+from tests.e2e.privacy import (
+    BODY,
+    CONTACT,
+    EMAIL,
+    FILE,
+    MOBILE,
+    PHONE,
+    SUBJECT,
+    TellingServer,
+    Watch,
+    found_in,
+    numbers_in,
+    walk_the_inbox,
+)
 from tests.e2e.suite import (
     COMMAND,
     Demonstration,
@@ -45,64 +57,10 @@ from tests.e2e.suite import (
     until,
 )
 from tests.integration.register import world
+from tests.unit.dsig.samples import distribute as carry_signed
 
-SUBJECT, BODY, FILE = "Amnesmark7Q", "Kroppsmark7Q", "Filmark7Q"
-EMAIL, PHONE = "epostmark7q@example.se", "+46709973217"
-CONTACT, MOBILE = "kontaktmark7q@example.se", "+46709974218"
 REGISTERED = world.NEW_NUMBER
 """Whose account comes and goes."""
-
-EVERY = (SUBJECT, BODY, FILE, EMAIL, PHONE, CONTACT, MOBILE)
-PERSONAL_NUMBER = re.compile(rb"(?<![\w.:-])(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])\d{6}(?![\w-])")
-OPERATOR = "Brevlåda Ett"
-
-
-def forms(marker: str) -> Iterator[bytes]:
-    """The ways in which a marker may stand somewhere: as it is, in UTF-16, and in base64 at each place."""
-    plain = marker.encode()
-    yield from (plain, plain.lower(), plain.hex().encode(), marker.encode("utf-16-le"))
-    for before in range(3):
-        whole = b64encode(b"x" * before + plain + b"xx")
-        yield whole[4 if before else 0 : -8]
-
-
-def found_in(content: bytes, markers: Sequence[str] = EVERY) -> list[str]:
-    return [marker for marker in markers if any(form in content for form in forms(marker))]
-
-
-def numbers_in(content: bytes) -> list[bytes]:
-    return PERSONAL_NUMBER.findall(content)
-
-
-@dataclass
-class TellingServer(Server):
-    """A server that tells all it can."""
-
-    def begin(self) -> None:
-        command = [sys.executable, "-m", "tests.e2e.telling_server", "serve", "--config", str(self.config)]
-        self._begin(command, Path(__file__).parents[2])
-
-
-@dataclass
-class Watch:
-    """What was seen from outside while all of it ran."""
-
-    answers: list[bytes] = field(default_factory=list)
-    processes: list[bytes] = field(default_factory=list)
-
-    def look_at(self, pids: Sequence[int]) -> None:
-        for pid in pids:
-            for name in ("cmdline", "comm", "environ", "status"):
-                with suppress(OSError):
-                    self.processes.append(Path(f"/proc/{pid}/{name}").read_bytes())
-            for task in Path(f"/proc/{pid}/task").glob("*/comm"):
-                with suppress(OSError):
-                    self.processes.append(task.read_bytes())
-
-    def refused(self, url: str, body: bytes, **headers: Any) -> None:
-        status, answer = post(url, body, **headers)
-        assert status >= 400
-        self.answers.append(answer)
 
 
 @pytest.fixture
@@ -232,9 +190,28 @@ def run_commands(own: Demonstration, server: Server, temporary: Path, sent: Sequ
         run("mailbox", "list", REGISTERED),
         run("mailbox", "close", REGISTERED),
         run("far", "audit"),
+        *send_batches(folder, run),
     ]
     assert [one.returncode for one in quiet[:1]] == [0], quiet[0].stderr
     return [*quiet, *(Result(one.returncode, "", one.stderr) for one in shown)]
+
+
+def send_batches(folder: Path, run: Callable[..., Result]) -> list[Result]:
+    """A batch with everything personal in it, and one whose rows are wrong. What they left is for their owner alone."""
+    row = {"recipient": RECIPIENT, "subject": SUBJECT, "body": BODY, "attachments": f"{FILE}.pdf"}
+    wrong = ({**row, "recipient": f"{RECIPIENT}1"}, {**row, "attachments": f"{SUBJECT}.pdf"}, {**row, SUBJECT: BODY})
+    told = []
+    for name, rows in {"good": (row, {**row, "recipient": REGISTERED}), "bad": wrong}.items():
+        file = folder / f"{name}.jsonl"
+        file.write_text("".join(f"{json.dumps(one)}\n" for one in rows))
+        for option in ("--dry-run", "--timeout=30", "--json"):
+            told.append(run("send", "--sender", KOMMUN_A.number, "--batch", file, option))
+        for each in folder.glob(f"{file.name}.*"):
+            assert not each.stat().st_mode & 0o077 or not each.read_bytes(), each
+        report = file.with_name(f"{file.name}.report.csv").read_bytes()
+        assert found_in(report) == [], report
+    assert told[1].returncode == 1, "one has no mailbox"
+    return told
 
 
 def databases(own: Demonstration) -> dict[str, Path]:
@@ -267,6 +244,7 @@ def test_nothing_personal_is_written_where_it_does_not_belong(
     before = server.workers()
     sent = send_messages(own, server.url, watch)
     ask_the_register(server.url, watch)
+    walk_the_inbox(server.url, watch)
     watch.look_at([server.process.pid, *before])
     results = run_commands(own, server, temporary, sent)
     watch.answers += [get(f"{server.url}{path}")[1] for path in ("/metrics", "/healthz", "/readyz")]
@@ -331,3 +309,56 @@ def test_a_command_does_not_show_what_it_was_given(tmp_path: Path) -> None:
             process.wait(60)
     assert RECIPIENT.encode() not in shown + named
     assert shown.startswith(b"mm-soap mailbox")
+
+
+@pytest.mark.parametrize("role", ["sender", "dispatcher"])
+def test_what_the_kit_says_and_reports_is_masked(demonstration: Demonstration, tmp_path: Path, role: str) -> None:
+    plan, url = tmp_path / "plan.toml", demonstration.servers[0].url
+    made = mm_soap("conform", "plan", "--config", demonstration.config, MM_SOAP_PORT=url.rpartition(":")[2])
+    plan.write_text(made.stdout)
+    if role == "sender":
+        said, folder = listen_to_markers(demonstration, tmp_path, plan)
+    else:
+        folder = tmp_path / "report"
+        ended = mm_soap("conform", role, "--plan", plan, "--report", folder, "--only", "dispatcher.distributeSecure.id")
+        said = (ended.stdout + ended.stderr).encode()
+    written = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    assert any(b"distributeSecure" in content for content in written)
+    for content in (said, *written):
+        assert found_in(content) == []
+        assert numbers_in(content) == []
+
+
+def listen_to_markers(demonstration: Demonstration, folder: Path, plan: Path) -> tuple[bytes, Path]:
+    """Let the kit listen to messages that are right, wrong and broken; return what it said, and its report."""
+    report = folder / "report"
+    pdf = (f"{FILE}.pdf", "application/pdf", one_page_pdf(SUBJECT, BODY))
+    good = own_request(demonstration, a_message(SUBJECT, BODY, attachments=[pdf]))
+    sent = [
+        good,
+        good.replace(SUBJECT.encode(), f"{SUBJECT}x".encode()),
+        good.replace(b"<Subject>", f"<Subject/><Subject xml:lang='sv'><![CDATA[{BODY}]]>".encode(), 1),
+        good.replace(RECIPIENT.encode(), f"{RECIPIENT}1".encode()),
+        good[:-40],
+        f"<Body>{BODY} {RECIPIENT}</Body>".encode(),
+    ]
+    command = [*COMMAND, "conform", "sender", "--plan", str(plan), "--report", str(report), "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--until-calls", str(len(sent) + 1), "--for", "60"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdout is not None
+        said = b""
+        for line in process.stdout:
+            said += line
+            if line.startswith(b"ready "):
+                break
+        url = line.decode().split()[1]
+        for body in sent:
+            post(f"{url}/Message/v3", body)
+        post(f"{url}/Message/v3/{RECIPIENT}?recipientId={RECIPIENT}", good, SOAPAction=RECIPIENT)
+        said += process.stdout.read()
+    return said, report
+
+
+def own_request(demonstration: Demonstration, message: Message) -> bytes:
+    return carry_signed(demonstration.signed(letter(RECIPIENT, message)))

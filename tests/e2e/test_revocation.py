@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC
@@ -189,6 +190,73 @@ def test_nothing_is_sent_to_a_server_whose_certificate_is_revoked(
     before = len(production.mailbox())
     served_once[1].authority(production.pki.issuing).revoked.clear()
     until(lambda: len(production.mailbox()) > before, 30, "what had waited")
+
+
+def test_what_waits_for_an_operator_arrives_once_it_has_a_new_certificate(
+    production: Production, revoke: Revoke
+) -> None:
+    """The old one stays revoked. Meanwhile what waits is kept, and metrics and log tell of it."""
+    operator, dispatcher = production.servers["operator"], production.servers["dispatcher"]
+    revoke(x509.load_pem_x509_certificates((production.folder / "operator/server.pem").read_bytes())[0])
+    before, sent, log = len(production.mailbox()), list[str](), len(dispatcher.output())
+
+    def stopped() -> bool:
+        # The first of them may still have arrived.
+        sent.append(post_letter(production, KOMMUN_A, KOMMUN_A).findtext(".//{*}return", ""))
+        return "its certificate is revoked" in dispatcher.output()[log:]
+
+    def revoked() -> float:
+        shown = requests.get(
+            f"{dispatcher.url}/metrics",
+            cert=production.credentials(KOMMUN_A),
+            verify=str(production.folder / "pki/ca.pem"),
+            timeout=30,
+        ).text
+        return sum(
+            float(each) for each in re.findall(r"^mm_soap_revoked_certificates\{.*\} (\S+)", shown, re.MULTILINE)
+        )
+
+    until(stopped, WITHIN, "the reason")
+    sent.append(post_letter(production, KOMMUN_A, KOMMUN_A).findtext(".//{*}return", ""))
+    assert revoked() == 1
+    assert len(production.mailbox()) < before + len(sent)
+    operator.stop()
+    production.pki.write_server(production.folder / "operator", ("127.0.0.1", "operator.example"))
+    operator.start()
+    until(lambda: len(production.mailbox()) == before + len(sent), 60, "what had waited")
+
+
+def test_a_sender_hands_nothing_to_a_dispatcher_whose_certificate_is_revoked(
+    production: Production, revoke: Revoke, tmp_path: Path, served_once: tuple[Production, StatusServer]
+) -> None:
+    (tmp_path / "text.txt").write_text("Hej.")
+    to = ("--sender", KOMMUN_A.number, "--recipient", RECIPIENT, "--subject", "Beslut", "--body", tmp_path / "text.txt")
+
+    def said(command: str, *more: str) -> str:
+        return " ".join(mm_soap(command, *to, *more, "--config", production.sender_config).stderr.split())
+
+    assert "revoked" not in said("send")
+    revoke(x509.load_pem_x509_certificates((production.folder / "dispatcher/server.pem").read_bytes())[0])
+    until(lambda: "its certificate is revoked" in said("send"), WITHIN, "the refusal")
+    assert "its certificate is revoked" in said("notify", "--email-from", "a@example.se", "--email", "Hej")
+
+
+def test_a_file_is_verified_with_the_revocation_of_settings(
+    production: Production, revoke: Revoke, tmp_path: Path
+) -> None:
+    file = tmp_path / "signed.xml"
+    file.write_bytes(sign_delivery(build_delivery(letter(RECIPIENT)), identity(production, KOMMUN_A)))
+
+    def rules(*options: object) -> list[str]:
+        shown = json.loads(mm_soap("verify", file, *options, "--json").stdout)
+        assert shown["valid"] is not bool(shown["problems"])
+        return [one["rule"] for one in shown["problems"]]
+
+    settings = ("--config", production.folder / "operator.toml")
+    assert rules(*settings) == []
+    revoke(identity(production, KOMMUN_A).certificate)
+    until(lambda: rules(*settings)[:1] == ["CERTIFICATE_REVOKED"], WITHIN, "the revocation")
+    assert rules("--trust", production.folder / "pki/ca.pem") == []  # nobody asked for it
 
 
 def test_the_responder_is_away(tmp_path: Path, status: StatusServer) -> None:

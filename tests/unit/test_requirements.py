@@ -16,7 +16,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 PINNED = ROOT / "requirements/deploy.txt"
-EXTRAS = ("celery", "postgresql", "s3")
+EXTRAS = ("celery", "pkcs11", "postgresql", "s3")
 
 
 def blocks() -> list[str]:

@@ -8,7 +8,6 @@ lines of the sender sends nothing twice.
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -56,7 +55,6 @@ class Journal:
         self._database = open_database(path)
         self._open.callback(self._database.dispose)
         tables.metadata.create_all(self._database)
-        os.chmod(path, 0o600)  # noqa: PTH101 - it holds personal numbers
         wanted = {"form": tables.FORM, "file_sha256": file_sha256, "sender": sender}
         with writing(self._database) as connection:
             known = connection.execute(select(tables.batch)).mappings().one_or_none()
@@ -87,6 +85,9 @@ class Journal:
         try:
             lock = self._open.enter_context(path.with_name(f"{path.name}.lock").open("a"))
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # It holds personal numbers. SQLite makes the files beside it as the file is when it opens it.
+            path.touch(0o600)
+            path.chmod(0o600)
         except BlockingIOError:
             self._open.close()
             raise ConfigurationError(f"The journal {path} is in use: wait until the other run has ended.") from None
@@ -141,11 +142,11 @@ class Journal:
         with reading(self._database) as connection:
             return [(row.line, row.recipient) for row in connection.execute(query)]
 
-    def washed(self, reachable: Mapping[int, bool]) -> None:
-        """Write down, by line, whom the register lets the sender reach."""
+    def washed(self, obstacles: Mapping[int, str]) -> None:
+        """Write down, by line, why the register does not let the sender reach a recipient; nothing where it does."""
         values = [
-            {"at": line, "to": (State.CHECKED if reached else State.UNREACHABLE).value}
-            for line, reached in reachable.items()
+            {"at": line, "to": (State.UNREACHABLE if why else State.CHECKED).value, "why": why or None}
+            for line, why in obstacles.items()
         ]
         with writing(self._database, durable=False) as connection:
             connection.execute(tables.WASHED, values)

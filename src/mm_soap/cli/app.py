@@ -220,6 +220,12 @@ def certificates(config: Config, json: Json = False) -> None:
 def verify(
     file: Annotated[Path, typer.Argument(help="A signed or sealed delivery, alone or in its SOAP envelope.")],
     trust: Annotated[list[Path] | None, typer.Option(help="PEM file: a CA, or the signer's own certificate.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Settings: their authorities count where --trust names none, and revocation is looked at as they say."
+        ),
+    ] = None,
     allow_sha1: Annotated[bool, typer.Option("--allow-sha1", help="Accept SHA-1 in the sender's signature.")] = False,
     canonical: Annotated[
         Path | None,
@@ -232,7 +238,7 @@ def verify(
     """Check the signatures of a file, and say what is wrong with it, and why."""
     from mm_soap.cli import verifying
 
-    verifying.verify(file, tuple(trust or ()), allow_sha1, canonical, json)
+    verifying.verify(file, tuple(trust or ()), config, allow_sha1, canonical, json)
 
 
 @app.command()

@@ -45,14 +45,18 @@ def evidence_verify(
     config: Config,
     party: Party = None,
     head: Annotated[
-        Path | None, typer.Option(help="What `mm-soap evidence head` printed earlier: the chain must still hold it.")
+        list[Path] | None,
+        typer.Option(
+            help="What `mm-soap evidence head` printed earlier, or a log of `mm-soap serve`: the chain must still hold "
+            "it. May stand several times."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Check that no record is missing, changed or out of its place. Status 1 if one is. That it was run is noted."""
     from mm_soap.cli import evidence_access
 
-    evidence_access.verify(config, party, head, json)
+    evidence_access.verify(config, party, tuple(head or ()), json)
 
 
 @evidence_app.command("head")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,13 +21,19 @@ from mm_soap.cli.output import REFUSED, console, fail, login, new_file, plain, p
 from mm_soap.clock import system_clock
 from mm_soap.config import Settings, load
 from mm_soap.errors import ConfigurationError
-from mm_soap.evidence.checking import ChainCheck, Counts, Finding
+from mm_soap.evidence.checking import ChainCheck, Counts, Finding, NotedHead
 from mm_soap.evidence.finding import Piece, find_pieces, note_look
 from mm_soap.evidence.package import Package
 from mm_soap.linking import link_all
 from mm_soap.storage import Head, head_of, reading
 
 _NOTHING = "No party in the settings keeps anything of this id: check it, or ask the party that gave it."
+
+_LOGGED = re.compile(
+    r"(?:^(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)[^\n]*)?"
+    r"\bevidence party=(?P<party>\S+) head=(?P<position>\d+):(?P<hash>[0-9a-f]{64})\b",
+    re.MULTILINE,
+)
 
 
 def show(config: Path, any_id: str, as_json: bool) -> None:
@@ -54,14 +62,19 @@ def export(config: Path, any_id: str, file: Path, to_head: bool) -> None:
     console().print(plain(f"Written: {file}"))
 
 
-def verify(config: Path, party: str | None, known: Path | None, as_json: bool) -> None:
+def verify(config: Path, party: str | None, known: Sequence[Path], as_json: bool) -> None:
     """Check the chains, and print what is wrong with them; exit status 1 if anything is."""
     settings = load(config)
-    heads = _read_heads(known) if known is not None else {}
+    heads: dict[str, list[NotedHead]] = {}
+    for file in known:
+        for name, noted in _read_heads(file):
+            heads.setdefault(name, []).append(noted)
+    days = settings.evidence.record_days
+    stay = timedelta(days=days) if days else None
     parties = _noted(settings, _chosen(settings, party), "verify", None)
     for name in heads:
         if name not in parties and party is None:
-            raise ConfigurationError(f"{known} names {name}, which is no party of these settings.")
+            raise ConfigurationError(f"A head is of {name}, which is no party of these settings.")
     found: dict[str, tuple[Counts, list[Finding]]] = {}
     with Progress(
         TextColumn("{task.description}"),
@@ -73,7 +86,7 @@ def verify(config: Path, party: str | None, known: Path | None, as_json: bool) -
     ) as progress:
         for name, database in parties.items():
             task = progress.add_task(name, total=None)
-            check = ChainCheck(database, system_clock(), heads.get(name), partial(progress.advance, task))
+            check = ChainCheck(database, system_clock(), heads.get(name, ()), stay, partial(progress.advance, task))
             progress.update(task, total=check.total())
             found[name] = check.counts, list(check.findings())
     if as_json:
@@ -92,7 +105,7 @@ def head(config: Path, party: str | None) -> None:
     told = {}
     for name, database in _noted(settings, _chosen(settings, party), "head", None).items():
         with reading(database) as connection:
-            told[name] = asdict(head_of(connection))
+            told[name] = {**asdict(head_of(connection)), "at": system_clock().isoformat(timespec="seconds")}
     print_json(told)
 
 
@@ -113,22 +126,40 @@ def _chosen(settings: Settings, party: str | None) -> dict[str, Engine]:
     return {party: found[party]}
 
 
-def _read_heads(file: Path) -> dict[str, Head]:
+def _read_heads(file: Path) -> Iterator[tuple[str, NotedHead]]:
+    """Yield the heads, with their parties, of what `head` printed or of a log."""
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        return {str(name): Head(int(one["position"]), str(one["hash"])) for name, one in told.items()}
+        text = file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read: {error.strerror}.") from None
+    logged = list(_LOGGED.finditer(text))
+    for one in logged:
+        at = datetime.fromisoformat(one["at"]).astimezone() if one["at"] else None
+        yield one["party"], NotedHead(Head(int(one["position"]), one["hash"]), at)
+    if logged:
+        return
+    try:
+        told = {str(name): _noted_head(one) for name, one in json.loads(text).items()}
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise ConfigurationError(f"{file} must hold what `mm-soap evidence head` printed.") from None
+        raise ConfigurationError(
+            f"{file} must hold what `mm-soap evidence head` printed, or a log of `mm-soap serve`."
+        ) from None
+    yield from told.items()
+
+
+def _noted_head(told: Mapping[str, Any]) -> NotedHead:
+    at = datetime.fromisoformat(told["at"]).astimezone() if "at" in told else None
+    return NotedHead(Head(int(told["position"]), str(told["hash"])), at)
 
 
 def _print(name: str, counts: Counts, findings: list[Finding]) -> None:
     out = console()
     told = f"{counts.linked} records in the chain, {counts.loose} not yet in it; {counts.without_bytes} without bytes"
+    heads = f"; {counts.heads} noted heads compared" if counts.heads else ""
+    heads += f"; {counts.old_heads} noted heads are of forgotten records" if counts.old_heads else ""
     forgotten = f"; the first {counts.forgotten} are forgotten" if counts.forgotten else ""
     mark = ("✗ ", "red") if findings else ("✓ ", "green")
-    out.print(Text.assemble(mark, (name, "bold"), plain(f": {told}{forgotten}")))
+    out.print(Text.assemble(mark, (name, "bold"), plain(f": {told}{forgotten}{heads}")))
     for one in findings:
         call = f" (CallId {one.call_id})" if one.call_id else ""
         out.print(plain(f"  {one.kind.value}: {one.text}{call}"), soft_wrap=True)

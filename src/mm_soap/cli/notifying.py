@@ -9,9 +9,11 @@ from pathlib import Path
 
 from lxml import etree
 
+from mm_soap.bootstrap_revocation import server_status
 from mm_soap.bootstrap_transport import tls_of
 from mm_soap.cli.output import REFUSED, print_json, print_table, progress_console
 from mm_soap.cli.sending import sender_of, text_message
+from mm_soap.clock import system_clock
 from mm_soap.config import SenderSettings, Settings, load
 from mm_soap.message import (
     Email,
@@ -62,7 +64,8 @@ def notify(config: Path, notice: Notice, wait: float | None, as_json: bool) -> N
 def client_of(settings: Settings, sender: SenderSettings) -> NotificationClient:
     """Return what calls Notification of a sender's dispatcher."""
     url = f"{sender.dispatcher_url or settings.base_url}/Notification/v3"
-    return NotificationClient(url, tls=tls_of(settings, sender, url))
+    server = server_status(settings, system_clock)
+    return NotificationClient(url, tls=tls_of(settings, sender, url), server=server)
 
 
 def show(title: str, result: dict[str, object], found: Sequence[NotificationStatus] | None, as_json: bool) -> None:

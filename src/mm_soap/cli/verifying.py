@@ -9,8 +9,10 @@ from typing import Any
 from lxml import etree
 from rich.text import Text
 
+from mm_soap.bootstrap_revocation import revocation_of
 from mm_soap.cli.output import REFUSED, console, plain, print_json
 from mm_soap.clock import Clock, system_clock
+from mm_soap.config import load
 from mm_soap.contract.explanation import explain
 from mm_soap.dsig import (
     Trust,
@@ -27,6 +29,7 @@ from mm_soap.errors import ConfigurationError, Refused
 from mm_soap.message import Limits, check_delivery, read_delivery
 from mm_soap.pki import TrustStore, subject_name
 from mm_soap.pki.any_issuer import AnyIssuer
+from mm_soap.pki.trust import Statuses
 from mm_soap.sender import distribute_secure_request
 from mm_soap.signed_files import SEALED, SIGNED, signed_element
 from mm_soap.xml import MESSAGE_V3, parse_untrusted, qname
@@ -47,14 +50,25 @@ class _Report:
     """The bytes that are hashed, as files, if --canonical was given."""
 
 
-def verify(file: Path, anchors: tuple[Path, ...], allow_sha1: bool, canonical: Path | None, as_json: bool) -> None:
+def verify(
+    file: Path,
+    anchors: tuple[Path, ...],
+    config: Path | None,
+    allow_sha1: bool,
+    canonical: Path | None,
+    as_json: bool,
+) -> None:
     """Print what holds and what does not, and why; exit status 1 unless all of it holds."""
+    settings = load(config) if config is not None else None
+    if settings is not None:
+        anchors = anchors or settings.trust.anchors
     try:
         raw = file.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read: {error.strerror}.") from None
     report = _Report(str(file))
-    trust = _trust(anchors, allow_sha1)
+    statuses = revocation_of(settings, system_clock) if settings is not None else None
+    trust = _trust(anchors, allow_sha1, statuses)
     signed = None
     try:
         signed = signed_element(raw)
@@ -138,10 +152,10 @@ def _written(folder: Path, kind: str, canonical: Canonical) -> dict[str, Any]:
     }
 
 
-def _trust(anchors: tuple[Path, ...], allow_sha1: bool) -> Trust:
+def _trust(anchors: tuple[Path, ...], allow_sha1: bool, statuses: Statuses | None) -> Trust:
     clock: Clock = system_clock
     policy = sender_policy().with_sha1() if allow_sha1 else sender_policy()
-    store = TrustStore.load(anchors, clock) if anchors else AnyIssuer(clock)
+    store = TrustStore.load(anchors, clock, statuses) if anchors else AnyIssuer(clock)
     return Trust(store, policy, seal_policy(), clock)
 
 

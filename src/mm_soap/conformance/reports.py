@@ -104,21 +104,21 @@ def as_document(
         "masked": not unmasked,
         "counts": {_word(verdict): report.count(verdict) for verdict in Verdict},
         "cases": [_case(finding, tuple(kept.get(finding.case.id, ())), unmasked) for finding in report.findings],
-        **({} if report.arrivals is None else {"requests": [_arrival(one) for one in report.arrivals]}),
+        **({} if report.arrivals is None else {"requests": [_arrival(one, unmasked) for one in report.arrivals]}),
     }
 
 
-def _arrival(arrival: Arrival) -> dict[str, Any]:
+def _arrival(arrival: Arrival, unmasked: bool) -> dict[str, Any]:
     return {
         "number": arrival.number,
         "at": arrival.at.isoformat(),
-        "url": arrival.exchange.url,
+        "url": _said(arrival.exchange.url, unmasked),
         "method": arrival.exchange.method,
         "operation": arrival.operation,
         "status": arrival.exchange.status,
         "broken": list(arrival.broken),
         "judged": arrival.judged,
-        "notes": list(arrival.notes),
+        "notes": [_said(note, unmasked) for note in arrival.notes],
     }
 
 
@@ -137,7 +137,7 @@ def _case(finding: Finding, names: tuple[tuple[str, str], ...], unmasked: bool) 
         "seconds": round(finding.seconds, 3),
         "exchanges": [
             {
-                "url": exchange.url,
+                "url": _said(exchange.url, unmasked),
                 "method": exchange.method,
                 "status": exchange.status,
                 "seconds": round(exchange.seconds, 3),
@@ -244,7 +244,7 @@ def _messages(exchange: Exchange, unmasked: bool) -> tuple[str, str]:
 
 
 def _message(head: str, headers: Iterable[tuple[str, str]], raw: bytes, hide: Callable[[str], str]) -> str:
-    return "\n".join([head, *(f"{name}: {hide(value)}" for name, value in headers), "", hide(readable(raw))])
+    return "\n".join([hide(head), *(f"{name}: {hide(value)}" for name, value in headers), "", hide(readable(raw))])
 
 
 def _for_reading(text: str) -> str:

@@ -5,14 +5,14 @@ A chain is read from its beginning in pages, so that neither its length nor the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import Engine, Select, and_, bindparam, func, not_, select
+from sqlalchemy import Engine, Select, and_, bindparam, func, not_, or_, select
 
 from mm_soap.storage import Head, reading
 from mm_soap.storage.chain import hash_of
@@ -41,6 +41,12 @@ _strangers = (
         not_(and_(evidence.c.id > bindparam("adopted"), evidence.c.id <= bindparam("adopt_until"))),
     )
     .order_by(evidence.c.id)
+    .limit(_PAGE)
+)
+_outside = (
+    select(record.c.position, record.c.call_id)
+    .where(or_(record.c.position <= bindparam("forgotten"), record.c.position > bindparam("last")))
+    .order_by(record.c.position)
     .limit(_PAGE)
 )
 _by_hash = select(record.c.position).where(record.c.hash == bindparam("wanted"))
@@ -73,6 +79,19 @@ class Finding:
     call_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NotedHead:
+    """Where a chain once ended, as it was noted elsewhere.
+
+    Args:
+        head: its last record then.
+        at: when that was; None where it is not known.
+    """
+
+    head: Head
+    at: datetime | None = None
+
+
 @dataclass(slots=True)
 class Counts:
     """What was looked at."""
@@ -84,6 +103,10 @@ class Counts:
     """Whose time is over."""
     forgotten: int = 0
     """Records that went from the beginning of the chain, as the settings say."""
+    heads: int = 0
+    """Noted heads that were compared with the record of that number."""
+    old_heads: int = 0
+    """Noted heads whose records are forgotten by now, so that they tell nothing."""
 
 
 class ChainCheck:
@@ -92,7 +115,8 @@ class ChainCheck:
     Args:
         database: the party's own.
         now: the time: bytes may be missing once theirs is over.
-        known: where the chain ended at an earlier time, as it was noted elsewhere.
+        known: where the chain ended at earlier times, as it was noted elsewhere.
+        records_stay: how long records stay in the chain at least; None for always.
         progress: called with the number of records that were looked at since the last call.
     """
 
@@ -100,13 +124,16 @@ class ChainCheck:
         self,
         database: Engine,
         now: datetime,
-        known: Head | None = None,
+        known: Sequence[NotedHead] = (),
+        records_stay: timedelta | None = None,
         progress: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._now = now
-        self._known = known
+        self._known = sorted((one for one in known if one.head.position), key=lambda one: one.head.position)
+        self._records_stay = records_stay
         self._progress = progress
+        self._next = 0
         self.counts = Counts()
 
     def total(self) -> int:
@@ -120,19 +147,52 @@ class ChainCheck:
         Raises:
             Refused: ``UNAVAILABLE`` when the database is away or busy.
         """
+        try:
+            yield from self._all()
+        except (ValueError, TypeError):
+            # SQLite takes any value in any column. Whoever put it there cannot stop the check without being told of.
+            told = f"A record after {self.counts.linked + self.counts.forgotten} has values that no record has."
+            yield Finding(Kind.CHANGED, f"{told} What follows was not looked at.")
+
+    def _all(self) -> Iterator[Finding]:
         with reading(self._database) as connection:
             end = connection.execute(select(chain)).mappings().first()
         if end is None:
             yield Finding(Kind.MISSING, "The row that tells where the chain ends is missing.")
             return
         self.counts.forgotten = end["forgotten"]
+        yield from self._beginning(dict(end))
         yield from self._along(dict(end))
+        yield from self._outside()
         for row in self._pages(_loose, "id"):
             self.counts.loose += 1
             yield from self._bytes(row, "A record that is not yet in the chain")
         for row in self._pages(_strangers, "id", adopted=end["adopted"], adopt_until=end["adopt_until"]):
             told = f"There are bytes without a record, of call {row['call_id']}."
             yield Finding(Kind.ADDED, told, None, row["call_id"])
+
+    def _beginning(self, end: Mapping[str, Any]) -> Iterator[Finding]:
+        """What is forgotten must have been old enough; of that, only the settings and noted heads tell."""
+        forgotten, stay = end["forgotten"], self._records_stay
+        if forgotten and stay is None:
+            told = f"{_missing(1, forgotten)} They count as forgotten, and the settings keep records for good."
+            yield Finding(Kind.MISSING, told, 1)
+        for noted in self._known:
+            place = noted.head.position
+            if place >= forgotten:
+                return
+            self.counts.old_heads += 1
+            if stay is not None and noted.at is not None and self._now < noted.at + stay:
+                told = f"Record {place}, where the chain ended on {noted.at:%Y-%m-%d}, is forgotten before its time."
+                yield Finding(Kind.MISSING, told, place)
+
+    def _outside(self) -> Iterator[Finding]:
+        with reading(self._database) as connection:
+            end = connection.execute(select(chain)).mappings().first()
+            parameters = {"forgotten": end["forgotten"], "last": end["position"]} if end is not None else None
+            rows = connection.execute(_outside, parameters).all() if parameters else []
+        for position, call_id in rows:
+            yield Finding(Kind.ADDED, f"Record {position} stands outside of the chain.", position, call_id)
 
     def _along(self, end: Mapping[str, Any]) -> Iterator[Finding]:
         position, last = int(end["forgotten"]), str(end["forgotten_hash"])
@@ -151,14 +211,18 @@ class ChainCheck:
             yield from self._at_known(position, last)
         if position < end["position"]:
             yield Finding(Kind.TRUNCATED, _missing(position + 1, end["position"]), position + 1)
-        if self._known is not None and position < self._known.position:
-            told = f"The chain ends at record {position}. It once ended at {self._known.position}."
+        if self._known and position < self._known[-1].head.position:
+            told = f"The chain ends at record {position}. It once ended at {self._known[-1].head.position}."
             yield Finding(Kind.TRUNCATED, told, position + 1)
 
     def _at_known(self, position: int, found: str) -> Iterator[Finding]:
-        if self._known is not None and position == self._known.position and found != self._known.hash:
-            told = f"Record {position} is another one than when the head of the chain was noted."
-            yield Finding(Kind.CHANGED, told, position)
+        while self._next < len(self._known) and self._known[self._next].head.position <= position:
+            head, self._next = self._known[self._next].head, self._next + 1
+            if head.position == position:
+                self.counts.heads += 1
+                if head.hash != found:
+                    told = f"Record {position} is another one than when the head of the chain was noted."
+                    yield Finding(Kind.CHANGED, told, position)
 
     def _record(self, row: Mapping[str, Any], before: str | None) -> Iterator[Finding]:
         position = row["position"]

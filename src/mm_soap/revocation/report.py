@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from mm_soap.pki import subject_name
+from mm_soap.revocation.model import Revoked
 from mm_soap.revocation.sources import Source
+from mm_soap.revocation.watched import Link
 
 AGE: Final = "mm_soap_revocation_age_seconds"
 LEFT: Final = "mm_soap_revocation_left_seconds"
 REFRESHES: Final = "mm_soap_revocation_refreshes_total"
 FAILURES: Final = "mm_soap_revocation_failures_total"
+REVOKED: Final = "mm_soap_revoked_certificates"
 
 Rows = list[tuple[dict[str, str], float]]
 
@@ -98,10 +103,19 @@ def left(sources: Sequence[Source], now: datetime) -> Rows:
     return [(labels, -value) for labels, value in shortest]
 
 
+def revoked(links: Iterable[Link], now: datetime) -> Rows:
+    """Return, by issuer, how many of the certificates that were met are known to be revoked."""
+    counted = Counter(_name(link.issuer) for link in links if isinstance(link.standing(now), Revoked))
+    return [({"issuer": issuer}, float(number)) for issuer, number in sorted(counted.items())]
+
+
 def labels_of(source: Source) -> dict[str, str]:
     """Return how metrics name a source."""
-    issuer = source.issuer.fingerprint(SHA256()).hex()[:16]
-    return {"issuer": issuer, "kind": source.kind, "host": source.host}
+    return {"issuer": _name(source.issuer), "kind": source.kind, "host": source.host}
+
+
+def _name(issuer: x509.Certificate) -> str:
+    return issuer.fingerprint(SHA256()).hex()[:16]
 
 
 def _in_use(sources: Iterable[Source], now: datetime) -> Iterable[Source]:

@@ -72,6 +72,7 @@ class Arrangement:
         name = _name(name)
         try:
             with writing(self.database) as connection:
+                places.hold_mailbox(connection, recipient)
                 if not places.rename_folder(connection, recipient, folder, name, fold(name)):
                     raise Refused(Refusal.NOT_FOUND, "folder")
         except Conflict:

@@ -17,9 +17,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    exists,
     func,
-    insert,
     or_,
     select,
     update,
@@ -37,17 +35,22 @@ from mm_soap.service_supplier.model import (
     MessageSummary,
 )
 from mm_soap.service_supplier.tables import attachment, delivery, folder, forwarding, mailbox, message
+from mm_soap.storage import Conflict, insert_once
 
 Cursor = tuple[datetime, int, int]
 """Time, delivery and position of the last message of a page."""
 
+# Not as EXISTS: of that PostgreSQL makes a table of all attachments of all mailboxes before it lists a page.
 _attached = (
-    exists()
+    select(attachment.c.position)
     .where(
         attachment.c.delivery == message.c.delivery,
         attachment.c.message == func.coalesce(message.c.content, message.c.position),
     )
+    .limit(1)
     .correlate(message)
+    .scalar_subquery()
+    .is_not(None)
 )
 SUMMARY = (
     *(message.c[name] for name in ("message_id", "subject", "sender", "sender_name", "received", "read")),
@@ -244,19 +247,21 @@ def add_folder(connection: Connection, recipient: str, name: str, folded: str) -
     """Make a folder and return its id.
 
     Raises:
-        Conflict: the mailbox has a folder of this name (from `mm_soap.storage.writing`).
+        Conflict: the mailbox has a folder of this name.
     """
-    row = {"recipient": recipient, "name": name, "folded": folded}
-    key: int = connection.execute(insert(folder), row).inserted_primary_key[0]  # type: ignore[index]
+    key: int = insert_once(connection, folder, {"recipient": recipient, "name": name, "folded": folded})
     return key
 
 
 def rename_folder(connection: Connection, recipient: str, number: int, name: str, folded: str) -> bool:
-    """Rename a folder; False if there is none.
+    """Rename a folder of a mailbox that is held; False if there is none.
 
     Raises:
         Conflict: as `add_folder`.
     """
+    of_name = select(folder.c.id).where(folder.c.recipient == recipient, folder.c.folded == folded)
+    if connection.execute(of_name.where(folder.c.id != number)).first() is not None:
+        raise Conflict("the mailbox has a folder of this name")
     changed = update(folder).where(folder.c.recipient == recipient, folder.c.id == number)
     return connection.execute(changed.values(name=name, folded=folded)).rowcount > 0
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mm_soap.errors import Refused
 from mm_soap.soap.model import RefusedHook, SentHook
-from mm_soap.soap.report import Progress, log_unexpected
+from mm_soap.soap.report import Progress, log_not_kept
 from mm_soap.soap.request import HttpError
 
 
@@ -29,7 +29,8 @@ class Hooks:
         try:
             self.refused(progress.call_id, progress.operation_name, progress.caller, progress.raw, refused)
         except Exception as failure:
-            log_unexpected(failure, progress)
+            verdict = refused.refusal.name if isinstance(refused, Refused) else f"HTTP {refused.code}"
+            log_not_kept(progress, verdict, failure)
 
     def tell_converted(self, progress: Progress, sent: bytes) -> None:
         """Tell of a request as it came, unless it is in UTF-8."""

@@ -6,8 +6,10 @@ import logging
 import time
 import uuid
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from mm_soap.contract import OperationContract
+from mm_soap.errors import MmSoapError
 from mm_soap.soap.model import Caller
 from mm_soap.unexpected import places
 
@@ -53,6 +55,21 @@ def log_bad_answer(progress: Progress, where: str) -> None:
         progress.operation_name or "-",
         progress.call_id,
         where,
+    )
+
+
+def log_not_kept(progress: Progress, verdict: str, failure: BaseException) -> None:
+    """Log that the evidence of a refusal could not be written: its digest shows later whether that is what came."""
+    _log.error(
+        "evidence not kept: port=%s operation=%s call_id=%s caller=%s verdict=%s bytes=%d sha256=%s: %s",
+        progress.port,
+        progress.operation_name or "-",
+        progress.call_id,
+        progress.caller.organisation or "-",
+        verdict,
+        len(progress.raw),
+        sha256(progress.raw).hexdigest(),
+        failure if isinstance(failure, MmSoapError) else places(failure),
     )
 
 

@@ -5,9 +5,19 @@ parties use SQLAlchemy Core: prepared statements at module level, one transactio
 """
 
 from mm_soap.storage.chain import Head, forget_records, head_of, link_records, waits_for_links
-from mm_soap.storage.columns import NAMING, UtcDateTime, among, big_key, id_list, insert_new, insert_or_join, upsert
+from mm_soap.storage.columns import (
+    NAMING,
+    UtcDateTime,
+    among,
+    big_key,
+    id_list,
+    insert_new,
+    insert_once,
+    insert_or_join,
+    upsert,
+)
 from mm_soap.storage.copying import copy_rows, settle
-from mm_soap.storage.database import Conflict, open_database, reading, writing
+from mm_soap.storage.database import Conflict, open_database, reading, wait_for_disk, writing
 from mm_soap.storage.evidence import RETENTION, Evidence, evidence_of, forget_evidence, record_evidence
 from mm_soap.storage.ledger import (
     Event,
@@ -46,6 +56,7 @@ __all__ = [
     "head_of",
     "id_list",
     "insert_new",
+    "insert_once",
     "insert_or_join",
     "is_current",
     "link_records",
@@ -57,6 +68,7 @@ __all__ = [
     "record_refusal",
     "settle",
     "upsert",
+    "wait_for_disk",
     "waits_for_links",
     "writing",
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Connection,
     DateTime,
     Dialect,
     Index,
@@ -25,6 +26,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from mm_soap.storage.database import Conflict
 
 NAMING: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -96,6 +99,23 @@ def insert_new(table: Table, dialect: str) -> Insert:
         index_elements=[column.name for column in table.primary_key.columns]
     )
     return made
+
+
+def insert_once(connection: Connection, table: Table, row: Mapping[str, Any]) -> Any:
+    """Insert a row and return the first column of its primary key.
+
+    Of a key that a plain insert breaks PostgreSQL writes the values into its own log: personal numbers, names of
+    folders. Where those are in a key, rows are inserted so.
+
+    Raises:
+        Conflict: a unique key of it is there already.
+    """
+    key = next(iter(table.primary_key.columns))
+    statement = _insert(table, connection.dialect.name).on_conflict_do_nothing().returning(key)
+    made = connection.execute(statement, row).first()
+    if made is None:
+        raise Conflict("a key of the database would be broken")
+    return made[0]
 
 
 def upsert(table: Table, dialect: str, kept: Collection[str] = ()) -> Insert:

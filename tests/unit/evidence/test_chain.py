@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -11,7 +12,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Engine, text
 
-from mm_soap.evidence.checking import ChainCheck, Finding, Kind
+from mm_soap.evidence.checking import ChainCheck, Finding, Kind, NotedHead
 from mm_soap.evidence.finding import find_pieces, note_look
 from mm_soap.linking import Linking, link_all
 from mm_soap.storage import (
@@ -52,7 +53,7 @@ def ten(database: Engine) -> Engine:
 
 
 def found(database: Engine, now: datetime = NOW, known: Head | None = None) -> Sequence[Finding]:
-    return list(ChainCheck(database, now, known).findings())
+    return list(ChainCheck(database, now, [NotedHead(known)] if known else ()).findings())
 
 
 def told(database: Engine, known: Head | None = None) -> list[tuple[Kind, int | None]]:
@@ -164,7 +165,7 @@ def test_records_go_from_the_beginning_alone_and_only_without_their_bytes(ten: E
         assert forget_records(connection, NOW) == 0
         assert forget_records(connection, later) == 2
         assert forget_records(connection, later) == 0
-    check = ChainCheck(ten, later)
+    check = ChainCheck(ten, later, records_stay=DAY)
     assert list(check.findings()) == []
     assert (check.counts.forgotten, check.counts.linked) == (2, 8)
     with writing(ten) as connection:
@@ -173,7 +174,69 @@ def test_records_go_from_the_beginning_alone_and_only_without_their_bytes(ten: E
         record_evidence(connection, a_piece(11))
     assert link_all(ten) == 1
     assert head(ten).position == 11
-    assert found(ten) == []
+    assert list(ChainCheck(ten, later, records_stay=DAY).findings()) == []
+
+
+def forget_with_care(database: Engine, last: int) -> None:
+    """As whoever may write to the database does it who wants the first records gone."""
+    with reading(database) as connection:
+        hash_of_last = connection.execute(
+            text("SELECT hash FROM evidence_record WHERE position = :last"), {"last": last}
+        ).scalar_one()
+    tamper(
+        database,
+        f"DELETE FROM evidence WHERE id <= {last}",
+        f"DELETE FROM evidence_record WHERE position <= {last}",
+        f"UPDATE evidence_chain SET forgotten = {last}, forgotten_hash = '{hash_of_last}'",
+    )
+
+
+def test_a_beginning_that_was_cut_off_with_care_is_found_where_the_settings_keep_it(ten: Engine) -> None:
+    forget_with_care(ten, 3)
+    assert told(ten) == [(Kind.MISSING, 1)]
+
+
+def test_a_beginning_that_was_cut_off_too_early_is_found_by_heads_that_were_kept(ten: Engine) -> None:
+    with reading(ten) as connection:
+        hashes = connection.execute(text("SELECT hash FROM evidence_record ORDER BY position")).scalars().all()
+    forget_with_care(ten, 3)
+    first, second, third = (NotedHead(Head(place, hashes[place - 1]), NOW) for place in (2, 3, 7))
+
+    def check(now: datetime, *known: NotedHead) -> tuple[list[tuple[Kind, int | None]], int, int]:
+        made = ChainCheck(ten, now, known, 30 * DAY)
+        return [(one.kind, one.position) for one in made.findings()], made.counts.heads, made.counts.old_heads
+
+    assert check(NOW) == ([], 0, 0)
+    assert check(NOW + 29 * DAY, third, first, second) == ([(Kind.MISSING, 2)], 2, 1)
+    assert check(NOW + 31 * DAY, first, second, third)[1:] == (2, 1)
+    assert check(NOW, NotedHead(Head(2, hashes[1])))[0] == []  # nobody knows when that was
+    assert check(NOW, replace(second, head=Head(3, "x")))[0] == [(Kind.CHANGED, 3)]
+
+
+def test_each_noted_head_is_compared(ten: Engine) -> None:
+    with reading(ten) as connection:
+        hashes = connection.execute(text("SELECT hash FROM evidence_record ORDER BY position")).scalars().all()
+    good = [NotedHead(Head(place, hashes[place - 1])) for place in (9, 4)]
+    check = ChainCheck(ten, NOW, good)
+    assert list(check.findings()) == []
+    assert check.counts.heads == 2
+    wrong = [good[0], NotedHead(Head(4, "x")), NotedHead(Head(12, "x"))]
+    assert [one.kind for one in ChainCheck(ten, NOW, wrong).findings()] == [Kind.CHANGED, Kind.TRUNCATED]
+
+
+@pytest.mark.parametrize("place", [-1, 0, 12])
+def test_a_record_outside_of_the_chain_is_found(ten: Engine, place: int) -> None:
+    with writing(ten) as connection:
+        record_evidence(connection, a_piece(11))
+    tamper(ten, f"UPDATE evidence_record SET position = {place}, previous = 'x', hash = 'x' WHERE position IS NULL")
+    assert (Kind.ADDED, place) in told(ten)
+
+
+def test_what_can_no_longer_be_read_is_a_finding(ten: Engine, postgresql_or_none: str | None) -> None:
+    if postgresql_or_none is not None:
+        return  # its columns hold nothing else
+    tamper(ten, "UPDATE evidence_record SET at = 'yesterday', size = 'much' WHERE position = 4")
+    assert told(ten)
 
 
 def test_a_key_is_never_used_again(ten: Engine) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tracemalloc
 import weakref
+from hashlib import sha256
 
 import pytest
 from lxml import etree
@@ -117,6 +118,12 @@ def test_the_refused_hook_gets_what_is_known_and_changes_nothing(caplog):
     assert len(call_id) == 36
     assert MARK not in caplog.text
     assert b"CallId" in answer
+    # What could not be kept can be recognised later, by whoever has it.
+    said = (
+        f"call_id={call_id} caller=- verdict=NOT_FOUND bytes={len(body)} sha256={sha256(body).hexdigest()}: ValueError"
+    )
+    assert f"evidence not kept: port=authority operation=isSenderAccepted {said}" in caplog.text
+    assert f"verdict=MALFORMED_XML bytes=1 sha256={sha256(b'x').hexdigest()}" in caplog.text
 
 
 class Everything(logging.Handler):

@@ -17,6 +17,7 @@ from mm_soap.far.account_tables import history, imported_account, request, signa
 from mm_soap.far.accounts.model import GivenSignature, HistoryEntry, Importer, Kind, Pending, Step, sentence_of
 from mm_soap.far.audit import audit
 from mm_soap.far.model import Account, AccountType
+from mm_soap.storage import insert_once
 
 _KEPT: Final = tuple(name for name in GivenSignature.__dataclass_fields__ if name != "mark")
 
@@ -159,9 +160,7 @@ def begin(connection: Connection, one: Pending) -> int:
         "begun": one.changed,
         "changed": one.changed,
     }
-    key = connection.execute(insert(request), row).inserted_primary_key
-    assert key is not None
-    return int(key[0])
+    return int(insert_once(connection, request, row))
 
 
 def end(connection: Connection, request_id: int, step: Step, at: datetime) -> None:
@@ -262,10 +261,8 @@ def last_registration(connection: Connection, recipient: str) -> tuple[str, Sequ
 
 def add_pending_account(connection: Connection, recipient: str, operator: str, account_type: str) -> None:
     """Write an account that waits for signatures. Breaks a key where there is one already."""
-    connection.execute(
-        insert(_account),
-        {"recipient": int(recipient), "account_type": account_type, "pending": True, "operator": operator},
-    )
+    row = {"recipient": int(recipient), "account_type": account_type, "pending": True, "operator": operator}
+    insert_once(connection, _account, row)
 
 
 def activate(connection: Connection, recipient: str, at: datetime) -> None:

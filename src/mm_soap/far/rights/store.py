@@ -17,7 +17,6 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
-    insert,
     select,
     text,
     update,
@@ -26,7 +25,7 @@ from sqlalchemy import (
 from mm_soap.far.model import is_recipient
 from mm_soap.far.rights.model import Consent, ConsentKind
 from mm_soap.far.store import account, metadata
-from mm_soap.storage import UtcDateTime, among, big_key, id_list
+from mm_soap.storage import UtcDateTime, among, big_key, id_list, insert_once
 
 _IN_FORCE: Final = text("cancelled IS NULL")
 
@@ -91,9 +90,7 @@ def active_accounts(connection: Connection, recipients: Iterable[str]) -> frozen
 def add_consent(connection: Connection, one: Consent) -> int:
     """Write a new consent and return its key. One of the same recipient, user and kind in force breaks a key."""
     row = {"recipient": int(one.recipient), "user_identity": one.user, "kind": one.kind.value, "given": one.given}
-    key = connection.execute(insert(consent), row).inserted_primary_key
-    assert key is not None
-    return int(key[0])
+    return int(insert_once(connection, consent, row))
 
 
 def cancel_consent(
