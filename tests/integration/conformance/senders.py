@@ -319,7 +319,7 @@ WRONG: dict[str, tuple[Callable[[], Sequence[Call]], set[str]]] = {
     "ds: in SignedInfo": (lambda: [a_delivery(manner=Manner(prefix="ds"))], {"signature.prefixes"}),
     "pretty-printed after signing": (lambda: [sent(indented(signed(unsigned(), SENDER)))], {"signature.white-space"}),
     "hashed with the line ends of Windows": (
-        lambda: [sent(with_last_child(indented(unsigned()), signature(on_windows(indented(unsigned())), SENDER)))],
+        lambda: [sent(with_last_child(one := indented(unsigned()), signature(on_windows(one), SENDER)))],
         {"signature.white-space"},
     ),
     "signed inside the envelope": (lambda: [in_the_envelope()], {"signature.alone"}),
