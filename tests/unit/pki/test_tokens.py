@@ -98,7 +98,8 @@ class TestSigning:
             check=False,
         )
         expected = token.identity.key.sign(b"text", PKCS1v15(), SHA256()).hex()
-        assert child.stdout.split() == [expected] * 7, child.stderr
+        said = child.stdout.split()
+        assert (said.count(expected), said.count("0"), len(said)) == (7, 6, 13), child.stderr
 
     def test_the_key_stays_where_it_is(self, token: Token) -> None:
         with pytest.raises(NotImplementedError):
@@ -166,13 +167,15 @@ import os, sys
 from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
-from mm_soap.pki import Identity
+from mm_soap.pki import Identity, tokens
 key = Identity.load(Path(sys.argv[1]), sys.argv[2]).key
 def sign():
     os.write(1, key.sign(b"text", PKCS1v15(), SHA256()).hex().encode() + b"\\n")
 sign()
 for _ in range(3):
     child = os.fork()
+    # SoftHSM forgives who goes on with what the parent opened; other libraries do not.
+    os.write(1, f"{len(tokens._tokens.sessions)}\\n".encode())
     sign()
     if child == 0:
         os._exit(0)
