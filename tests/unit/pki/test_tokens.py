@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
-from tests.tokens import LABEL, PIN, make_token, uri_of
+from tests.tokens import LABEL, PIN, add_token, make_token, uri_of
 from tests.unit.dsig.samples import delivery
 
 from mm_soap.dsig import sign_delivery
@@ -143,6 +143,18 @@ class TestWhatCannotBeUsed:
         first, second = child.stdout.splitlines()
         assert "cannot be used: PinIncorrect" in first
         assert "it refused its PIN, which is not tried again" in second
+
+    def test_two_tokens_that_fit_are_one_too_many(self, token: Token, tmp_path: Path) -> None:
+        environment = make_token(tmp_path / "two", {})
+        add_token(environment, "Another")
+        child = subprocess.run(
+            [sys.executable, "-c", LOAD, str(token.certificate), uri_of(tmp_path / "two", "object=signing")],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "several tokens are as its URI says" in child.stdout, child.stderr
 
     def test_a_library_that_is_not_there(self, token: Token) -> None:
         with pytest.raises(ConfigurationError, match="cannot be used: PKCS11Error"):
