@@ -78,8 +78,9 @@ bench-register: venv  ## Measure the register with ten million accounts; takes s
 bench-batch: venv  ## Measure the memory of a batch of 1000, 10 000 and 100 000 rows; takes half an hour.
 	$(BIN)/python -m benchmarks.batch
 
-bench-mailbox: venv  ## Measure what a recipient does in a mailbox with 20 000 messages; takes a minute.
+bench-mailbox: venv  ## Measure a mailbox with 20 000 messages, and deliveries while 200 people read; takes some six minutes.
 	$(BIN)/python -m benchmarks.mailbox
+	$(BIN)/python -m benchmarks.readers
 
 clean:  ## Remove what was built.
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -23,21 +23,17 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from mm_soap.message import Message, Party, new_message
-from mm_soap.service_supplier import INBOX, Contents, FolderBlobs, Inbox, Kind, many, store
-from mm_soap.service_supplier.model import NewDelivery
+from benchmarks.filling import RARE, fill, written
+from mm_soap.message import Message
+from mm_soap.service_supplier import INBOX, Contents, FolderBlobs, Inbox, store
 from mm_soap.storage import migrate, open_database, writing
 from mm_soap.testing import FrozenClock
 from mm_soap.testing.databases import fresh_schema
 
 _MESSAGES = 20_000
 _OTHERS = 20
-_RARE = "fastighetsbeteckning"
 _ROUNDS = 50
-_TOGETHER = 500
-_SENDER = Party("162021004748", "Kommun A")
 _OWNER = "192705178354"
-_LARGE = 100_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,9 +71,9 @@ def _measured(inbox: Inbox, messages: int, words: int) -> Iterator[dict[str, Any
         "list, unread": lambda: inbox.page(_OWNER, unread=True),
         "folders with counts": lambda: inbox.folders(_OWNER),
         "search, a common word": lambda: inbox.search(_OWNER, "ord1"),
-        "search, a rare word": lambda: inbox.search(_OWNER, _RARE),
+        "search, a rare word": lambda: inbox.search(_OWNER, RARE),
         "search, no such word": lambda: inbox.search(_OWNER, "saknas"),
-        "search, two words": lambda: inbox.search(_OWNER, f"ord1 {_RARE}"),
+        "search, two words": lambda: inbox.search(_OWNER, f"ord1 {RARE}"),
         "open": lambda: inbox.open(_OWNER, random.choice(keys), mark=False),
         "open the first time": lambda: inbox.open(_OWNER, keys.pop()),
         "download": lambda: b"".join(inbox.attachment(_OWNER, keys[-1], 0).pieces),
@@ -95,41 +91,20 @@ def _measured(inbox: Inbox, messages: int, words: int) -> Iterator[dict[str, Any
 
 def _fill(inbox: Inbox, messages: int, words: int) -> None:
     some = random.Random(7)
-    owners = [_OWNER] + [f"1927051{number:05}" for number in range(_OTHERS)]
+    others = [f"1927051{number:05}" for number in range(_OTHERS)]
     clock = inbox.clock
     assert isinstance(clock, FrozenClock)
+    begin = clock()
     with writing(inbox.database) as connection:
-        store.save_mailboxes(connection, owners, clock())
-    console = Console(stderr=True)
-    number = 0
-    for begun in track(range(0, messages, _TOGETHER), "filling", console=console, disable=not sys.stderr.isatty()):
-        # Many in a transaction, which is not how they come: what is measured is what the owner does.
-        with writing(inbox.database, durable=False) as connection:
-            for each in range(begun, min(begun + _TOGETHER, messages)):
-                for owner in (_OWNER, some.choice(owners[1:])):
-                    clock.advance(timedelta(seconds=1))
-                    _deliver(inbox, connection, owner, number, _message(some, each, words))
-                    number += 1
+        store.save_mailboxes(connection, [_OWNER, *others], begin)
 
+    def filled() -> Iterator[tuple[str, Message]]:
+        shown = Console(stderr=True)
+        for each in track(range(messages), "filling", console=shown, disable=not sys.stderr.isatty()):
+            for owner in (_OWNER, some.choice(others)):
+                yield owner, written(some, each, words)
 
-def _deliver(inbox: Inbox, connection: Any, owner: str, number: int, message: Message) -> None:
-    at = inbox.clock()
-    name = f"{number:064}"
-    new = NewDelivery(name[:36], name, name, name[:36], _SENDER.id, _SENDER.id, _SENDER.id, at.date(), at, True)
-    with inbox.contents.keeping(_SENDER, [message]) as keeping:
-        key = store.add_delivery(connection, new)
-        many.add_to_mailboxes(connection, key, Kind.SECURE, _SENDER, keeping.messages, [owner], at)
-        keeping.told = True
-
-
-def _message(some: random.Random, number: int, words: int) -> Message:
-    # As in a language, some words are common: of 110 some 100 differ.
-    text = " ".join(f"ord{int(20_000 * some.random() ** 4)}" for _ in range(words))
-    if number % 1000 == 500:
-        text += f" {_RARE}"
-    size = _LARGE if number % 500 == 0 else 2000
-    pdf = ("beslut.pdf", "application/pdf", b"%PDF-1.4\n" + b"x" * size + b"\n%%EOF")
-    return new_message(f"Beslut {number}", text=text, attachments=[pdf])
+    clock.advance(timedelta(seconds=fill(inbox, filled(), begin)))
 
 
 if __name__ == "__main__":

@@ -35,12 +35,12 @@ class Writer:
         self.identity = Identity.load(sender.certificate, sender.key)
         self._chance = random.Random(20)
 
-    def write(self, size: int) -> Signed:
+    def write(self, size: int, recipient: str = RECIPIENT) -> Signed:
         """Return a message whose decoded body has ``size`` bytes; it has no attachment."""
         # Random letters: a repeated text would be easier on caches than what people write.
         text = b64encode(self._chance.randbytes(size))[:size].decode("ascii")
         message = new_message("Benchmark", text=text, support=SupportInfo(text="Benchmark"))
-        delivery = build_delivery(SecureDelivery(self._sender, RECIPIENT, (message,)))
+        delivery = build_delivery(SecureDelivery(self._sender, recipient, (message,)))
         return Signed(message.id, sign_delivery(delivery, self.identity))
 
 

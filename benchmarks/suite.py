@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,8 @@ class Suite:
     settings: Settings
     message_url: str
     """The dispatcher's Message service."""
+    operator_url: str
+    """Where the operator serves."""
     dispatcher_database: Path | str
     operator_database: Path | str
     pids: dict[str, int]
@@ -53,7 +55,12 @@ class Suite:
 
 
 @contextmanager
-def serving(folder: Path, profiled: str | None = None, postgresql: str | None = None) -> Iterator[Suite]:
+def serving(
+    folder: Path,
+    profiled: str | None = None,
+    postgresql: str | None = None,
+    prepare: Callable[[Settings], None] = lambda _: None,
+) -> Iterator[Suite]:
     """Make a demonstration in ``folder``, serve its parties apart, and stop them at the end.
 
     Args:
@@ -61,6 +68,7 @@ def serving(folder: Path, profiled: str | None = None, postgresql: str | None = 
         profiled: the party that is started for a profile, if one is.
         postgresql: the URL of a PostgreSQL database on this machine. Each party gets a schema of its own in it, which
             is gone at the end; without it, databases are SQLite.
+        prepare: is called with the settings before any party starts.
 
     Raises:
         MmSoapError: a party did not start.
@@ -72,6 +80,7 @@ def serving(folder: Path, profiled: str | None = None, postgresql: str | None = 
         schemas = {party: stack.enter_context(fresh_schema(postgresql)) for party in PARTIES if postgresql}
         settings = _prepare(folder, url, schemas)
         assert settings.dispatcher is not None
+        prepare(settings)
         running = {}
         for party in PARTIES:
             module = "benchmarks.profiling" if party == profiled else "mm_soap"
@@ -81,6 +90,7 @@ def serving(folder: Path, profiled: str | None = None, postgresql: str | None = 
         yield Suite(
             settings,
             url["dispatcher"] + ports()["message"].path,
+            url["operator"],
             settings.dispatcher.database,
             settings.operator[0].database,
             {party: process.pid for party, process in running.items()}

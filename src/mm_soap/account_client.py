@@ -51,6 +51,11 @@ class KnownAccount:
     service: str = ""
     pages: str = ""
 
+    @property
+    def active_at(self) -> str | None:
+        """The organisation number of the operator of an account that waits for no signatures; else None."""
+        return self.operator if self.registered and not self.pending else None
+
 
 @dataclass(frozen=True, slots=True)
 class OpenMailbox:
@@ -116,13 +121,11 @@ class AccountClient:
 
     def account(self, recipient: str) -> KnownAccount:
         """Return what the register knows of a recipient."""
-        row = self._ask("isRegistered", RECIPIENT_V3, f"<recipientId>{escape(recipient)}</recipientId>")[0]
-        operator = row.find(qname(RECIPIENT_V1, "ServiceSupplier"))
-        if text_in(row, "Type") == "Not" or operator is None:
-            return KnownAccount(registered=False, pending=False)
-        pending = text_in(row, "Pending") in ("true", "1")
-        told = (text_in(operator, name) for name in ("Id", "Name", "ServiceAdress", "UIAdress"))
-        return KnownAccount(True, pending, *told)
+        return _account(self._registered([recipient])[0])
+
+    def accounts(self, recipients: Sequence[str]) -> dict[str, KnownAccount]:
+        """Return what the register knows of at most 1000 recipients."""
+        return {text_in(row, "RecipientId"): _account(row) for row in self._registered(recipients)}
 
     def open_to(self, person: str) -> list[OpenMailbox]:
         """Return others' mailboxes that a person may open: as signatory, by a role, or by consent."""
@@ -175,6 +178,10 @@ class AccountClient:
         )
         return _complete(self._ask("changeServiceSupplier", RECIPIENT_V2, inner))
 
+    def _registered(self, recipients: Sequence[str]) -> etree._Element:
+        ids = "".join(f"<recipientId>{escape(each)}</recipientId>" for each in recipients)
+        return self._ask("isRegistered", RECIPIENT_V3, ids)
+
     def _ask(self, operation: str, namespace: str, inner: str) -> etree._Element:
         return ask_recipient(self._recipient, operation, namespace, inner)
 
@@ -202,6 +209,15 @@ def ask_recipient(recipient: Port, operation: str, namespace: str, inner: str) -
 def signatory_of(number: str, name: str) -> OpenMailbox:
     """Return what isAuthorizedSigner lets a possible signatory of a company do."""
     return OpenMailbox(number, name, reads=True, unread=True, manages=True, forwards=False)
+
+
+def _account(row: etree._Element) -> KnownAccount:
+    operator = row.find(qname(RECIPIENT_V1, "ServiceSupplier"))
+    if text_in(row, "Type") == "Not" or operator is None:
+        return KnownAccount(registered=False, pending=False)
+    pending = text_in(row, "Pending") in ("true", "1")
+    told = (text_in(operator, name) for name in ("Id", "Name", "ServiceAdress", "UIAdress"))
+    return KnownAccount(True, pending, *told)
 
 
 def _mailbox_of(row: etree._Element) -> OpenMailbox:

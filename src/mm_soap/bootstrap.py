@@ -19,7 +19,7 @@ from mm_soap.bootstrap_delivery import sender_limits
 from mm_soap.bootstrap_engine import delivery_engine, run_worker
 from mm_soap.bootstrap_evidence import evidence_hooks, evidence_work, retention_of
 from mm_soap.bootstrap_inbox import inbox_pages
-from mm_soap.bootstrap_mailboxes import contents_of, mailbox_housekeeping
+from mm_soap.bootstrap_mailboxes import contents_of, mailbox_housekeeping, membership_of
 from mm_soap.bootstrap_notices import count_notices, notice_rules, notifier_of
 from mm_soap.bootstrap_revocation import revocation_of
 from mm_soap.bootstrap_sources import company_register, own_identity, population_register, trust_of
@@ -248,7 +248,7 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
     applications = port_of(settings, "service", handlers, SERVICE_PRECHECKS, hooks, metrics, clock, own.path)
     name = f"operator:{own.organisation}"
     kept = evidence_work(settings, service.database, name, clock)
-    work = (register, outbox, mailbox_housekeeping(own, service), *kept)
+    work = (register, outbox, mailbox_housekeeping(own, service), membership_of(settings, own, service), *kept)
     pages = inbox_pages(settings, own, service, trust)
     return Party(name, applications, service.database, own.path, work, trusted.accepted, pages)
 

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from mm_soap.account_client import AccountClient
-from mm_soap.bootstrap_transport import soap_client
+from mm_soap.bootstrap_transport import account_client, register_port, soap_client
 from mm_soap.config import OperatorSettings, Settings
 from mm_soap.config_web import TEST_PROVIDER, TestIdpSettings, WebSettings
-from mm_soap.contract import ports
 from mm_soap.dsig import Trust, VerifiedSeal, verify_sealed
 from mm_soap.errors import ConfigurationError
 from mm_soap.service_supplier import Inbox, MailboxService, SignIns
@@ -48,15 +46,11 @@ def inbox_pages(settings: Settings, own: OperatorSettings, service: MailboxServi
     from mm_soap.web.inbox.application import PATHS, Behind, Ends, Place, create_inbox
 
     web = own.web
-    place = Place(own.name, own.organisation, settings.base_url, own.path, settings.profile == "demonstration")
+    demonstration, days = settings.profile == "demonstration", own.retention.closed_days
+    place = Place(own.name, own.organisation, settings.base_url, own.path, demonstration, days, settings.threads)
     secret = hmac.digest(kept_secret(web.session_key, _new_secret), own.organisation.encode(), "sha256")
     ends = Ends(timedelta(seconds=web.idle_timeout), timedelta(seconds=web.session_timeout))
-    base = settings.register_url(own)
-    recipient, authority = (
-        soap_client(settings, own, base + ports()[name].path, own.register_timeout)
-        for name in ("recipient", "authority")
-    )
-    accounts, waiting = AccountClient(recipient, authority), WaitingRequests(recipient)
+    accounts, waiting = account_client(settings, own), WaitingRequests(register_port(settings, own, "recipient"))
 
     def call(address: str) -> SoapClient:
         return soap_client(settings, own, address, _FORWARD_SECONDS, pool=1)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from mm_soap.config import OperatorSettings
+from mm_soap.bootstrap_transport import account_client
+from mm_soap.config import OperatorSettings, Settings
 from mm_soap.housekeeping import Housekeeping
 from mm_soap.service_supplier import (
     Blobs,
     Contents,
     FolderBlobs,
     MailboxService,
+    Membership,
+    Named,
     Retention,
     S3Blobs,
     Sweep,
@@ -37,6 +41,17 @@ def mailbox_housekeeping(own: OperatorSettings, service: MailboxService) -> Hous
     forgets = _retention(own, service.retention).forgets()
     chores = (lambda _: contents.delete_doomed(database), Sweep(contents, database))
     return Housekeeping(database, service.clock, *forgets, chores=chores)
+
+
+def membership_of(settings: Settings, own: OperatorSettings, service: MailboxService) -> Membership:
+    """Return what opens and closes an operator's mailboxes as the register says."""
+    accounts = account_client(settings, own)
+
+    def ask(recipients: Sequence[str]) -> dict[str, Named]:
+        found = accounts.accounts(recipients)
+        return {recipient: Named.by(one.active_at, own.organisation) for recipient, one in found.items()}
+
+    return Membership(service, ask, own.register_check)
 
 
 def _retention(own: OperatorSettings, evidence: timedelta) -> Retention:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from mm_soap.account_client import AccountClient
 from mm_soap.bootstrap_revocation import revocation_of, server_status
 from mm_soap.clock import Clock, system_clock
 from mm_soap.config import DispatcherSettings, OperatorSettings, SenderSettings, Settings
@@ -106,6 +107,16 @@ def register_client(
         grace=grace,
         ask_again=ask_again,
     )
+
+
+def account_client(settings: Settings, own: OperatorSettings) -> AccountClient:
+    """Return what asks the register for an operator what its recipients decide."""
+    return AccountClient(register_port(settings, own, "recipient"), register_port(settings, own, "authority"))
+
+
+def register_port(settings: Settings, own: OperatorSettings, name: str) -> SoapClient:
+    """Return what calls one of the register's services for an operator."""
+    return soap_client(settings, own, settings.register_url(own) + ports()[name].path, own.register_timeout)
 
 
 def tls_of(settings: Settings, own: Own, url: str) -> ssl.SSLContext | None:

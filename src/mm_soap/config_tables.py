@@ -162,6 +162,12 @@ class OperatorSettings(SigningSettings):
     party_cache: float = Field(default=60, ge=0, description=_PARTY_CACHE)
     party_grace: float = Field(default=600, ge=0, description=_PARTY_GRACE)
     ask_again: bool = Field(default=False, description=_ASK_AGAIN)
+    register_check: float = Field(
+        default=3600,
+        gt=0,
+        description="How often the register is asked whose mailboxes have ended or moved, in seconds; first at the "
+        "start. Mailboxes that end at this operator's own pages are closed at once.",
+    )
     web: WebSettings | None = None
     email: OperatorEmailSettings | None = None
     sms: OperatorSmsSettings | None = None

@@ -93,9 +93,9 @@ def _leads(party: str, event: Event) -> set[_Question]:
 # What a step says, by its kind and outcome, from the facts that the party wrote down.
 _SENTENCES: Final = {
     ("accepted", "accepted"): (
-        "The request follows the schema. The signature of {signer} holds for what came, {form}, and its certificate is"
-        " trusted. The sender is connected, and the signer and this dispatcher are listed for it. The message follows"
-        " the rules."
+        "The request follows the schema. The signature of {signer} holds (for the delivery {form}), and its certificate"
+        " is trusted. The sender is connected, and the signer and this dispatcher are listed for it. The message"
+        " follows the rules."
     ),
     ("look-up", "sealed"): (
         "The register says that the recipient has a mailbox at {operator} and takes post from the sender. Sealed by"
@@ -117,7 +117,23 @@ _SENTENCES: Final = {
         "The seal of {sealer} and the signature of {signer} hold. The sender is connected, and both are listed for it."
         " The recipient has a mailbox here and takes post from the sender. The message follows the rules."
     ),
+    ("print", "handed over"): (
+        "The letter lies ready for the print supplier as job {reference}: a folder of that name below jobs, with"
+        " letter.pdf, the attachments, and manifest.json that names them all. The supplier's acknowledgement is awaited"
+        " until {acknowledge_until}."
+    ),
 }
+
+# For people. A party writes its own words, which programs read.
+_OUTCOMES: Final = {
+    "switching": "no mailbox, another channel",
+    "switched": "another channel",
+    "none": "none is left",
+    "paper": "the sender is to print it",
+}
+_NAMES: Final = {"supplier_reference": "the supplier's reference", "attempts": "attempts so far"}
+_MOMENTS: Final = ("acknowledge_until", "next_attempt")
+_NOT_BY: Final = "not by "
 
 
 _REPEATED_SENTENCE: Final = (
@@ -131,9 +147,18 @@ _ACCEPTED_UNSIGNED: Final = (
 )
 
 
+def headline(event: Event) -> str:
+    """Return what kind of step an event is, and how it ended, in a few words."""
+    outcome = _OUTCOMES.get(event.outcome, event.outcome.replace("_", " "))
+    return event.kind if event.outcome == event.kind else f"{event.kind}: {outcome}"
+
+
 def told(event: Event) -> str:
-    """Return what an event says, in sentences."""
+    """Return what an event says, in sentences. Times are those of this machine's time zone."""
     detail = dict(event.detail)
+    for name in _MOMENTS:
+        if detail.get(name):
+            detail[name] = f"{datetime.fromisoformat(str(detail[name])).astimezone():%Y-%m-%d %H:%M:%S}"
     sentence = _SENTENCES.get((event.kind, event.outcome))
     if (event.kind, event.outcome) == ("accepted", "accepted") and "signer" not in detail:
         sentence, detail["caller"] = _ACCEPTED_UNSIGNED, detail.get("caller") or "a caller without a client certificate"
@@ -142,6 +167,20 @@ def told(event: Event) -> str:
         detail["first_caller"] = detail.get("first_caller") or "a caller without a client certificate"
     if sentence is not None:
         return sentence.format_map(defaultdict(lambda: "unknown", detail))
-    reason = str(detail.pop("reason", ""))
-    rest = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in detail.items() if value is not None)
-    return f"{reason} ({rest})" if reason and rest else reason or rest
+    return _in_words(detail)
+
+
+def _in_words(detail: dict[str, object]) -> str:
+    """Return the reason that an event gives, what kept the message from other channels, and the other facts."""
+    said = [str(detail.pop("reason", ""))]
+    again = detail.pop("next_attempt", None)
+    if detail.get("attempt") == 1:  # that it was the first one tells nothing
+        del detail["attempt"]
+    obstacles = [name for name in detail if name.startswith(_NOT_BY)]
+    said += [f"It could not go by {name.removeprefix(_NOT_BY)}: {detail.pop(name)}." for name in obstacles]
+    said += [f"The next step is due on {again}."] if again else []
+    facts = [
+        f"{_NAMES.get(name, name.replace('_', ' '))} {value}" for name, value in detail.items() if value is not None
+    ]
+    said += [f"({', '.join(facts)})" if any(said) else ", ".join(facts)] if facts else []
+    return " ".join(each for each in said if each)

@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, Playwright
 
 DESKTOP = {"width": 1100, "height": 800}
-PHONE = {"width": 375, "height": 667}
+PHONE = {"width": 360, "height": 640}
 _QUIET = (
     "--headless",
     "--no-sandbox",
@@ -48,3 +48,19 @@ def accessibility(page: Page) -> list[str]:
 def too_wide(page: Page) -> bool:
     """Whether a page must be scrolled sideways."""
     return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def small_targets(page: Page) -> list[str]:
+    """Return what a thumb misses: links and fields that stand alone and are less than 44 px high or 24 px wide.
+
+    A link within a sentence is as high as its line, and a box to check is touched by its label.
+    """
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll("a, button, select, summary, textarea, label.check, input")]
+            .filter(one => !one.matches(".skip, .note a, [type=hidden], [type=checkbox], [type=radio]"))
+            .filter(one => one.checkVisibility())
+            .map(one => [one.outerHTML.slice(0, 80), one.getBoundingClientRect()])
+            .filter(([, box]) => box.height < 43.9 || box.width < 24)
+            .map(([what, box]) => `${what} ${box.width}x${box.height}`)"""
+    )
+    return found

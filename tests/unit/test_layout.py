@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "account_tables": set(),
     "audit": set(),
     "store": {"model", "account_tables", "audit", "tables", "contacts", "reaching"},
-    "waiting": {"model", "store", "policy", "breaker"},
+    "waiting": {"model", "store", "policy", "breaker", "claims"},
     "claims": {"model", "tables"},
     "sender_limits": {"policy", "store"},
     "parties": {"model", "store", "account_tables"},
@@ -70,7 +70,8 @@ MAY_IMPORT = {
     "outbox": {"model", "notices", "outgoing", "post_notices", "reaching"},
     # Use cases.
     "signers": set(),
-    "mailboxes": {"contacts", "store", "notices", "post_notices", "reaching"},
+    "mailboxes": {"model", "contacts", "store", "notices", "post_notices", "reaching"},
+    "membership": {"model", "mailboxes"},
     "service": {
         *("model", "store", "sender_limits", "parts", "many", "places", "contents"),
         *("case_store", "signers", "mailboxes", "notices", "post_notices"),

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from mm_soap.storage import Event, migrate, record_event, writing
 from mm_soap.testing.databases import fresh_database
-from mm_soap.trace import find_steps
+from mm_soap.trace import find_steps, headline, told
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 A, B = "162021004748", "162021003898"
@@ -66,3 +66,32 @@ def test_one_id_leads_to_the_whole_message(parties: dict[str, Engine], kind: str
 
 def test_an_unknown_id_leads_nowhere(parties: dict[str, Engine]) -> None:
     assert find_steps(parties, "d-3") == []
+
+
+def print_event(outcome: str, kind: str = "print", **detail: object) -> Event:
+    return Event(NOW, kind, outcome, "d-1", sender=A, detail=detail)
+
+
+def test_a_letter_on_paper_is_told_to_people() -> None:
+    """Why not the mailbox, why not another channel, which job, until when the supplier is waited for, and its word."""
+    began = print_event("switching", "look-up", reason="No mailbox.", attempt=1)
+    assert (headline(began), told(began)) == ("look-up: no mailbox, another channel", "No mailbox.")
+    chosen = print_event("print", "channel", reason="The message goes by print.", **{"not by sms": "it is too long"})
+    assert told(chosen) == "The message goes by print. It could not go by sms: it is too long."
+    until = datetime(2026, 5, 18, 8, tzinfo=UTC)
+    ready = told(print_event("handed over", reason="-", reference="d-1", acknowledge_until=until.isoformat()))
+    assert "job d-1" in ready
+    assert f"until {until.astimezone():%Y-%m-%d %H:%M:%S}." in ready
+    printed = print_event("printed", reason="It is printed.", attempt=1, supplier_reference="T-1")
+    assert told(printed) == "It is printed. (the supplier's reference T-1)"
+
+
+def test_what_waits_is_told_with_its_next_step() -> None:
+    again = datetime(2026, 5, 4, 8, tzinfo=UTC)
+    waits = print_event("waiting", "now", reason="It waits.", attempts=3, next_attempt=again.isoformat())
+    shown = f"{again.astimezone():%Y-%m-%d %H:%M:%S}"
+    assert told(waits) == f"It waits. The next step is due on {shown}. (attempts so far 3)"
+
+
+def test_an_event_without_a_reason_tells_its_facts() -> None:
+    assert told(print_event("sent", "sms", attempt=2, reference=None, code=7)) == "attempt 2, code 7"

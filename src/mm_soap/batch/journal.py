@@ -142,11 +142,11 @@ class Journal:
         with reading(self._database) as connection:
             return [(row.line, row.recipient) for row in connection.execute(query)]
 
-    def washed(self, reachable: Mapping[int, bool]) -> None:
-        """Write down, by line, whom the register lets the sender reach."""
+    def washed(self, obstacles: Mapping[int, str]) -> None:
+        """Write down, by line, why the register does not let the sender reach a recipient; nothing where it does."""
         values = [
-            {"at": line, "to": (State.CHECKED if reached else State.UNREACHABLE).value}
-            for line, reached in reachable.items()
+            {"at": line, "to": (State.UNREACHABLE if why else State.CHECKED).value, "why": why or None}
+            for line, why in obstacles.items()
         ]
         with writing(self._database, durable=False) as connection:
             connection.execute(tables.WASHED, values)

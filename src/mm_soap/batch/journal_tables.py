@@ -39,7 +39,7 @@ FORM: Final = 1
 """The form of the journal: another one is another release's."""
 
 _changes = update(row).where(row.c.line == bindparam("at"))
-WASHED = _changes.values(washed=True, state=bindparam("to"))
+WASHED = _changes.values(washed=True, state=bindparam("to"), reason=bindparam("why"))
 SIGNED = _changes.values(state=State.SIGNED.value, document=bindparam("bytes"))
 ACCEPTED = _changes.values(state=State.ACCEPTED.value, distribution_id=bindparam("id"), document=None)
 REFUSED = _changes.values(state=State.REFUSED.value, reason=bindparam("why"), document=None)

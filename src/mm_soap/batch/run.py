@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 from uuid import uuid4
 
 from mm_soap.batch.calls import FIRST_WAIT, LONGEST_WAIT, Dispatcher, Patience, Register
@@ -16,6 +17,11 @@ from mm_soap.batch.model import Row, RowError
 from mm_soap.batch.rows import BatchFile
 from mm_soap.batch.sending import Progress, Sending, pages
 from mm_soap.pki import Identity
+from mm_soap.register_client import Reached
+
+_NO_MAILBOX: Final = "The recipient has no mailbox in the register."
+_DESELECTED: Final = "The recipient does not take digital post from this sender."
+_NOT_TOLD: Final = "The register did not answer for the recipient."
 
 
 @dataclass(frozen=True)
@@ -138,8 +144,8 @@ class Batch:
             found = self._patience.call(partial(self._register.reachable, self._sender, recipients))
             if found is None:
                 return
-            reached = {one.recipient: one.registered and one.sender_accepted for one in found}
-            self._journal.washed({line: reached.get(recipient, False) for line, recipient in page})
+            obstacles = {one.recipient: _obstacle(one) for one in found}
+            self._journal.washed({line: obstacles.get(recipient, _NOT_TOLD) for line, recipient in page})
             done += len(page)
             self._progress("asking the register", done, None)
 
@@ -184,3 +190,10 @@ class Batch:
         line, distribution_id = accepted
         found = self._patience.call(partial(self._dispatcher.status, self._sender, distribution_id))
         return None if found is None else Told(line, found.type, found.delivery_status, found.ended)
+
+
+def _obstacle(found: Reached) -> str:
+    """Return why the sender cannot reach a recipient; nothing where it can."""
+    if not found.registered:
+        return _NO_MAILBOX
+    return "" if found.sender_accepted else _DESELECTED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from mm_soap.bootstrap import databases
@@ -128,7 +129,8 @@ def _print_ways(result: dict[str, object], ways: Sequence[WayTaken], as_json: bo
     _print("Status", result, as_json)
     if rows:
         heads = ("channel", "step", "since", "attempts", "reason")
-        print_table("Channels", heads, [tuple(row[head] for head in heads) for row in rows])
+        shown = [{**row, "since": _moment(row["since"]), "step": str(row["step"]).replace("_", " ")} for row in rows]
+        print_table("Channels", heads, [tuple(row[head] for head in heads) for row in shown])
 
 
 def _told(status: DistributionStatus) -> dict[str, object]:
@@ -154,7 +156,14 @@ def _print(title: str, result: dict[str, object], as_json: bool) -> None:
     shown = {key: value for key, value in result.items() if value is not None}
     if result.get("type", "") is None:
         shown["type"] = "not unpacked yet"
+    if "next_attempt" in shown:
+        shown["next_step"] = _moment(shown.pop("next_attempt"))
     print_table(title, ("", ""), [(key.replace("_", " "), value) for key, value in shown.items()])
+
+
+def _moment(iso: object) -> str:
+    """Return a time as people read it, in this machine's time zone."""
+    return f"{datetime.fromisoformat(str(iso)).astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
 def sender_of(settings: Settings, organisation: str) -> SenderSettings:

@@ -25,7 +25,7 @@ from mm_soap.errors import ConfigurationError
 from mm_soap.expiry import METRIC, ExpiryWatch, of_settings
 from mm_soap.far import Register
 from mm_soap.seeding import register_operators, seed
-from mm_soap.soap import Metrics, ServerSettings, Wsgi, compose, from_proxies
+from mm_soap.soap import Metrics, ServerSettings, Wsgi, compose, from_proxies, leaving_room
 from mm_soap.soap import serve as serve_application
 from mm_soap.soap.callers import LONGEST_HEADER
 
@@ -145,6 +145,7 @@ class _Worker:
         if pages:
             pages |= test_idp_pages(self._settings)
         pages |= testbed.pages if testbed else {}
+        pages = leaving_room(pages, self._settings.threads)
         whole = compose(applications, files, self._ready, metrics, self._warnings, pages)
         tls = self._settings.tls
         if tls and tls.proxies:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from mm_soap.bootstrap import databases
 from mm_soap.cli.output import console, fail, plain, print_json
 from mm_soap.clock import system_clock
 from mm_soap.config import load
-from mm_soap.trace import IDS, Step, find_steps, told, what_waits
+from mm_soap.trace import IDS, Step, find_steps, headline, told, what_waits
 
 
 def trace(config: Path, any_id: str, as_json: bool) -> None:
@@ -27,12 +28,12 @@ def trace(config: Path, any_id: str, as_json: bool) -> None:
         return
     out = console()
     out.print("[bold]The way of the message[/]")
-    for step in steps:
-        event = step.event
-        outcome = "" if event.outcome == event.kind else f": {event.outcome}"
-        head = (f"\n{_time(step)}  ", "dim"), (step.party, "bold"), plain(f"  {event.kind}{outcome}")
-        out.print(Text.assemble(*head))
-        out.print(Padding(plain(told(event)), (0, 0, 0, 4)))
+    for day, those in groupby(steps, lambda step: f"{step.event.at.astimezone():%Y-%m-%d, times in %Z}"):
+        out.print(plain(f"\n{day}"))
+        for step in those:
+            head = (f"\n{_time(step)}  ", "dim"), (step.party, "bold"), plain(f"  {headline(step.event)}")
+            out.print(Text.assemble(*head))
+            out.print(Padding(plain(told(step.event)), (0, 0, 0, 4)))
 
 
 def _document(step: Step) -> dict[str, Any]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
 from lxml import etree
 from rich.text import Text
 
@@ -28,9 +25,10 @@ from mm_soap.dsig import (
     verify_sealed,
 )
 from mm_soap.dsig.diagnosis import Canonical, Finding, diagnose, not_utf8
-from mm_soap.errors import ConfigurationError, Refusal, Refused
+from mm_soap.errors import ConfigurationError, Refused
 from mm_soap.message import Limits, check_delivery, read_delivery
-from mm_soap.pki import OrganisationCertificate, TrustStore, organisation_number, subject_name
+from mm_soap.pki import TrustStore, subject_name
+from mm_soap.pki.any_issuer import AnyIssuer
 from mm_soap.pki.trust import Statuses
 from mm_soap.sender import distribute_secure_request
 from mm_soap.signed_files import SEALED, SIGNED, signed_element
@@ -50,23 +48,6 @@ class _Report:
     """What was refused, and after it what a diagnosis found: rule, place and remedy of each."""
     canonical: list[dict[str, Any]] = field(default_factory=list)
     """The bytes that are hashed, as files, if --canonical was given."""
-
-
-class _AnyIssuer:
-    """Takes every certificate that names an organisation and is valid today; who issued it is not looked at."""
-
-    def check(
-        self,
-        certificate: x509.Certificate,
-        intermediates: Sequence[x509.Certificate] = (),
-        received: date | None = None,
-    ) -> OrganisationCertificate:
-        now = system_clock()
-        if now > certificate.not_valid_after_utc:
-            raise Refused(Refusal.CERTIFICATE_EXPIRED)
-        if now < certificate.not_valid_before_utc:
-            raise Refused(Refusal.CERTIFICATE_NOT_YET_VALID)
-        return OrganisationCertificate(organisation_number(certificate), certificate)
 
 
 def verify(
@@ -174,7 +155,7 @@ def _written(folder: Path, kind: str, canonical: Canonical) -> dict[str, Any]:
 def _trust(anchors: tuple[Path, ...], allow_sha1: bool, statuses: Statuses | None) -> Trust:
     clock: Clock = system_clock
     policy = sender_policy().with_sha1() if allow_sha1 else sender_policy()
-    store = TrustStore.load(anchors, clock, statuses) if anchors else _AnyIssuer()
+    store = TrustStore.load(anchors, clock, statuses) if anchors else AnyIssuer(clock)
     return Trust(store, policy, seal_policy(), clock)
 
 

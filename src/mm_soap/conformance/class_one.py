@@ -60,7 +60,8 @@ def rows(payload: etree._Element, row: str, flag: str) -> dict[str, bool]:
         flag: the local name of the element that says whether it was delivered.
 
     Raises:
-        Broken: a row says nothing, or a channel was used for one to whom nothing was delivered.
+        Broken: a row says nothing, two are for one recipient, or a channel was used for one to whom nothing was
+            delivered.
     """
     found: dict[str, bool] = {}
     for each in payload.iter(f"{{*}}{row}"):
@@ -70,6 +71,8 @@ def rows(payload: etree._Element, row: str, flag: str) -> dict[str, bool]:
             raise Broken(f"Each recipient needs RecipientId and {flag}.", row)
         if not told and within(each, "NotifiedByChannel"):
             raise Broken("NotifiedByChannel may stand only where DeliveredFlag is true.", f"{row}/NotifiedByChannel")
+        if recipient in found:
+            raise Broken("The answer must have one row for each recipient, and no other.", row)
         found[recipient] = told
     return found
 

@@ -24,7 +24,15 @@ from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.lanes import Lane, Lanes
 from mm_soap.dispatcher.model import Outcome, Sealed, State, seconds_until
 from mm_soap.dispatcher.outcomes import Divert, write_down
-from mm_soap.dispatcher.waiting import Pause, set_aside, take_over, tell, with_old_addresses, write_pauses
+from mm_soap.dispatcher.waiting import (
+    MOVED_TOGETHER,
+    Pause,
+    set_aside,
+    take_over,
+    tell,
+    with_old_addresses,
+    write_pauses,
+)
 from mm_soap.storage import reading, writing
 from mm_soap.unexpected import places
 
@@ -175,9 +183,9 @@ class Carrier:
         with reading(self._database) as connection:
             before = now - self._address_age
             old = with_old_addresses(connection, now, before, _SET_ASIDE_TOGETHER, self._taken)
-        if old:
+        for start in range(0, len(old), MOVED_TOGETHER):
             with writing(self._database, durable=False) as connection:
-                set_aside(connection, old)
+                set_aside(connection, old[start : start + MOVED_TOGETHER])
         if len(old) < _SET_ASIDE_TOGETHER:
             self._ages_at = time.monotonic() + self._address_age.total_seconds() * _SHARE_OF_AGE
 

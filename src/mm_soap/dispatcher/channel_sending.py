@@ -176,7 +176,10 @@ class ChannelSending:
         supplier: str = "",
     ) -> None:
         open_ = step in (Step.CHOSEN, Step.HANDED_OVER)
-        detail = {"reason": reason, "attempt": tries, "reference": reference, "supplier_reference": supplier or None}
+        detail: dict[str, object | None] = {"reason": reason, "attempt": tries, "reference": reference}
+        detail["supplier_reference"] = supplier or None
+        if step is Step.HANDED_OVER and when is not None:
+            detail["acknowledge_until"] = when.isoformat()
         outcome = Outcome(way.delivery, way.distribution_id, way.sender, state, reason, tries, when)
         with writing(self.database) as connection:
             channel_store.advance(

@@ -35,12 +35,13 @@ from mm_soap.dispatcher.tables import delivery as _delivery
 _now: Final[ColumnElement[datetime]] = func.clock_timestamp(type_=DateTime(timezone=True))
 _lease: Final = bindparam("lease", type_=Interval())
 # Twice: a claim that ends later than any can was made before the clock was set back.
-_free: Final = or_(
+FREE: Final = or_(
     _delivery.c.claimed_by.is_(None),
     _delivery.c.claimed_until <= _now,
     _delivery.c.claimed_until > _now + _lease + _lease,
 )
-_due: Final = (_delivery.c.state == bindparam("wanted_state"), _delivery.c.next_attempt <= bindparam("now"), _free)
+"""Whether no step has a row, or that one's claim has ended. Takes ``lease``."""
+_due: Final = (_delivery.c.state == bindparam("wanted_state"), _delivery.c.next_attempt <= bindparam("now"), FREE)
 _claimed: Final = {"claimed_by": bindparam("claim"), "claimed_until": _now + _lease}
 
 _alike: Final = _delivery.alias("alike")
@@ -91,7 +92,7 @@ _looked_up: Final = (
 )
 _addressee: Final = select(_delivery.c.operator, _delivery.c.received).where(_delivery.c.id == bindparam("row"), *_due)
 _under_way: Final = select(func.count()).where(
-    _delivery.c.operator == bindparam("one_operator"), _delivery.c.claimed_by.is_not(None), ~_free
+    _delivery.c.operator == bindparam("one_operator"), _delivery.c.claimed_by.is_not(None), ~FREE
 )
 _next: Final = (
     select(_delivery.c.id)

@@ -30,9 +30,9 @@ from mm_soap.dispatcher.holding import Held, hold
 from mm_soap.dispatcher.model import LONGEST_WAIT, Sealed, State, seconds_until
 from mm_soap.dispatcher.outcomes import write_down
 from mm_soap.dispatcher.readdressing import Readdressing
-from mm_soap.dispatcher.waiting import mend_clock, put_back
+from mm_soap.dispatcher.waiting import MOVED_TOGETHER, mend_clock, put_back
 from mm_soap.errors import MmSoapError
-from mm_soap.storage import reading, writing
+from mm_soap.storage import reading, wait_for_disk, writing
 from mm_soap.unexpected import guarded
 
 _log = logging.getLogger(__name__)
@@ -169,6 +169,7 @@ class EmbeddedEngine:
             self._accepted.wait(seconds_until(next_due, self._clock()))
         if not batch:
             return
+        wait_for_disk(self._database)  # else a message might be delivered whose acceptance a crash takes back
         self._looked_up = time.monotonic()
         steps = self._addressing.step(batch)
         while not self._halted.is_set() and (outcomes := list(islice(steps, _WRITTEN_TOGETHER))):
@@ -188,5 +189,6 @@ class EmbeddedEngine:
         changed, same = self._readdressing.step(old)
         if changed:
             write_down(self._database, self._clock, "look-up", changed, self._divert)
-        with writing(self._database, durable=False) as connection:
-            put_back(connection, same, asked)
+        for start in range(0, len(same), MOVED_TOGETHER):
+            with writing(self._database, durable=False) as connection:
+                put_back(connection, same[start : start + MOVED_TOGETHER], asked)

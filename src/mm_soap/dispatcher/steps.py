@@ -184,7 +184,7 @@ class Steps:
 
     def mend_clock(self) -> None:
         """Make due what waits for a time that is far away since the clock was set back."""
-        waiting.mend_clock(self._database, self._handover.policies, self._clock())
+        waiting.mend_clock(self._database, self._handover.policies, self._clock(), self._claims.lease)
 
     def _claim(self, delivery: int) -> tuple[str, Sealed, datetime | None] | None:
         now = self._clock()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -28,6 +29,8 @@ _log = logging.getLogger(__name__)
 _SHORTEST_WAIT: Final = 0.1
 _ENOUGH: Final = 200
 """Wake-ups that wait in a queue: with more, the sweep adds none."""
+_SECONDS_BETWEEN_COUNTS: Final = 1.0
+"""A count of them takes a connection of its own to RabbitMQ, and sweeps come up to ten times a second."""
 
 
 class Sweeper:
@@ -54,6 +57,8 @@ class Sweeper:
         self._waiting = waiting
         self._clock = clock
         self._switch = switch
+        self._short: set[Step] = set()
+        self._counted = -_SECONDS_BETWEEN_COUNTS
         self._stopping = threading.Event()
         self._halted = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
@@ -123,7 +128,10 @@ class Sweeper:
                 waiting.mark_due(connection, self._clock())
             self._begun = True
         self._steps.mend_clock()
-        if self._waiting(Step.LOOK_UP) < _ENOUGH:
+        if time.monotonic() >= self._counted + _SECONDS_BETWEEN_COUNTS:
+            self._short = {step for step in Step if self._waiting(step) < _ENOUGH}
+            self._counted = time.monotonic()
+        if Step.LOOK_UP in self._short:
             self._steps.wake_accepted()
-        if self._waiting(Step.HAND_OVER) < _ENOUGH:
+        if Step.HAND_OVER in self._short:
             self._steps.wake_waiting()

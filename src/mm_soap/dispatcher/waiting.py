@@ -26,12 +26,16 @@ from sqlalchemy import (
 )
 
 from mm_soap.dispatcher.breaker import Breaker
+from mm_soap.dispatcher.claims import FREE
 from mm_soap.dispatcher.model import Sealed, State
 from mm_soap.dispatcher.policy import CLOCKS_APART, BreakerPolicy, Policies
 from mm_soap.dispatcher.store import metadata
 from mm_soap.storage import UtcDateTime, among, id_list, reading, upsert, writing
 
 _log = logging.getLogger(__name__)
+
+MOVED_TOGETHER: Final = 100
+"""Rows that are set aside, or put back, in one transaction: with SQLite calls that are to be accepted wait for it."""
 
 _delivery: Final = metadata.tables["delivery"]
 
@@ -56,10 +60,11 @@ _NOT_ENDED: Final = (State.ACCEPTED.value, State.SEALED.value, State.LOOK_UP_AGA
 _far: Final = (
     _delivery.c.state.in_(_NOT_ENDED),
     _delivery.c.next_attempt > bindparam("latest"),
-    _delivery.c.claimed_by.is_(None),
 )
 _any_far: Final = select(_delivery.c.id).where(*_far).limit(1)
 _make_due: Final = update(_delivery).where(*_far).values(next_attempt=bindparam("now"))
+_any_far_and_free: Final = _any_far.where(FREE)
+_make_free_due: Final = _make_due.where(FREE)
 _next_end: Final = select(func.min(_pause.c.until)).where(_pause.c.until > bindparam("now"))
 _close: Final = _end_pause.returning(_pause.c.since != _pause.c.until)
 _row: Final = update(_delivery).where(_delivery.c.id == bindparam("row"), _delivery.c.state == bindparam("before"))
@@ -129,8 +134,14 @@ def mark_due(connection: Connection, now: datetime) -> int:
     return connection.execute(_mark_due, {"now": now}).rowcount
 
 
-def mend_clock(database: Engine, policies: Policies, now: datetime) -> int:
+def mend_clock(database: Engine, policies: Policies, now: datetime, lease: timedelta | None = None) -> int:
     """Make due what would wait for longer than any delivery does: the clock was set back since.
+
+    Args:
+        database: the dispatcher's own.
+        policies: how long a delivery waits at most.
+        now: the time.
+        lease: how long a claim lasts: what a worker has is left to it. None without workers.
 
     Returns:
         How many deliveries those were.
@@ -140,11 +151,12 @@ def mend_clock(database: Engine, policies: Policies, now: datetime) -> int:
     """
     every = (policies.default, *policies.own.values())
     latest = now + timedelta(seconds=max(each.backoff.longest for each in every)) + CLOCKS_APART
+    far: dict[str, object] = {"latest": latest} | ({} if lease is None else {"lease": lease})
     with reading(database) as connection:
-        if connection.execute(_any_far, {"latest": latest}).first() is None:
+        if connection.execute(_any_far if lease is None else _any_far_and_free, far).first() is None:
             return 0
     with writing(database, durable=False) as connection:
-        mended = connection.execute(_make_due, {"latest": latest, "now": now}).rowcount
+        mended = connection.execute(_make_due if lease is None else _make_free_due, far | {"now": now}).rowcount
     _log.warning("The clock was set back: %d deliveries that waited for a far time are due.", mended)
     return mended
 

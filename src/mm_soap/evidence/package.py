@@ -7,7 +7,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from shlex import quote
@@ -21,7 +21,8 @@ from sqlalchemy import Engine, bindparam, select
 from mm_soap.dsig import Trust, VerifiedDelivery, seal_policy, sender_policy, verify_delivery, verify_sealed
 from mm_soap.errors import Refused
 from mm_soap.evidence.finding import Piece
-from mm_soap.pki import OrganisationCertificate, organisation_number, read_certificates, subject_name
+from mm_soap.pki import read_certificates, subject_name
+from mm_soap.pki.any_issuer import AnyIssuer
 from mm_soap.signed_files import SEALED, signed_element
 from mm_soap.storage import reading
 from mm_soap.storage.chain import canonical
@@ -48,18 +49,6 @@ class _Document:
     kind: str
     content: bytes
     signer: x509.Certificate
-
-
-class _AnySigner:
-    """Takes every certificate that names an organisation: whoever checks the package decides whom to trust."""
-
-    def check(
-        self,
-        certificate: x509.Certificate,
-        intermediates: Sequence[x509.Certificate] = (),
-        received: date | None = None,
-    ) -> OrganisationCertificate:
-        return OrganisationCertificate(organisation_number(certificate), certificate)
 
 
 class Package:
@@ -165,7 +154,7 @@ class Package:
 
 def _documents(piece: Piece) -> list[_Document]:
     """Return what was signed in a request: the sealed delivery and the sender's in it. Nothing if it does not hold."""
-    trust = Trust(_AnySigner(), sender_policy().with_sha1(), seal_policy(), lambda: piece.record["at"])
+    trust = Trust(AnyIssuer(), sender_policy().with_sha1(), seal_policy(), lambda: piece.record["at"])
     try:
         found = signed_element(piece.content or b"")
         if found is None:

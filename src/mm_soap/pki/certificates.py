@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -91,3 +92,16 @@ def is_test_certificate(certificate: x509.Certificate) -> bool:
     """Whether the certificate is of the test CA, or was issued by it. ``certificate`` is one that this package read."""
     names = (*certificate.subject, *certificate.issuer)
     return any(isinstance(name.value, str) and TEST_CA_MARK in name.value for name in names)
+
+
+def within_dates(certificate: x509.Certificate, now: datetime) -> tuple[datetime, datetime]:
+    """Return from when until when a certificate is valid.
+
+    Raises:
+        Refused: ``CERTIFICATE_NOT_YET_VALID`` or ``CERTIFICATE_EXPIRED``, where that is not now.
+    """
+    if now < certificate.not_valid_before_utc:
+        raise Refused(Refusal.CERTIFICATE_NOT_YET_VALID)
+    if now > certificate.not_valid_after_utc:
+        raise Refused(Refusal.CERTIFICATE_EXPIRED)
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc

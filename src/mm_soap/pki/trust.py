@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from mm_soap.clock import Clock
 from mm_soap.errors import Refusal, Refused
-from mm_soap.pki.certificates import organisation_number, read_certificates
+from mm_soap.pki.certificates import organisation_number, read_certificates, within_dates
 from mm_soap.pki.paths import validate_path
 
 _log = logging.getLogger(__name__)
@@ -191,7 +191,7 @@ class TrustStore:
         try:
             if leaf in self._pinned:
                 status: PathStatus = _NOT_CHECKED
-                begin, end = _within_dates(leaf, now)
+                begin, end = within_dates(leaf, now)
             else:
                 begin, end, status = self._validate(leaf, given, now)
             _check_key(leaf)
@@ -233,14 +233,6 @@ class TrustStore:
             while len(cache) >= CACHE_SIZE:
                 del cache[next(iter(cache))]
             cache[key] = verdict
-
-
-def _within_dates(certificate: x509.Certificate, now: datetime) -> tuple[datetime, datetime]:
-    if now < certificate.not_valid_before_utc:
-        raise Refused(Refusal.CERTIFICATE_NOT_YET_VALID)
-    if now > certificate.not_valid_after_utc:
-        raise Refused(Refusal.CERTIFICATE_EXPIRED)
-    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 
 def _check_key(leaf: x509.Certificate) -> None:

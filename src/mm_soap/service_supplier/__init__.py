@@ -9,6 +9,7 @@ from mm_soap.service_supplier.deleting import forget_deliveries
 from mm_soap.service_supplier.endpoint import PRECHECKS, service_handlers
 from mm_soap.service_supplier.forwarding import ForwardingService
 from mm_soap.service_supplier.inbox import Download, Inbox
+from mm_soap.service_supplier.membership import Membership
 from mm_soap.service_supplier.model import (
     ARCHIVE,
     INBOX,
@@ -20,6 +21,7 @@ from mm_soap.service_supplier.model import (
     Forwarded,
     Kind,
     MessageSummary,
+    Named,
     OpenedMessage,
     Page,
     StoredAttachment,
@@ -63,7 +65,9 @@ __all__ = [
     "Inbox",
     "Kind",
     "MailboxService",
+    "Membership",
     "MessageSummary",
+    "Named",
     "NoBlobs",
     "NoNotifier",
     "Notice",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from sqlalchemy import Engine
 
 from mm_soap.clock import Clock
 from mm_soap.errors import Refusal, Refused
 from mm_soap.service_supplier import store
-from mm_soap.service_supplier.contacts import Contact
+from mm_soap.service_supplier.contacts import Contact, Mailbox
+from mm_soap.service_supplier.model import Named, Standing
 from mm_soap.service_supplier.notices import NoticeRules
 from mm_soap.service_supplier.post_notices import bring_forward
 from mm_soap.service_supplier.reaching import begin_anew, save_contact
@@ -25,10 +27,16 @@ class Mailboxes:
     clock: Clock
     notices: NoticeRules
 
-    def open_mailboxes(self, recipients: Iterable[str]) -> None:
-        """Open mailboxes; one that is open already stays as it is, and a closed one is open again."""
+    def open_mailboxes(self, recipients: Iterable[str], *, registered: bool = False) -> None:
+        """Open mailboxes; one that is open already stays as it is, and a closed one is open again.
+
+        Args:
+            recipients: whose.
+            registered: whether the register named this operator for them just now. Without that they may be opened
+                ahead of the register: they stay open though it names nobody, until it names this operator once.
+        """
         with writing(self.database) as connection:
-            store.save_mailboxes(connection, recipients, self.clock())
+            store.save_mailboxes(connection, recipients, self.clock(), registered=registered)
 
     def close_mailbox(self, recipient: str) -> None:
         """Close a mailbox: nothing is delivered to it from now on. What is in it stays for the time of grace.
@@ -40,9 +48,53 @@ class Mailboxes:
             if not store.close_mailbox(connection, recipient, self.clock()):
                 raise Refused(Refusal.NOT_FOUND, "mailbox")
 
-    def open_mailbox(self, recipient: str) -> None:
+    def open_mailbox(self, recipient: str, *, registered: bool = False) -> None:
         """Open one mailbox; see `open_mailboxes`."""
-        self.open_mailboxes([recipient])
+        self.open_mailboxes([recipient], registered=registered)
+
+    def standings(self, after: str = "", most: int = 1000) -> list[Standing]:
+        """Return how some mailboxes stand, in the order of their recipients' numbers, for `follow`.
+
+        Args:
+            after: the number after which they begin.
+            most: how many.
+        """
+        with reading(self.database) as connection:
+            return store.standings(connection, after, most)
+
+    def standing(self, recipient: str) -> Standing | None:
+        """Return how a recipient's mailbox stands, for `follow`; None where there is none here."""
+        with reading(self.database) as connection:
+            return store.standing(connection, recipient)
+
+    def follow(self, seen: Iterable[Standing], named: Mapping[str, Named]) -> tuple[int, int]:
+        """Open and close mailboxes as the register says, and return how many were opened and closed.
+
+        A mailbox that was opened or closed since it was seen stays as it is: the register was asked before that, and
+        what it said may be old. One that the register never named this operator for may be opened ahead of it, so
+        only another operator's name closes it.
+
+        Args:
+            seen: how the mailboxes stood before the register was asked.
+            named: what it said, by recipient; a mailbox that is not in it stays as it is.
+        """
+        seen, opened, closed = list(seen), 0, 0
+        to_open = [one for one in seen if named.get(one.recipient) is Named.HERE and (one.closed or not one.registered)]
+        to_close = [one for one in seen if not one.closed and _has_ended(one, named.get(one.recipient))]
+        if to_open or to_close:
+            with writing(self.database) as connection:
+                for one in to_open:
+                    opened += store.open_as_seen(connection, one) and one.closed
+                closed = sum(store.close_as_seen(connection, one, self.clock()) for one in to_close)
+        return opened, closed
+
+    def closed_since(self, recipient: str) -> datetime | None:
+        """Return since when a mailbox is closed; None for one that is open.
+
+        Raises:
+            Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
+        """
+        return self._found(recipient).closed
 
     def contact_of(self, recipient: str) -> Contact:
         """Return where a recipient's notifications are sent on to.
@@ -50,11 +102,7 @@ class Mailboxes:
         Raises:
             Refused: ``NOT_FOUND`` when the recipient has no mailbox here.
         """
-        with reading(self.database) as connection:
-            found = store.find_mailbox(connection, recipient)
-        if found is None:
-            raise Refused(Refusal.NOT_FOUND, "mailbox")
-        return found.contact
+        return self._found(recipient).contact
 
     def set_contact(self, recipient: str, contact: Contact) -> None:
         """Write where a recipient's notifications are sent on to, from now on.
@@ -89,3 +137,14 @@ class Mailboxes:
         """Write that a recipient accepts a sender again."""
         with writing(self.database) as connection:
             store.save_choice(connection, recipient, sender, accepted=True)
+
+    def _found(self, recipient: str) -> Mailbox:
+        with reading(self.database) as connection:
+            found = store.find_mailbox(connection, recipient)
+        if found is None:
+            raise Refused(Refusal.NOT_FOUND, "mailbox")
+        return found
+
+
+def _has_ended(one: Standing, named: Named | None) -> bool:
+    return named is Named.ELSEWHERE or (named is Named.NOBODY and one.registered)

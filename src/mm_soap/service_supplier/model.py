@@ -110,6 +110,37 @@ class NewDelivery:
     delivered: bool
 
 
+class Named(StrEnum):
+    """Whom the register names as a recipient's mailbox operator."""
+
+    HERE = "here"
+    ELSEWHERE = "elsewhere"
+    NOBODY = "nobody"
+    """There is no account, or one that waits for signatures."""
+
+    @classmethod
+    def by(cls, active_at: str | None, own: str) -> Named:
+        """Return what it means for an operator that an account is active somewhere, or with None nowhere."""
+        return cls.NOBODY if active_at is None else cls.HERE if active_at == own else cls.ELSEWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a mailbox stands at a moment.
+
+    Args:
+        recipient: whose it is.
+        closed: whether it is closed.
+        registered: whether the register ever named this operator for it.
+        turns: how often it was opened or closed.
+    """
+
+    recipient: str = field(repr=False)
+    closed: bool
+    registered: bool
+    turns: int
+
+
 @dataclass(frozen=True, slots=True)
 class MessageSummary:
     """A line of the list of messages.

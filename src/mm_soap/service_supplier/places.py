@@ -17,7 +17,6 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    exists,
     func,
     or_,
     select,
@@ -41,13 +40,17 @@ from mm_soap.storage import Conflict, insert_once
 Cursor = tuple[datetime, int, int]
 """Time, delivery and position of the last message of a page."""
 
+# Not as EXISTS: of that PostgreSQL makes a table of all attachments of all mailboxes before it lists a page.
 _attached = (
-    exists()
+    select(attachment.c.position)
     .where(
         attachment.c.delivery == message.c.delivery,
         attachment.c.message == func.coalesce(message.c.content, message.c.position),
     )
+    .limit(1)
     .correlate(message)
+    .scalar_subquery()
+    .is_not(None)
 )
 SUMMARY = (
     *(message.c[name] for name in ("message_id", "subject", "sender", "sender_name", "received", "read")),

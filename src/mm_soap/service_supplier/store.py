@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, String, bindparam, delete, exists, select, update
+from sqlalchemy import Boolean, Connection, String, bindparam, delete, exists, func, or_, select, update
 
 from mm_soap.service_supplier.contacts import Mailbox
-from mm_soap.service_supplier.model import NewDelivery
+from mm_soap.service_supplier.model import NewDelivery, Standing
 from mm_soap.service_supplier.reaching import read_contact
 from mm_soap.service_supplier.tables import (
     delivery,
@@ -17,7 +17,7 @@ from mm_soap.service_supplier.tables import (
     mailbox,
     metadata,
 )
-from mm_soap.storage import PreparedInsert, PreparedQuery, insert_new
+from mm_soap.storage import PreparedInsert, PreparedQuery, UtcDateTime, insert_new
 
 __all__ = ["metadata"]  # with the migrations, what the tests compare
 
@@ -57,13 +57,31 @@ _known = PreparedQuery(
 _add_delivery = PreparedInsert(delivery, left_out=["id", "settled", "emptied"])
 _mailbox = select(mailbox).where(mailbox.c.recipient == bindparam("recipient"))
 _reopen = (
-    update(mailbox).where(mailbox.c.recipient == bindparam("row"), mailbox.c.closed.is_not(None)).values(closed=None)
+    update(mailbox)
+    .where(mailbox.c.recipient == bindparam("row"))
+    .values(
+        closed=None,
+        registered=or_(mailbox.c.registered, bindparam("named", type_=Boolean)),
+        turns=mailbox.c.turns + 1,
+    )
 )
 _close = (
     update(mailbox)
-    .where(mailbox.c.recipient == bindparam("row"), mailbox.c.closed.is_(None))
-    .values(closed=bindparam("now"))
+    .where(mailbox.c.recipient == bindparam("row"))
+    .values(closed=func.coalesce(mailbox.c.closed, bindparam("now", type_=UtcDateTime)), turns=mailbox.c.turns + 1)
 )
+_standings = (
+    select(mailbox.c.recipient, mailbox.c.closed.is_not(None), mailbox.c.registered, mailbox.c.turns)
+    .where(mailbox.c.recipient > bindparam("after"))
+    .order_by(mailbox.c.recipient)
+    .limit(bindparam("most"))
+)
+_standing = select(mailbox.c.recipient, mailbox.c.closed.is_not(None), mailbox.c.registered, mailbox.c.turns).where(
+    mailbox.c.recipient == bindparam("recipient")
+)
+_as_seen = (mailbox.c.recipient == bindparam("row"), mailbox.c.turns == bindparam("seen"))
+_open_as_seen = update(mailbox).where(*_as_seen).values(closed=None, registered=True, turns=mailbox.c.turns + 1)
+_close_as_seen = update(mailbox).where(*_as_seen).values(closed=bindparam("now"), turns=mailbox.c.turns + 1)
 _select_again = delete(deselected).where(
     deselected.c.recipient == bindparam("recipient"), deselected.c.sender == bindparam("sender")
 )
@@ -92,18 +110,41 @@ def find_mailbox(connection: Connection, recipient: str) -> Mailbox | None:
     return Mailbox(row.recipient, row.opened, read_contact(row), row.closed)
 
 
-def save_mailboxes(connection: Connection, recipients: Iterable[str], opened: datetime) -> None:
+def save_mailboxes(
+    connection: Connection, recipients: Iterable[str], opened: datetime, *, registered: bool = False
+) -> None:
     """Open mailboxes; one that is open already stays as it is, and one that was closed is open again as it was."""
-    rows = [{"recipient": recipient, "opened": opened} for recipient in dict.fromkeys(recipients)]
+    rows = [{"recipient": recipient, "opened": opened} for recipient in sorted(set(recipients))]
     if rows:
         connection.execute(insert_new(mailbox, connection.dialect.name), rows)
-        connection.execute(_reopen, [{"row": row["recipient"]} for row in rows])
+        connection.execute(_reopen, [{"row": row["recipient"], "named": registered} for row in rows])
 
 
 def close_mailbox(connection: Connection, recipient: str, closed: datetime) -> bool:
     """Close a mailbox; one that is closed already stays so since then. False if it is not here."""
     connection.execute(_close, {"row": recipient, "now": closed})
     return find_mailbox(connection, recipient) is not None
+
+
+def standings(connection: Connection, after: str, most: int) -> list[Standing]:
+    """Return how some mailboxes stand, those with numbers after one, in their order."""
+    return [Standing(*row) for row in connection.execute(_standings, {"after": after, "most": most})]
+
+
+def standing(connection: Connection, recipient: str) -> Standing | None:
+    """Return how a recipient's mailbox stands, if it is here."""
+    row = connection.execute(_standing, {"recipient": recipient}).first()
+    return None if row is None else Standing(*row)
+
+
+def open_as_seen(connection: Connection, seen: Standing) -> bool:
+    """Open a mailbox which the register names this operator for, unless it was opened or closed since it was seen."""
+    return connection.execute(_open_as_seen, {"row": seen.recipient, "seen": seen.turns}).rowcount > 0
+
+
+def close_as_seen(connection: Connection, seen: Standing, now: datetime) -> bool:
+    """Close a mailbox, unless it was opened or closed since it was seen."""
+    return connection.execute(_close_as_seen, {"row": seen.recipient, "seen": seen.turns, "now": now}).rowcount > 0
 
 
 def save_choice(connection: Connection, recipient: str, sender: str, accepted: bool) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    false,
     true,
 )
 
@@ -25,12 +26,9 @@ from mm_soap.storage import NAMING, UtcDateTime, add_ledger, big_key
 
 # The contract sets no bound. What is longer has parameters that nobody reads; they are cut.
 CONTENT_TYPE_LENGTH: Final = 255
-
 BLOB_LENGTH: Final = 32
 """A random UUID in hexadecimal."""
-
 MARK_LENGTH: Final = 32
-
 metadata = MetaData(naming_convention=NAMING)
 
 mailbox = Table(
@@ -44,8 +42,7 @@ mailbox = Table(
     Column("language", String(2), nullable=False, server_default="sv"),
     Column("wanted", String(20), nullable=False, server_default="EMail,SMS"),
     Column("frequency", String(10), nullable=False, server_default="each"),
-    # How often in a row what was sent there was refused for good, since when nothing is sent there, and since when that
-    # is counted.
+    # How often in a row it was refused for good there, since when nothing is sent there, and since when that counts.
     Column("email_refusals", Integer, nullable=False, server_default="0"),
     Column("email_failed", UtcDateTime),
     Column("email_since", UtcDateTime),
@@ -54,6 +51,9 @@ mailbox = Table(
     Column("mobile_since", UtcDateTime),
     # When it was closed: nothing is delivered to it since.
     Column("closed", UtcDateTime),
+    # How often it was opened or closed, and whether the register ever named this operator for it.
+    Column("turns", Integer, nullable=False, server_default="0"),
+    Column("registered", Boolean, nullable=False, server_default=false()),
 )
 
 deselected = Table(

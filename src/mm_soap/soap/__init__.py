@@ -7,6 +7,7 @@ from mm_soap.soap.client import SoapClient
 from mm_soap.soap.compose import compose
 from mm_soap.soap.metrics import Metrics
 from mm_soap.soap.model import Call, Caller, Handler, Precheck, RefusedHook, SentHook, Wsgi
+from mm_soap.soap.room import leaving_room
 from mm_soap.soap.server import ServerSettings, serve
 from mm_soap.soap.shell import soap_application
 from mm_soap.soap.tls import TlsFiles, client_context
@@ -30,6 +31,7 @@ __all__ = [
     "client_context",
     "compose",
     "from_proxies",
+    "leaving_room",
     "serve",
     "soap_application",
 ]

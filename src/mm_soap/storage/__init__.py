@@ -17,7 +17,7 @@ from mm_soap.storage.columns import (
     upsert,
 )
 from mm_soap.storage.copying import copy_rows, settle
-from mm_soap.storage.database import Conflict, open_database, reading, writing
+from mm_soap.storage.database import Conflict, open_database, reading, wait_for_disk, writing
 from mm_soap.storage.evidence import RETENTION, Evidence, evidence_of, forget_evidence, record_evidence
 from mm_soap.storage.ledger import (
     Event,
@@ -68,6 +68,7 @@ __all__ = [
     "record_refusal",
     "settle",
     "upsert",
+    "wait_for_disk",
     "waits_for_links",
     "writing",
 ]

@@ -7,7 +7,7 @@ import select
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,14 +16,19 @@ from sqlalchemy import exc as sql_errors
 from sqlalchemy.pool import QueuePool
 
 from mm_soap.errors import ConfigurationError, MmSoapError, Refusal, Refused
+from mm_soap.storage.disk import Disk
 
 BUSY_SECONDS: Final = 10
 """How long a transaction waits for a lock or for a free connection before it is given up as technical, in seconds."""
 
 _POOL_SIZE: Final = 10
 _POOL_OVERFLOW: Final = 30
+_GONE_AFTER: Final = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""When the other end of a connection is asked whether it is still there, in seconds, and how often before it is not."""
+_UNANSWERED_MS: Final = 60_000
 _WRITE_LOCK: Final = "mm_soap_write_lock"
-_DURABLE: Final = "mm_soap_durable"
+_DISK: Final = "mm_soap_disk"
+_SYNCED_TOGETHER: Final = "mm_soap_synced_together"
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +47,7 @@ def open_database(target: Path | str) -> Engine:
         target: the path of an SQLite file, or a URL: ``sqlite:///PATH`` or ``postgresql://USER@HOST/NAME``. The folder
             of an SQLite file is made if it is missing.
 
-    SQLite runs in WAL mode with ``synchronous=FULL``: what is committed survives a crash of process and machine.
+    SQLite runs in WAL mode: what `writing` has committed survives a crash of process and machine.
 
     Raises:
         ConfigurationError: the URL cannot be read, names another kind of database, or its driver is not installed.
@@ -83,7 +88,7 @@ def _open_sqlite(url: URL) -> Engine:
         hide_parameters=True,
         # SQLite lets one transaction write at a time, and one that finds another writing sleeps and polls. The threads
         # of one process queue here instead; its own lock is then waited for only across processes.
-        execution_options={_WRITE_LOCK: threading.Lock()},
+        execution_options={_WRITE_LOCK: threading.Lock(), _DISK: Disk(url.database)},
     )
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
@@ -99,7 +104,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 def _open_postgresql(url: URL) -> Engine:
     try:
         engine = create_engine(
-            url.set(drivername="postgresql+psycopg"),
+            _notices_who_vanished(url).set(drivername="postgresql+psycopg"),
             pool_size=_POOL_SIZE,
             max_overflow=_POOL_OVERFLOW,
             pool_timeout=BUSY_SECONDS,
@@ -109,6 +114,21 @@ def _open_postgresql(url: URL) -> Engine:
         raise ConfigurationError("A PostgreSQL database needs more packages: install mm-soap[postgresql].") from None
     event.listen(engine, "checkout", _check_postgresql)
     return engine
+
+
+def _notices_who_vanished(url: URL) -> URL:
+    """Let both ends of a connection notice within a minute that the other one's host is gone; Linux takes hours.
+
+    What a vanished host had locked is free only once the server has noticed: so the server's end is told too. Over a
+    Unix socket none of it counts. What the URL itself says goes before.
+    """
+    ends = {**{f"tcp_{name}": value for name, value in _GONE_AFTER.items()}, "tcp_user_timeout": _UNANSWERED_MS}
+    servers = " ".join(f"-c{name}={value}" for name, value in ends.items())
+    own = url.query.get("options", ())
+    query = {name: str(value) for name, value in (*_GONE_AFTER.items(), ("tcp_user_timeout", _UNANSWERED_MS))}
+    query["connect_timeout"] = str(BUSY_SECONDS)
+    said = " ".join((servers, *((own,) if isinstance(own, str) else own)))
+    return url.set(query={**query, **url.query, "options": said})
 
 
 def _check_postgresql(connection: Any, _record: Any, _proxy: Any) -> None:
@@ -151,28 +171,53 @@ def writing(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
         Conflict: a unique or foreign key was broken.
         Refused: ``UNAVAILABLE`` when the database is away or busy, ``UNEXPECTED`` for any other error of it.
     """
-    lock: threading.Lock | None = engine.get_execution_options().get(_WRITE_LOCK)
+    options = engine.get_execution_options()
+    lock: threading.Lock | None = options.get(_WRITE_LOCK)
     if lock is not None and not lock.acquire(timeout=BUSY_SECONDS):
         raise Refused(Refusal.UNAVAILABLE)
-    try:
-        with _translated(), engine.begin() as connection:
-            _settle(connection, durable)
-            _begin(connection, "BEGIN IMMEDIATE")
-            yield connection
-    finally:
+    with ExitStack() as held:
         if lock is not None:
-            lock.release()
+            held.callback(lock.release)
+        with _translated(), engine.connect() as connection:
+            with connection.begin():
+                _settle(connection, durable)
+                _begin(connection, "BEGIN IMMEDIATE")
+                yield connection
+            held.close()  # the next one writes while this one waits for the disk
+            if durable and lock is not None:
+                _wait_for(options[_DISK])
+
+
+def wait_for_disk(engine: Engine) -> None:
+    """Return once everything that can be read now outlasts a crash of the machine, but for what was not to be durable.
+
+    For whoever tells others of what another thread may have written just now. In PostgreSQL nothing can be read before.
+
+    Raises:
+        Refused: ``UNAVAILABLE`` when the disk has failed.
+    """
+    if (disk := engine.get_execution_options().get(_DISK)) is not None:
+        with _translated(), engine.connect():
+            _wait_for(disk)
+
+
+def _wait_for(disk: Disk) -> None:
+    try:
+        disk.wait()
+    except OSError as error:
+        _log.error("The disk of the database has failed: %s", error.strerror)
+        raise Refused(Refusal.UNAVAILABLE) from None
 
 
 def _settle(connection: Connection, durable: bool) -> None:
     if connection.dialect.name == "postgresql":
         if not durable:
             connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
-    elif connection.info.get(_DURABLE, True) != durable:
-        # With NORMAL the write-ahead log is synchronised by the next durable commit, not by this one.
+    elif _SYNCED_TOGETHER not in connection.info:
+        # With NORMAL a commit does not synchronise the write-ahead log: `Disk` does, for many commits at once.
         driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
-        driver.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}").close()
-        connection.info[_DURABLE] = durable
+        driver.execute("PRAGMA synchronous=NORMAL").close()
+        connection.info[_SYNCED_TOGETHER] = True
 
 
 def _begin(connection: Connection, how: str) -> None:

@@ -106,6 +106,7 @@ def two(part: bytes, *, first: bool) -> Callable[[bytes], bool]:
 
 BODIES = b"</soap:Body><soap:Body>"
 FALSE = b"Delivered>false<"
+_ROW = re.compile(rb"<n:Status>.*?</n:Status>")
 _LEFT_OUT = re.compile(rb"<n:Status>(?:(?!</n:Status>).)*DeliveredFlag>false<.*?</n:Status>")
 PARTIES: dict[str, tuple[Change, set[str]]] = {
     "Delivered as a fault": (
@@ -248,6 +249,10 @@ PARTIES: dict[str, tuple[Change, set[str]]] = {
     "notify tells nobody false": (
         lambda _, reply: reply.with_text(b"DeliveredFlag>false<", b"DeliveredFlag>true<"),
         {"notify.each-recipient", "notify.deselected"},
+    ),
+    "notify tells of each recipient twice": (
+        lambda _, reply: Reply(reply.status, _ROW.sub(lambda row: row[0] * 2, reply.body), reply.kind),
+        {"notify.delivered", "notify.each-recipient"},
     ),
     "notify leaves out who has no mailbox": (
         lambda _, reply: Reply(reply.status, _LEFT_OUT.sub(b"", reply.body), reply.kind),

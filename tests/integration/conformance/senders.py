@@ -140,6 +140,11 @@ def indented(document: bytes) -> bytes:
     return etree.tostring(root)
 
 
+def on_windows(document: bytes) -> bytes:
+    """With the carriage returns that a file of Windows has, and that no parser keeps."""
+    return document.replace(b"\n", b"&#13;\n")
+
+
 def in_the_envelope() -> Call:
     """Signed with inclusive canonicalisation where it stands, with the envelope's prefix in scope."""
     document = unsigned()
@@ -313,6 +318,10 @@ WRONG: dict[str, tuple[Callable[[], Sequence[Call]], set[str]]] = {
     "hashed with prefixes": (lambda: [distributed_prefixed()], {"signature.prefixes"}),
     "ds: in SignedInfo": (lambda: [a_delivery(manner=Manner(prefix="ds"))], {"signature.prefixes"}),
     "pretty-printed after signing": (lambda: [sent(indented(signed(unsigned(), SENDER)))], {"signature.white-space"}),
+    "hashed with the line ends of Windows": (
+        lambda: [sent(with_last_child(indented(unsigned()), signature(on_windows(indented(unsigned())), SENDER)))],
+        {"signature.white-space"},
+    ),
     "signed inside the envelope": (lambda: [in_the_envelope()], {"signature.alone"}),
     "the Delivery alone signed": (
         lambda: [sent(with_last_child(one := unsigned(), signature(etree.tostring(parse_untrusted(one)[0]), SENDER)))],

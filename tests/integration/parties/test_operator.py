@@ -8,17 +8,12 @@ import pytest
 from lxml import etree
 from sqlalchemy import Engine, func, select
 
-from mm_soap.contract import ports, validate
+from mm_soap.contract import validate
 from mm_soap.dispatcher.wire import deliver_secure_request, notify_request
 from mm_soap.dsig import (
-    Trust,
-    VerifiedSeal,
     seal_for,
-    seal_policy,
     sealed_document,
-    sender_policy,
     sign_delivery,
-    verify_sealed,
 )
 from mm_soap.message import (
     Limits,
@@ -30,67 +25,31 @@ from mm_soap.message import (
     new_message,
 )
 from mm_soap.pki import Identity
-from mm_soap.refusals import keep_refusals
 from mm_soap.service_supplier import (
-    PRECHECKS,
-    ForwardingService,
     MailboxService,
-    NotifyingService,
-    Outbox,
-    service_handlers,
 )
 from mm_soap.service_supplier.store import metadata
-from mm_soap.soap import Call, soap_application
-from mm_soap.storage import migrate, reading
+from mm_soap.storage import reading
 from mm_soap.testing import FrozenClock, TestPki
 from mm_soap.xml import MESSAGE_V1, SENDER, SERVICE_V1, SERVICE_V3
+from tests.attacks import parties
+from tests.attacks.sites import DISPATCHER, KOMMUN_A, RECIPIENT, Cast
 
 from .wsgi import Application, call, error_code
 
-KOMMUN_A, DISPATCHER, RECIPIENT = "162021004748", "165560000001", "192705178354"
 CLOCK = FrozenClock(datetime(2026, 12, 1, 12, tzinfo=UTC))
 PKI = TestPki(CLOCK)
 NAMES = {"s": SERVICE_V1}
 
 
-class Register:
-    def sender_connected(self, organisation: str) -> bool:
-        return organisation == KOMMUN_A
-
-    def may_dispatch(self, dispatcher: str, sender: str) -> bool:
-        return (dispatcher, sender) == (DISPATCHER, KOMMUN_A)
-
-    def operator_of(self, recipient: str, sender: str) -> str | None:
-        return None
+@pytest.fixture
+def operator(engine: Engine) -> Application:
+    return parties.operator(engine, Cast(PKI, CLOCK, "")).applications["/Service/v3"]
 
 
 @pytest.fixture
-def mailboxes(engine: Engine) -> MailboxService:
-    migrate(engine, "service_supplier")
-    made = MailboxService(engine, Register(), Limits(), clock=CLOCK)
-    made.open_mailbox(RECIPIENT)
-    return made
-
-
-@pytest.fixture
-def operator(mailboxes: MailboxService) -> Application:
-    trust = Trust(PKI.trust_store(), sender_policy(), seal_policy(), CLOCK)
-
-    def verify(one: Call, element: etree._Element) -> VerifiedSeal:
-        return verify_sealed(one.raw, element, trust)
-
-    same = (mailboxes.database, mailboxes.directory, mailboxes.limits)
-    notifying = NotifyingService(*same, Outbox(mailboxes.database, clock=CLOCK), clock=CLOCK)
-    forwarding = ForwardingService(*same, clock=CLOCK)
-
-    return soap_application(
-        ports()["service"],
-        service_handlers(mailboxes, notifying, forwarding, verify),
-        published=b"",
-        body_limit=8_000_000,
-        refused=keep_refusals(mailboxes.database),
-        prechecks=PRECHECKS,
-    )
+def mailboxes(engine: Engine, operator: Application) -> MailboxService:
+    return MailboxService(engine, parties.Register(), Limits(), clock=CLOCK)
 
 
 def identity(number: str) -> Identity:

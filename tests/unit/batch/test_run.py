@@ -126,6 +126,7 @@ def test_recipients_are_washed_a_thousand_at_a_time(tmp_path: Path, identity: Id
     found = batch.run(dispatcher)
     assert batch.register.asked == [2, 1, 1], "each recipient once a question"
     assert [each.state for each in found] == [State.ENDED, *[State.UNREACHABLE] * 2300]
+    assert {each.reason for each in found[1:]} == {"The recipient has no mailbox in the register."}
     assert len(dispatcher.stored) == 1
 
 

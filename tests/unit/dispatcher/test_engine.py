@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -83,6 +84,29 @@ def test_what_waits_for_a_far_time_is_due_after_the_clock_was_set_back(database:
     rows = [accepted(database, received=ahead), sealed(database, due=ahead)]
     with running(database):
         until(lambda: {state_of(database, each) for each in rows} == {State.DELIVERED})
+
+
+def test_what_a_crash_could_take_back_is_told_to_nobody(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody hears of what was accepted before it is on disk; in PostgreSQL it cannot be seen before."""
+    if database.dialect.name != "sqlite":
+        return
+    one = accepted(database, received=system_clock())
+    looked_for, there, register = threading.Event(), threading.Event(), FakeRegister()
+    real = os.fdatasync
+
+    def slow(file: int) -> None:
+        looked_for.set()
+        assert there.wait(20)
+        real(file)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    with running(database, register):
+        try:
+            assert looked_for.wait(20)
+            assert register.asked == []
+        finally:
+            there.set()
+        until(lambda: state_of(database, one) is State.DELIVERED)
 
 
 def test_each_end_is_written_down(database: Engine) -> None:

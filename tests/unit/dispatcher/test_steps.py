@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -24,6 +25,7 @@ from mm_soap.dispatcher import (
     StandIn,
     State,
     Steps,
+    Sweeper,
     standing_of,
 )
 from mm_soap.dispatcher.policy import BreakerPolicy
@@ -417,9 +419,17 @@ def test_what_cannot_be_made_in_time_is_given_up_though_the_operator_is_full(dat
     assert state_of(database, late) is State.FAILED
 
 
-def test_what_waits_for_a_far_time_is_due_after_the_clock_was_set_back(database: Engine) -> None:
+@pytest.mark.parametrize("died", [False, True])
+def test_what_waits_for_a_far_time_is_due_after_the_clock_was_set_back(database: Engine, died: bool) -> None:
+    """Also if a worker whose clock was ahead had it again, and died."""
     row = sealed(database, due=system_clock() + timedelta(hours=1))
     worker = Worker(database)
+    if died:
+        with writing(database) as connection:
+            assert worker.leases.claims.sealed(connection, row.id, system_clock() + timedelta(hours=2)) is not None
+        worker.steps.mend_clock()
+        assert column(database, "next_attempt", row.id) > system_clock()  # its claim has not ended
+        end_claims(database)
     worker.steps.wake_waiting()
     assert worker.woken == []
     worker.steps.mend_clock()
@@ -454,3 +464,25 @@ def test_with_a_broker_a_worker_leaves_wake_ups_to_it() -> None:
     stand_in.stop()
     assert sent == [(DeliveryStep.LOOK_UP, 7)]
     assert followed == []
+
+
+@pytest.mark.parametrize("waiting", [0, 10_000])
+def test_a_sweep_adds_to_a_short_queue_alone_and_counts_it_no_more_than_once_a_second(
+    database: Engine, waiting: int
+) -> None:
+    worker, counted = Worker(database), []
+
+    def count(step: DeliveryStep) -> int:
+        counted.append(step)
+        return waiting
+
+    one = sealed(database, due=system_clock())
+    sweeper = Sweeper(database, worker.steps, count, system_clock)
+    sweeper.start()
+    began = time.monotonic()
+    try:
+        until(lambda: len(counted) >= 6)  # three rounds
+    finally:
+        sweeper.stop()
+    assert time.monotonic() - began > 1.9
+    assert set(worker.woken) == (set() if waiting else {(DeliveryStep.HAND_OVER, one.id)})

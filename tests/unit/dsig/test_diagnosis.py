@@ -225,3 +225,10 @@ def test_etree_is_left_as_it_was() -> None:
     before = etree.tostring(root)
     diagnose(broken.VALID, root, samples.trust())
     assert etree.tostring(root) == before
+
+
+@pytest.mark.parametrize(("signed", "sent"), [("&#13;\n", "\n"), ("\n", "&#13;\n")], ids=["lost", "added"])
+def test_line_ends_between_elements(signed: str, sent: str) -> None:
+    """As of a document that was written on Windows: hashed with its carriage returns, which no parser keeps."""
+    before, after = (broken.DOCUMENT.replace(b"><", f">{end}  <".encode()) for end in (signed, sent))
+    assert causes(diagnosis_of(broken.with_signature_of(before, after))) == {Cause.LINE_ENDS}

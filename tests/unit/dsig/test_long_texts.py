@@ -18,9 +18,23 @@ SIGNATURE = f'<Signature xmlns="{DSIG}"><SignedInfo/><KeyInfo>{{}}</KeyInfo></Si
 PIECES = [
     *("a" * 5, "QUJD", "å€𝄞", " ", "\n", "\t", "\r", "\r\n", ">", "&amp;", "&lt;", "&gt;", "&#13;", "&#x41;", "]]"),
     *("(a-long-text)", "(a-long-", "text)", '"', "'", "=", "<!-- a > b -->", "<![CDATA[<a>]]>", "<?p >?>"),
+    *("\u2028", "\u0085", "\ufeff", "\ufffd", "\x7f", "&#xD;", "&#10;", "&#x2028;", "&quot;", "e\u0301", "<a/>"),
+    "a" * 40,
 ]
 TEXT = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
-ATTRIBUTE = st.sampled_from(["", ' b="x>y>z"', " b='>'", ' xmlns:p="urn:p" p:c="1"', ' xmlns="urn:other"', " \n "])
+ATTRIBUTES = [
+    *("", ' b="x>y>z"', " b='>'", ' xmlns:p="urn:p" p:c="1"', ' xmlns="urn:other"', " \n ", " b='(a-long-text)'"),
+    *(
+        ' b="&#10;&#13;&#9;  "',
+        ' b="\n\t"',
+        ' xmlns=""',
+        ' xml:space="preserve"',
+        ' xml:lang="sv"',
+        ' xml:base="urn:b"',
+    ),
+    *(' xmlns:p="urn:q" p:Id="1"', ' xmlns:p="urn:p"', f" b='{'> ' * 20}'"),
+]
+ATTRIBUTE = st.sampled_from(ATTRIBUTES)
 
 
 @st.composite

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 import select
 import sqlite3
 import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from sqlalchemy import Engine, make_url, text
 
 from mm_soap.errors import ConfigurationError, Refusal, Refused
-from mm_soap.storage import Conflict, open_database, reading, writing
+from mm_soap.storage import Conflict, open_database, reading, wait_for_disk, writing
 from mm_soap.testing.databases import fresh_schema
 
 
@@ -100,6 +105,46 @@ def test_a_connection_that_the_server_has_closed_is_opened_again(postgresql: str
         each.dispose()
 
 
+def ends_of(target: str) -> tuple[dict[str, str], dict[str, str]]:
+    """What each end of a connection does to notice that the other's host is gone: the client's, and the server's."""
+    engine = open_database(target)
+    with reading(engine) as connection:
+        driver = connection.connection.driver_connection
+        client = {name: value for name, value in driver.info.get_parameters().items() if name != "options"}
+        # Over a Unix socket the settings themselves read as 0.
+        told = text("SELECT name, reset_val FROM pg_settings WHERE name LIKE 'tcp%' AND source = 'client'")
+        server = {row.name: row.reset_val for row in connection.execute(told)}
+    engine.dispose()
+    return client, server
+
+
+def test_both_ends_notice_within_a_minute_that_the_other_host_is_gone(postgresql: str) -> None:
+    client, server = ends_of(postgresql)
+    assert server == {
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "60000",
+    }
+    assert (
+        client.items()
+        >= {
+            "keepalives_idle": "30",
+            "keepalives_interval": "10",
+            "keepalives_count": "3",
+            "tcp_user_timeout": "60000",
+            "connect_timeout": "10",
+        }.items()
+    )
+
+
+def test_what_an_address_says_of_connections_goes_before(postgresql: str) -> None:
+    more = "keepalives_idle=7&connect_timeout=3&options=-ctcp_keepalives_idle=8"
+    client, server = ends_of(f"{postgresql}{'&' if '?' in postgresql else '?'}{more}")
+    assert (client["keepalives_idle"], client["keepalives_count"], client["connect_timeout"]) == ("7", "3", "3")
+    assert (server["tcp_keepalives_idle"], server["tcp_keepalives_count"]) == ("8", "3")
+
+
 def test_a_block_that_raises_stores_nothing(table: Engine) -> None:
     def fail_halfway() -> None:
         with writing(table) as connection:
@@ -116,6 +161,82 @@ def test_a_broken_key_is_a_conflict_and_stores_nothing(table: Engine) -> None:
     with pytest.raises(Conflict):
         add(table, "second", "first")
     assert names(table) == ["first"]
+
+
+class SlowDisk:
+    """Counts the turns of the disk, and holds each until it is let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, free: bool = True) -> None:
+        self.begun: SimpleQueue[None] = SimpleQueue()
+        self.turns = 0
+        self.error: OSError | None = None
+        self.free = threading.Event()
+        if free:
+            self.free.set()
+        self._real = os.fdatasync
+        monkeypatch.setattr(os, "fdatasync", self)
+
+    def __call__(self, file: int) -> None:
+        self.turns += 1
+        self.begun.put(None)
+        assert self.free.wait(20)
+        if self.error:
+            raise self.error
+        self._real(file)
+
+
+@pytest.fixture
+def sqlite_table(tmp_path: Path) -> Iterator[Engine]:
+    """Behind a symbolic link: SQLite has its log beside the file itself."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link.sqlite3").symlink_to(tmp_path / "real" / "party.sqlite3")
+    engine = open_database(tmp_path / "link.sqlite3")
+    with writing(engine) as connection:
+        connection.execute(text("CREATE TABLE thing (name VARCHAR(20) PRIMARY KEY)"))
+    yield engine
+    engine.dispose()
+
+
+def test_each_durable_commit_waits_for_the_disk(sqlite_table: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = SlowDisk(monkeypatch)
+    add(sqlite_table, "one")
+    add(sqlite_table, "two")
+    assert disk.turns == 2
+    with writing(sqlite_table, durable=False) as connection:
+        connection.execute(text("INSERT INTO thing VALUES ('three')"))
+    assert disk.turns == 2
+    wait_for_disk(sqlite_table)
+    assert disk.turns == 3
+
+
+def test_those_that_wait_for_the_disk_share_a_turn_and_hold_nobody_up(
+    sqlite_table: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = SlowDisk(monkeypatch, free=False)
+    with ThreadPoolExecutor(6) as pool:
+        first = pool.submit(add, sqlite_table, "first")
+        disk.begun.get(timeout=20)
+        others = [pool.submit(add, sqlite_table, f"other {number}") for number in range(5)]
+        deadline = time.monotonic() + 20
+        while len(names(sqlite_table)) < 6:  # all commit, while the first one still waits
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert not first.done()
+        assert disk.turns == 1
+        disk.free.set()
+        for each in (first, *others):
+            each.result(20)
+    assert 2 <= disk.turns <= 3  # one that came late may have had to begin a third
+
+
+def test_a_disk_that_fails_is_told_to_all_that_wait(sqlite_table: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = SlowDisk(monkeypatch)
+    disk.error = OSError(5, "Input/output error")
+    with pytest.raises(Refused) as refused:
+        add(sqlite_table, "lost")
+    assert refused.value.refusal is Refusal.UNAVAILABLE
+    disk.error = None
+    add(sqlite_table, "kept")
 
 
 def test_a_reader_does_not_wait_for_a_writer(table: Engine) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mm_soap.message.html import find_active_content
-from mm_soap.web.inbox.safe_html import clean
+from mm_soap.web.inbox.safe_html import clean, clean_text
 
 
 @pytest.mark.parametrize(
@@ -29,10 +29,22 @@ from mm_soap.web.inbox.safe_html import clean
         ("<style>p { color: red }</style><p>x</p>", ("styles",)),
         ('<p style="background-color: url(https://e.example)">x</p>', ("styles",)),
         ("<div>" * 300, ("too_complex",)),
+        ("<p>Betala till \u202e4321-5678\u202c</p>", ("directions",)),
+        ("<p>Betala till &#x202e;4321-5678</p>", ("directions",)),
+        ('<p>Betala till <bdo dir="rtl">4321-5678</bdo></p>', ("directions",)),
+        ('<p dir="rtl">\u05e9\u05dc\u05d5\u05dd</p>', ()),
     ],
 )
 def test_what_was_removed_is_said(html: str, removed: tuple[str, ...]) -> None:
     assert clean(html).removed == removed
+
+
+def test_nothing_that_turns_letters_round_is_left() -> None:
+    turned = "\u202e4321\u202d-&#8238;5678<bdo dir='rtl'>9</bdo>"
+    assert clean(f"<p>{turned}</p>").html == "<p>4321-56789</p>"
+    assert clean_text("\u202e4321").html == "4321"
+    assert clean_text("4321", "\u202eBeslut").removed == ("directions",)
+    assert clean_text("4321", "Beslut").removed == ()
 
 
 PIECES = [

@@ -71,6 +71,21 @@ def strip_blanks(root: etree._Element) -> bool:
     return found
 
 
+def _line_ends_between(root: etree._Element) -> Iterator[etree._Element]:
+    """Yield the document with the line ends of Windows, and of Unix, also in the white space between elements."""
+    for end in ("\r\n", "\n"):
+        copy, found = deepcopy(root), False
+        for one in copy.iter("*"):
+            for name in ("text", "tail"):
+                text = getattr(one, name) or ""
+                other = text.replace("\r", "").replace("\n", end)
+                if other != text:
+                    setattr(one, name, other)
+                    found = found or bool(len(one)) or name == "tail"
+        if found:
+            yield copy
+
+
 def _padded(root: etree._Element) -> Iterator[etree._Element]:
     for copy in _rewritten(root, str.strip):
         strip_blanks(copy)
@@ -190,6 +205,7 @@ WHITE_SPACE: Final = (
     Change(Cause.WHITE_SPACE_REMOVED, _indented),
 )
 TEXTS: Final = (
+    Change(Cause.LINE_ENDS, _line_ends_between),
     Change(
         Cause.BASE64_LINES,
         _texts(

@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from mm_soap.account_client import AccountClient
-from mm_soap.errors import Refused, RemoteFault, TransportError
+from mm_soap.errors import Refusal, Refused, RemoteFault, TransportError
 from mm_soap.forwarding import VerifySeal
 from mm_soap.message import language_tag
 from mm_soap.service_supplier import Inbox, MailboxService, SignIns
@@ -32,6 +32,7 @@ from mm_soap.web.inbox.forward import Way, forward_pages
 from mm_soap.web.inbox.messages import content_pages, folder_pages, message_pages, moving_pages
 from mm_soap.web.inbox.preferences import account_pages, preference_pages
 from mm_soap.web.inbox.provider import Client, Provider
+from mm_soap.web.inbox.safe_html import straight
 from mm_soap.web.inbox.sessions import Sessions
 from mm_soap.web.inbox.signing import Signing
 from mm_soap.web.inbox.texts import LANGUAGES, told
@@ -63,6 +64,8 @@ class Place:
         base_url: the URL by which others reach this server.
         path: what stands before ``/Inbox``.
         demonstration: whether pages say that they are for trials.
+        closed_days: how long a closed mailbox stays; 0 for always.
+        threads: how many requests the server answers at once.
     """
 
     operator: str
@@ -70,6 +73,8 @@ class Place:
     base_url: str
     path: str
     demonstration: bool
+    closed_days: int
+    threads: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +133,14 @@ def create_inbox(
     # Lax: the provider's answer comes from its own site, and needs what the session holds.
     app.config.update(SESSION_COOKIE_SAMESITE="Lax", PERMANENT_SESSION_LIFETIME=ends.idle)
     app.jinja_env.globals.update(
-        place=place, menu=MENU, languages=LANGUAGES, idle_minutes=int(ends.idle.total_seconds() // 60)
+        place=place,
+        menu=MENU,
+        languages=LANGUAGES,
+        idle_minutes=int(ends.idle.total_seconds() // 60),
+        timedelta=timedelta,
     )
     app.jinja_env.filters.update(day=_day, moment=_moment, size=_size, language_tag=language_tag)
-    app.jinja_env.filters.update(removed_name=lambda kind: say(f"removed.{kind}"))
+    app.jinja_env.filters.update(straight=straight, removed_name=lambda kind: say(f"removed.{kind}"))
     app.before_request(_choose_language)  # first: a form that is refused is told of in it too
     CSRFProtect(app)
     provider = Provider(app, client, f"{place.base_url}{place.path}/Inbox/signed-in")
@@ -145,7 +154,7 @@ def create_inbox(
         moving_pages(behind.inbox, entrance),
         case_pages(behind.inbox, entrance),
         folder_pages(behind.inbox, entrance),
-        export_pages(behind.inbox, entrance, clock, _SWEDEN),
+        export_pages(behind.inbox, entrance, clock, _SWEDEN, place.threads),
         forward_pages(behind.inbox, behind.accounts, entrance, Way(behind.verify, behind.call), behind.service.limits),
         preference_pages(behind.service, behind.accounts, entrance, signing),
         account_pages(place.organisation, behind.service, behind.accounts, entrance, signing),
@@ -197,6 +206,10 @@ def _handle_errors(app: Flask) -> None:
         return page("error", error.code or 500)
 
     def away(error: Exception) -> Any:
+        code = error.refusal.code if isinstance(error, Refused) else getattr(error, "code", None)
+        if code == Refusal.NOT_FOUND.code:
+            # No mailbox here, or no account at the register: pages that look for anything else say so themselves.
+            return render_template("inbox/none.html"), 404
         return render_template("inbox/told.html", title=say("away.title"), lead=say("error.lead")), 503
 
     def unexpected(error: Exception) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any, Final
 
 from flask import (
@@ -14,7 +13,6 @@ from flask import (
     redirect,
     render_template,
     request,
-    send_file,
     session,
     url_for,
 )
@@ -25,7 +23,7 @@ from mm_soap.message.attachments import PDF, attachment_type, bytes_match, media
 from mm_soap.service_supplier import Case, Inbox, MailboxService, OpenedMessage
 from mm_soap.service_supplier.model import ARCHIVE, INBOX, TRASH
 from mm_soap.web.inbox.entrance import Entrance, shown
-from mm_soap.web.inbox.safe_html import clean
+from mm_soap.web.inbox.safe_html import TOO_COMPLEX, clean, clean_text
 from mm_soap.web.inbox.sessions import Visit
 
 _PAGE: Final = 25
@@ -65,8 +63,12 @@ def message_pages(service: MailboxService, inbox: Inbox, entrance: Entrance) -> 
     @pages.get("/Inbox")
     @shown
     def listed(visit: Visit) -> Any:
-        if not _is_here(service, visit):
-            return render_template("inbox/none.html"), 404
+        try:
+            closed = service.closed_since(visit.mailbox)
+        except Refused as refused:
+            if refused.refusal is Refusal.NOT_FOUND:
+                return render_template("inbox/none.html"), 404
+            raise
         query = request.args.get("q", "").strip()[:_LONGEST_QUERY]
         place, cursor = request.args.get("place", INBOX, int), request.args.get("after")
         folders = inbox.folders(visit.mailbox)
@@ -83,31 +85,16 @@ def message_pages(service: MailboxService, inbox: Inbox, entrance: Entrance) -> 
             if refused.refusal is Refusal.REQUEST_CONTRADICTS:
                 abort(404)
             raise
-        return render_template("inbox/list.html", page=page, here=here, folders=folders, query=query, cursor=cursor)
+        return render_template(
+            "inbox/list.html", page=page, here=here, folders=folders, query=query, cursor=cursor, closed=closed
+        )
 
     @pages.get("/Inbox/message/<key>")
     @shown
     def message(visit: Visit, key: str) -> Any:
         if not _may_open(inbox, visit, key):
             return render_template("inbox/unread.html"), 403
-        found = found_message(inbox, visit, key, mark=True)
-        removed = clean(_text(found.body)).removed if _is_html(found) else ()
-        event = inbox.event(visit.mailbox, key)
-        return render_template(
-            "inbox/message.html",
-            message=found,
-            key=key,
-            html=_is_html(found),
-            text=_text(found.body),
-            removed=removed,
-            event=event,
-            case=_case(inbox, visit, key) if event is not None and event.in_case else None,
-            files=[_file(inbox, visit, key, one.position) for one in found.files],
-            folders=inbox.folders(visit.mailbox),
-            ARCHIVE=ARCHIVE,
-            INBOX=INBOX,
-            TRASH=TRASH,
-        )
+        return _page(inbox, visit, key)
 
     return pages
 
@@ -212,14 +199,27 @@ def folder_pages(inbox: Inbox, entrance: Entrance) -> Blueprint:
     return pages
 
 
-def _is_here(service: MailboxService, visit: Visit) -> bool:
-    try:
-        service.contact_of(visit.mailbox)
-    except Refused as refused:
-        if refused.refusal is Refusal.NOT_FOUND:
-            return False
-        raise
-    return True
+def _page(inbox: Inbox, visit: Visit, key: str) -> str:
+    found = found_message(inbox, visit, key, mark=True)
+    shown_with = (found.summary.subject, found.summary.sender_name)
+    body, html = clean_text("" if _is_html(found) else _text(found.body), *shown_with), _is_html(found)
+    removed = {*body.removed, *(clean(_text(found.body)).removed if html else ())}
+    event = inbox.event(visit.mailbox, key)
+    return render_template(
+        "inbox/message.html",
+        message=found,
+        key=key,
+        html=html and TOO_COMPLEX not in removed,
+        text=body.html,
+        removed=sorted(removed),
+        event=event,
+        case=_case(inbox, visit, key) if event is not None and event.in_case else None,
+        files=[_file(inbox, visit, key, one.position) for one in found.files],
+        folders=inbox.folders(visit.mailbox),
+        ARCHIVE=ARCHIVE,
+        INBOX=INBOX,
+        TRASH=TRASH,
+    )
 
 
 def _may_open(inbox: Inbox, visit: Visit, key: str) -> bool:
@@ -265,13 +265,10 @@ def _answer_file(inbox: Inbox, visit: Visit, key: str, number: int, *, opened: b
     body = b"".join(one.pieces)
     kind = _kind(one.file.content_type, body)
     inline = opened and kind == PDF
-    answer = send_file(
-        BytesIO(body),
-        mimetype=kind or "application/octet-stream",
-        as_attachment=not inline,
-        download_name=safe_filename(one.file.filename),
-        max_age=0,
-    )
+    # In one piece: the server waits for a client as a whole then, and not for each part anew.
+    answer = Response(body, mimetype=kind or "application/octet-stream")
+    disposition = "inline" if inline else "attachment"
+    answer.headers.set("Content-Disposition", disposition, filename=safe_filename(one.file.filename))
     answer.headers["Content-Security-Policy"] = _FILE_POLICY if inline else _DOWNLOAD_POLICY
     answer.headers["Cache-Control"] = "private, no-store"
     return answer

@@ -9,7 +9,7 @@ from typing import Any, Final
 from flask import Blueprint, abort, redirect, render_template, request, session, url_for
 
 from mm_soap.account_client import AccountClient
-from mm_soap.service_supplier import DAILY, EACH, EMAIL, SMS, Contact, MailboxService
+from mm_soap.service_supplier import DAILY, EACH, EMAIL, SMS, Contact, MailboxService, Named
 from mm_soap.web.inbox.entrance import Entrance, manager_alone, shown
 from mm_soap.web.inbox.sessions import Visit
 from mm_soap.web.inbox.signing import LEAVE, MOST_DESELECTED, MOVE, REGISTER, SENDERS, Signing
@@ -94,21 +94,24 @@ def account_pages(
     pages.before_request(entrance.guard)
 
     def state_of(visit: Visit) -> str:
+        before = service.standing(visit.mailbox)
         found = accounts.account(visit.mailbox)
+        # Also mends what a crash left between the register's answer and our own write.
+        if before is not None:
+            service.follow([before], {visit.mailbox: Named.by(found.active_at, operator)})
+        elif found.active_at == operator:
+            service.open_mailbox(visit.mailbox, registered=True)
         if not found.registered:
             return "none"
         if found.operator != operator:
             return "elsewhere_pending" if found.pending else "elsewhere"
-        if found.pending:
-            return "pending"
-        # Also mends what a crash left between the register's answer and this.
-        service.open_mailbox(visit.mailbox)
-        return "here"
+        return "pending" if found.pending else "here"
 
     @pages.get("/AccountRequest", endpoint="shown")
     @shown
     def account(visit: Visit) -> str:
-        return render_template("inbox/account.html", state=state_of(visit))
+        state = state_of(visit)
+        return render_template("inbox/account.html", state=state, kept=service.standing(visit.mailbox) is not None)
 
     @pages.post("/AccountRequest")
     @shown

@@ -24,7 +24,7 @@ _STYLES: Final = frozenset(
         *(name for what in ("margin", "padding") for name in (what, *(f"{what}-{side}" for side in _SIDES))),
     }
 )
-_TAGS: Final = frozenset(nh3.ALLOWED_TAGS - {"map", "area"}) | {"font", "main", "section", "address", "u", "big"}
+_TAGS: Final = frozenset(nh3.ALLOWED_TAGS - {"map", "area", "bdo"}) | {"font", "main", "section", "address", "u", "big"}
 _GONE_WHOLE: Final = {"script", "style", "title", "noscript", "template", "iframe", "object", "select", "svg", "math"}
 _ATTRIBUTES: Final = {
     "*": {"style", "dir", "lang", "title", "align", "valign"},
@@ -44,9 +44,13 @@ _KINDS: Final = {
     **dict.fromkeys(("video", "audio", "source", "track", "picture", "svg", "math"), "media"),
     **dict.fromkeys(("base", "link", "meta"), "orders"),
     "style": "styles",
+    "bdo": "directions",
 }
+_OVERRIDES: Final = {0x202D: None, 0x202E: None}
+"""Characters by which letters and digits stand in another order than they are written in. No language needs them."""
 _HARMLESS: Final = frozenset({"html", "head", "body", "title", "tbody"})
-_TOO_COMPLEX: Final = "too_complex"
+TOO_COMPLEX: Final = "too_complex"
+"""What stands for a whole body that is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def clean(text: str) -> Cleaned:
     """
     before = _seen(text)
     if before is None:
-        return Cleaned("", (_TOO_COMPLEX,))
+        return Cleaned("", (TOO_COMPLEX,))
     removed: dict[str, None] = {}
 
     def attribute(tag: str, name: str, value: str) -> str | None:
@@ -92,7 +96,25 @@ def clean(text: str) -> Cleaned:
     for name, count in (before - (_seen(made) or Counter())).items():
         if count and name not in _HARMLESS:
             removed[_kind(name)] = None
-    return Cleaned(made, tuple(sorted(removed)))
+    if straight(made) != made:
+        removed["directions"] = None
+    return Cleaned(straight(made), tuple(sorted(removed)))
+
+
+def clean_text(text: str, *others: str) -> Cleaned:
+    """Return a text body for reading, without what turns its letters round.
+
+    Args:
+        text: the body as it came.
+        others: what is shown with it by `straight`, such as the subject; what is taken out of them is told too.
+    """
+    turned = any(straight(one) != one for one in (text, *others))
+    return Cleaned(straight(text), ("directions",) if turned else ())
+
+
+def straight(text: str) -> str:
+    """Return a text without the characters that turn letters and digits round: 4321 would look like 1234."""
+    return text.translate(_OVERRIDES)
 
 
 def _kind(name: str) -> str:

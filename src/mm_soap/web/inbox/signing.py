@@ -15,7 +15,7 @@ from typing import Any, Final
 from flask import g, redirect, render_template, session, url_for
 
 from mm_soap.account_client import AccountClient, KnownSender
-from mm_soap.errors import RemoteFault, TransportError
+from mm_soap.errors import Refusal, Refused, RemoteFault, TransportError
 from mm_soap.service_supplier import MailboxService
 from mm_soap.user_signatures import UserSignature
 from mm_soap.web.inbox.provider import NotSignedIn, Person, Provider
@@ -122,10 +122,18 @@ class Signing:
         else:
             complete = self._accounts.deregister(task.recipient, self._operator, text, signature, today)
         if complete and task.kind in (REGISTER, MOVE):
-            self._service.open_mailbox(task.recipient)
+            self._service.open_mailbox(task.recipient, registered=True)
         elif complete and task.kind == LEAVE:
-            self._service.close_mailbox(task.recipient)
+            self._close(task.recipient)
         return complete
+
+    def _close(self, recipient: str) -> None:
+        try:
+            self._service.close_mailbox(recipient)
+        except Refused as refused:
+            # None was opened here, which changes nothing about what the register did.
+            if refused.refusal is not Refusal.NOT_FOUND:
+                raise
 
     def _names(self, task: Task) -> list[KnownSender]:
         return self._accounts.senders() if task.kind == SENDERS else []

@@ -53,6 +53,7 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
         "Det finns ingen öppen brevlåda hos {operator} för dig.",
         "There is no open mailbox for you at {operator}.",
     ),
+    "none.do": ("Skaffa brevlåda här", "Get a mailbox here"),
     "closed.title": ("Du kan inte öppna den här brevlådan", "You cannot open this mailbox"),
     "closed.lead": (
         "Länken går till en annan brevlåda än de du har rätt att öppna.",
@@ -69,6 +70,12 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "error.lead": ("Försök igen om en stund.", "Try again in a while."),
     "away.title": ("Tjänsten svarar inte just nu", "The service does not answer now"),
     "list.none": ("Här finns inga meddelanden.", "There are no messages here."),
+    "list.closed": ("Brevlådan är avslutad. Inget nytt kommer hit.", "This mailbox is closed. Nothing new comes here."),
+    "list.closed_until": (
+        "Det som finns här kan du läsa och hämta till och med {day}.",
+        "What is here can be read and fetched until {day}.",
+    ),
+    "list.closed_stays": ("Det som finns här kan du läsa och hämta.", "What is here can be read and fetched."),
     "list.unread": ("Olästa: {count}", "Unread: {count}"),
     "list.new": ("Oläst", "Unread"),
     "list.attachment": ("Bilaga", "Attachment"),
@@ -97,6 +104,7 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "removed.styles": ("formatering", "formatting"),
     "removed.pictures": ("bilder som hämtas från nätet", "pictures that would be fetched"),
     "removed.links": ("länkar av okänt slag", "links of an unknown kind"),
+    "removed.directions": ("tecken som vänder på texten", "characters that turn the text round"),
     "removed.other": ("okända delar", "unknown parts"),
     "removed.too_complex": ("hela texten, som är för invecklad att visa", "the whole text, too complex to show"),
     "back_to_list": ("Till listan", "To the list"),

@@ -140,6 +140,11 @@ SETTINGS: Final[dict[str, tuple[str, str]]] = {
     ),
     "export.read": ("Det som ingen har läst är inte med.", "What nobody has read is not in it."),
     "export.do": ("Hämta allt", "Fetch everything"),
+    "busy.title": ("Försök igen om en stund", "Try again in a while"),
+    "busy.lead": (
+        "Så många som får plats hämtar sin post just nu, eller så hämtar du den redan i ett annat fönster.",
+        "As many as there is room for are fetching their post now, or you are fetching it already in another window.",
+    ),
     "forward.title": ("Vidarebefordra", "Forward"),
     "forward.recipient": (
         "Till: person- eller organisationsnummer, 12 siffror",
