@@ -24,11 +24,16 @@ def make_token(folder: Path, keys: Mapping[str, tuple[str, Path]]) -> dict[str, 
     (folder / "pin").touch(mode=0o600)
     (folder / "pin").write_text(f"{PIN}\n")
     environment = {"SOFTHSM2_CONF": str(folder / "softhsm2.conf")}
-    _softhsm(environment, "--init-token", "--free", "--label", LABEL, "--pin", PIN, "--so-pin", "123456")
+    add_token(environment, LABEL)
     for label, (number, file) in keys.items():
         said = ("--import", file, "--token", LABEL, "--pin", PIN, "--label", label, "--id", number)
         _softhsm(environment, *said)
     return environment
+
+
+def add_token(environment: Mapping[str, str], label: str) -> None:
+    """Make another token where one was made."""
+    _softhsm(environment, "--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "123456")
 
 
 def uri_of(folder: Path, path: str, query: str | None = None) -> str:

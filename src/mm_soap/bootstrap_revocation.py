@@ -115,7 +115,9 @@ def add_metrics(metrics: Metrics, revocation: Revocation, clock: Clock) -> None:
         "Seconds for which the last known revocation status counts, the grace included.",
         lambda: left(revocation.sources(), clock()),
     )
-    metrics.add_gauge(REVOKED, "Certificates that were met and are known to be revoked.", revocation.revoked)
+    metrics.add_gauge(
+        REVOKED, "Uses of certificates that were refused since they are revoked.", tally.revoked, "counter"
+    )
     metrics.add_gauge(REFRESHES, "Revocation statuses that came.", tally.refreshes, kind="counter")
     metrics.add_gauge(
         FAILURES, "Revocation statuses that did not come, or could not be used.", tally.failures, "counter"

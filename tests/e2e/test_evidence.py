@@ -207,6 +207,7 @@ def test_verify_names_what_was_done_to_the_evidence(fresh: Demonstration, tmp_pa
     assert kept.json("verify", "--party", "dispatcher", "--head", noted, status=1)["dispatcher"]["findings"]
 
 
+@pytest.mark.timeout(300)
 def test_what_a_hostile_administrator_does_is_found_by_heads_noted_elsewhere(
     fresh: Demonstration, tmp_path: Path
 ) -> None:
@@ -219,6 +220,8 @@ def test_what_a_hostile_administrator_does_is_found_by_heads_noted_elsewhere(
     settings = load(kept.demonstration.config).dispatcher
     assert settings is not None
     own = Path(settings.database)
+    with closing(sqlite3.connect(own)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     untouched = own.read_bytes()
 
     def verified(*options: object) -> list[str]:

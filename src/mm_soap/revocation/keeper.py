@@ -20,7 +20,7 @@ from mm_soap.pki import subject_name
 from mm_soap.revocation.addresses import Addresses
 from mm_soap.revocation.cache import Folder
 from mm_soap.revocation.model import Rules
-from mm_soap.revocation.report import Rows, Tally, phase_of, revoked, sentence, sentences
+from mm_soap.revocation.report import Tally, phase_of, sentence, sentences
 from mm_soap.revocation.sources import Source
 from mm_soap.revocation.watched import Link, WatchedPath
 from mm_soap.unexpected import Repeated, guarded
@@ -75,17 +75,11 @@ class Revocation:
             keep: whether it will be asked for again and again, so that its status is kept fresh.
         """
         links = [self._link(each, issuer) for each, issuer in pairwise(path)]
-        return WatchedPath(links, self._clock, self._ask, keep=keep)
+        return WatchedPath(links, self._clock, self._ask, self.tally.add_revoked, keep=keep)
 
     def warnings(self) -> list[str]:
         """Return a sentence for each source in use that is not fresh."""
         return sentences(self.sources(), self._clock())
-
-    def revoked(self) -> Rows:
-        """Return, by issuer, how many of the certificates that were met are known to be revoked."""
-        with self._lock:
-            links = list(self._links.values())
-        return revoked(links, self._clock())
 
     def sources(self) -> list[Source]:
         """Return all sources that are known now, those of the settings among them."""

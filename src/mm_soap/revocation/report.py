@@ -12,15 +12,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from mm_soap.pki import subject_name
-from mm_soap.revocation.model import Revoked
 from mm_soap.revocation.sources import Source
-from mm_soap.revocation.watched import Link
 
 AGE: Final = "mm_soap_revocation_age_seconds"
 LEFT: Final = "mm_soap_revocation_left_seconds"
 REFRESHES: Final = "mm_soap_revocation_refreshes_total"
 FAILURES: Final = "mm_soap_revocation_failures_total"
-REVOKED: Final = "mm_soap_revoked_certificates"
+REVOKED: Final = "mm_soap_revocation_refused_total"
 
 Rows = list[tuple[dict[str, str], float]]
 
@@ -30,6 +28,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._revoked: Counter[str] = Counter()
         self._counts: dict[tuple[str, ...], tuple[dict[str, str], int, int]] = {}
 
     def add(self, source: Source, refreshes: int, failures: int) -> None:
@@ -38,6 +37,16 @@ class Tally:
         with self._lock:
             _, before, failed = self._counts.get(tuple(labels.values()), (labels, 0, 0))
             self._counts[tuple(labels.values())] = labels, before + refreshes, failed + failures
+
+    def add_revoked(self, issuer: x509.Certificate) -> None:
+        """Count that a certificate of an issuer was refused since it is revoked."""
+        with self._lock:
+            self._revoked[_name(issuer)] += 1
+
+    def revoked(self) -> Rows:
+        """Return, by issuer, how often a certificate was refused since it is revoked."""
+        with self._lock:
+            return [({"issuer": issuer}, float(number)) for issuer, number in self._revoked.items()]
 
     def refreshes(self) -> Rows:
         """Return how often each issuer's sources were asked and answered."""
@@ -101,12 +110,6 @@ def left(sources: Sequence[Source], now: datetime) -> Rows:
         (source, (now - source.held.usable_until).total_seconds()) for source in _in_use(sources, now) if source.held
     )
     return [(labels, -value) for labels, value in shortest]
-
-
-def revoked(links: Iterable[Link], now: datetime) -> Rows:
-    """Return, by issuer, how many of the certificates that were met are known to be revoked."""
-    counted = Counter(_name(link.issuer) for link in links if isinstance(link.standing(now), Revoked))
-    return [({"issuer": issuer}, float(number)) for issuer, number in sorted(counted.items())]
 
 
 def labels_of(source: Source) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Final, Protocol
 
@@ -87,13 +87,23 @@ class WatchedPath:
         links: the certificates.
         clock: the time.
         ask: for those whose status is not kept fresh.
+        refused: called with the issuer of a certificate that is refused since it is revoked.
         keep: whether to keep it fresh from now on.
     """
 
-    def __init__(self, links: Sequence[Link], clock: Clock, ask: Ask, *, keep: bool) -> None:
+    def __init__(
+        self,
+        links: Sequence[Link],
+        clock: Clock,
+        ask: Ask,
+        refused: Callable[[x509.Certificate], None],
+        *,
+        keep: bool,
+    ) -> None:
         self.links = links
         self._clock = clock
         self._ask = ask
+        self._refused = refused
         self._keep = keep
 
     def check(self, received: date | None = None) -> None:
@@ -120,6 +130,7 @@ class WatchedPath:
             answer = link.standing(now)
             where = ISSUER_REVOKED if position else ""
             if isinstance(answer, Revoked) and not _later(answer, received):
+                self._refused(link.issuer)
                 raise Refused(Refusal.CERTIFICATE_REVOKED, where)
             if answer is Standing.UNKNOWN and not link.accept_unknown:
                 raise Refused(Refusal.CERTIFICATE_STATUS_UNKNOWN, where)
