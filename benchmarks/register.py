@@ -36,7 +36,7 @@ from mm_soap.demonstration import DEMO_WORLD, KOMMUN_A, SETTINGS_FILE, init_demo
 from mm_soap.errors import MmSoapError
 from mm_soap.far import store
 from mm_soap.seeding import seed
-from mm_soap.storage import open_database, writing
+from mm_soap.storage import open_database, settle, writing
 
 _ACCOUNTS = 10_000_000
 _CHOICES_OF = 100
@@ -164,6 +164,8 @@ class _Run:
             waits = update(store.account).where(store.account.c.recipient == bindparam("one")).values(pending=True)
             pending = range(0, self._accounts, _PENDING_OF)
             connection.execute(waits, [{"one": int(population.recipient(n))} for n in pending])
+        # Within a minute PostgreSQL would find so many changes by itself.
+        settle(engine, store.account)
 
     @property
     def _choices(self) -> int:
