@@ -29,7 +29,7 @@ KEYS = [
 ]
 
 
-RATE_SECONDS = int(os.environ.get("MM_SOAP_TEST_RATE_SECONDS", "20"))
+RATE_SECONDS = int(os.environ.get("MM_SOAP_TEST_RATE_SECONDS", "8"))
 """For how long 50 messages of 100 kB a second are sent; set the variable to 1800 for half an hour."""
 GROWTH = 1.25
 """By how much a party's memory may grow after it has warmed up. The messages would fill it many times over."""

@@ -73,7 +73,7 @@ def dispatcher_plan(folder: Path, url: str) -> dict[str, Any]:
     }
 
 
-SHARE = 1 if os.environ.get("TESTS_ALL_CASES") else 8
+SHARE = 1 if os.environ.get("TESTS_ALL_CASES") else 24
 """Of the cases that a wrong party must pass, one of so many is tried; each party tries others. All take ten minutes."""
 
 

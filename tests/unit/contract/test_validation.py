@@ -88,11 +88,11 @@ def test_xsi_type_of_the_declared_type_is_what_some_stacks_send(declarations):
 @pytest.mark.parametrize("name", ["EMailAdress", " o:EMailAdress "])
 def test_a_long_address_takes_no_time(name):
     row = f'<r:recipientId xsi:type="{name}" xmlns:o="{S}/Recipient">{"@" * 200_000}</r:recipientId>'
-    started = time.monotonic()
+    started = time.thread_time()
     assert where(inside(registered(row))) == "recipientId: too long"
     declared = f'<x xmlns:m="{S}/Message/v3"><m:EmailAdress>{"<!-- -->@" * 9_000}</m:EmailAdress></x>'
     assert where(etree.fromstring(declared)) == "EmailAdress: too long"
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 20  # seconds; with the pattern first it would be hours
 
 
 def test_threads_do_not_see_each_others_errors():

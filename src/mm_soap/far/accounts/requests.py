@@ -149,6 +149,9 @@ class SignedRequests:
         used = store.requests_of(connection, signed.given)
         waits = pending.id if pending and not replaced else None
         if self._once and any(key != waits for key in used.values()):
+            if account is None and store.find_account(connection, wanted.recipient) is not None:
+                # Where there was no account, nothing could be locked: the same call came twice, and one is done.
+                raise Conflict("the account was opened since the look")
             return self._repeated(connection, signed, new, used)
         if pending is not None and replaced:
             ending.end(connection, pending, Step.REPLACED, signed.origin, now)
