@@ -149,7 +149,9 @@ _ACCEPTED_UNSIGNED: Final = (
 
 def headline(event: Event) -> str:
     """Return what kind of step an event is, and how it ended, in a few words."""
-    outcome = _OUTCOMES.get(event.outcome, event.outcome.replace("_", " "))
+    # The name of a refusal stays as the reference of errors has it.
+    plain = event.outcome if event.outcome.isupper() else event.outcome.replace("_", " ")
+    outcome = _OUTCOMES.get(event.outcome, plain)
     return event.kind if event.outcome == event.kind else f"{event.kind}: {outcome}"
 
 

@@ -95,3 +95,7 @@ def test_what_waits_is_told_with_its_next_step() -> None:
 
 def test_an_event_without_a_reason_tells_its_facts() -> None:
     assert told(print_event("sent", "sms", attempt=2, reference=None, code=7)) == "attempt 2, code 7"
+
+
+def test_a_refusal_keeps_the_name_that_the_reference_has() -> None:
+    assert headline(Event(datetime(2026, 3, 1, tzinfo=UTC), "refusal", "NOT_FOUND")) == "refusal: NOT_FOUND"
