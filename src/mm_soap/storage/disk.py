@@ -26,12 +26,15 @@ class Disk:
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._next: Future[None] | None = None
+        self._failed: OSError | None = None
 
     def wait(self) -> None:
         """Return once everything that was committed before is on disk.
 
         Raises:
-            OSError: it is not, and nobody knows how much of it is.
+            OSError: it is not, and nobody knows how much of it is. Once the disk itself has failed, every call raises
+                this until the process is started anew: the log is read up to its first bad page, so what comes behind
+                a lost one is lost too, and the kernel tells of a lost page once alone.
         """
         with self._lock:
             first = self._next is None
@@ -44,12 +47,18 @@ class Disk:
         mine.result()
 
     def _synchronise(self, waited_for: Future[None]) -> None:
+        if self._failed is not None:
+            waited_for.set_exception(self._failed)
+            return
         try:
             # Opened each time: another process may have been the last to close, and the log a new one since. SQLite
             # has no locks on the log that closing it here would take away.
             log = os.open(self._log, os.O_RDONLY)
             try:
                 os.fdatasync(log)
+            except OSError as error:
+                self._failed = error
+                raise
             finally:
                 os.close(log)
         except BaseException as error:

@@ -235,8 +235,16 @@ def test_a_disk_that_fails_is_told_to_all_that_wait(sqlite_table: Engine, monkey
     with pytest.raises(Refused) as refused:
         add(sqlite_table, "lost")
     assert refused.value.refusal is Refusal.UNAVAILABLE
+    # What comes behind a lost page would be lost with it, whatever the disk says of that.
     disk.error = None
-    add(sqlite_table, "kept")
+    with pytest.raises(Refused):
+        add(sqlite_table, "behind it")
+    with pytest.raises(Refused):
+        wait_for_disk(sqlite_table)
+    again = open_database(str(sqlite_table.url.database))  # as a process that is started anew
+    add(again, "kept")
+    assert "kept" in names(again)
+    again.dispose()
 
 
 def test_a_reader_does_not_wait_for_a_writer(table: Engine) -> None:
