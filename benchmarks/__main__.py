@@ -30,8 +30,8 @@ from mm_soap.errors import MmSoapError, RemoteFault
 from mm_soap.pki import Identity
 
 _SIZES = (2_000, 100_000, 1_000_000)
-_ROUNDS = 4
-_FLOOR_SECONDS = 0.4
+_ROUNDS = 12
+_FLOOR_SECONDS = 0.25
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mm-soap-bench-", dir=options.folder)))
             with console.status("Making a demonstration and starting its parties …"):
-                suite = stack.enter_context(serving(folder, options.profile, options.database))
+                suite = stack.enter_context(
+                    serving(folder, options.profile, options.database, anywhere=options.anywhere)
+                )
             _Benchmark(options, suite, folder, console).run()
     except MmSoapError as error:
         said = f" {error.description}" if isinstance(error, RemoteFault) else ""
@@ -187,6 +189,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seconds", type=_positive, default=60, help="for how long --rate sends; 60 without it")
     parser.add_argument("--database", metavar="URL", help="a PostgreSQL database on this machine, in place of SQLite")
+    parser.add_argument(
+        "--anywhere", action="store_true", help="let the system move the parties from processor to processor"
+    )
     parser.add_argument(
         "--profile", choices=PARTIES, help="measure one party's functions with yappi; the numbers are wrong then"
     )

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +60,8 @@ def serving(
     profiled: str | None = None,
     postgresql: str | None = None,
     prepare: Callable[[Settings], None] = lambda _: None,
+    *,
+    anywhere: bool = False,
 ) -> Iterator[Suite]:
     """Make a demonstration in ``folder``, serve its parties apart, and stop them at the end.
 
@@ -69,6 +71,8 @@ def serving(
         postgresql: the URL of a PostgreSQL database on this machine. Each party gets a schema of its own in it, which
             is gone at the end; without it, databases are SQLite.
         prepare: is called with the settings before any party starts.
+        anywhere: whether the system chooses processors for the parties; else each stays on one, the dispatcher on one
+            of its own, as is advised where parties share a machine.
 
     Raises:
         MmSoapError: a party did not start.
@@ -84,7 +88,9 @@ def serving(
         running = {}
         for party in PARTIES:
             module = "benchmarks.profiling" if party == profiled else "mm_soap"
-            running[party] = stack.enter_context(started(folder, module, party, ports_of[party]))
+            on = () if anywhere else _processors(party)
+            running[party] = stack.enter_context(started(folder, module, party, ports_of[party], on))
+        stack.callback(lambda: [process.terminate() for process in running.values()])  # so that they stop together
         for party, process in running.items():
             wait_until_ready(process, folder / f"{party}.log")
         yield Suite(
@@ -97,6 +103,11 @@ def serving(
             | ({DATABASE: _server_of(postgresql)} if postgresql else {}),
             folder / _PROFILE,
         )
+
+
+def _processors(party: str) -> Sequence[int]:
+    there = sorted(os.sched_getaffinity(0))
+    return there[:1] if party == "dispatcher" else there[1:2]
 
 
 def forget_environment() -> None:
@@ -136,11 +147,15 @@ def _prepare(folder: Path, url: dict[str, str], schemas: dict[str, str]) -> Sett
 
 
 @contextmanager
-def started(folder: Path, module: str, party: str, port: int) -> Iterator[subprocess.Popen[str]]:
-    """Start a party of the demonstration in ``folder``, and stop it at the end."""
+def started(
+    folder: Path, module: str, party: str, port: int, processors: Sequence[int] = ()
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a party of the demonstration in ``folder``, on some processors or on any, and stop it at the end."""
     name = f"operator:{OPERATOR_ONE.number}" if party == "operator" else party
     command = [sys.executable, "-m", module, "serve", "--config", str(folder / SETTINGS_FILE), "--party", name]
-    environment = {**os.environ, f"{ENVIRONMENT_PREFIX}PORT": str(port), FILE_VARIABLE: str(folder / _PROFILE)}
+    own = {"PORT": str(port), "PROCESSORS": json.dumps(list(processors))}
+    environment = {**os.environ, **{f"{ENVIRONMENT_PREFIX}{name}": value for name, value in own.items()}}
+    environment[FILE_VARIABLE] = str(folder / _PROFILE)
     with (folder / f"{party}.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
     with process:

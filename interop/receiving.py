@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
@@ -146,17 +147,19 @@ class Receiving:
             raise NotReceived(f"a PDF is {found} times among what the operator keeps; it should be {times} times")
 
     def _count(self, pdf: bytes) -> int:
-        found = 0
-        for file in self.received.rglob("*"):
-            with suppress(FileNotFoundError, IsADirectoryError):  # while the operator is at work
-                found += file.read_bytes() == pdf
-        return found
+        return sum(content == pdf for _, content in self._files())
 
     def _deliveries_with(self, text: bytes) -> int:
         """Count what the operator keeps by the folder: in each may be the request and what it holds."""
         forms = (text, b64encode(text))
-        files = [file for file in self.received.rglob("*") if file.is_file()]
-        return len({file.parent for file in files if any(form in file.read_bytes() for form in forms)})
+        return len({folder for folder, content in self._files() if any(form in content for form in forms)})
+
+    def _files(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the folder and the content of each file that the operator keeps; it may be at work meanwhile."""
+        for folder, _, names in os.walk(self.received):  # unlike rglob, it bears a folder that is gone
+            for name in names:
+                with suppress(FileNotFoundError):
+                    yield folder, Path(folder, name).read_bytes()
 
     def _answer(self, operation: str, payload: bytes) -> list[str]:
         """Return TransId, and each recipient with what was told of it; or an empty text and the fault."""

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, text
 
 from mm_soap.bootstrap_delivery import sender_limits
 from mm_soap.bootstrap_engine import delivery_engine, run_worker
-from mm_soap.bootstrap_evidence import evidence_hooks, evidence_work, retention_of
+from mm_soap.bootstrap_evidence import count_spools, evidence_of, retention_of
 from mm_soap.bootstrap_inbox import inbox_pages
 from mm_soap.bootstrap_mailboxes import contents_of, mailbox_housekeeping, membership_of
 from mm_soap.bootstrap_notices import count_notices, notice_rules, notifier_of
@@ -53,7 +53,7 @@ from mm_soap.register_client import RegisterClient
 from mm_soap.service_supplier import PRECHECKS as SERVICE_PRECHECKS
 from mm_soap.service_supplier import ForwardingService, MailboxService, NotifyingService, Outbox, service_handlers
 from mm_soap.soap import Call, Metrics, Wsgi
-from mm_soap.storage import forget_evidence, migrate, open_database, reading
+from mm_soap.storage import Spool, forget_evidence, migrate, open_database, reading
 from mm_soap.user_signatures import UserSignatureVerifier
 
 
@@ -85,6 +85,7 @@ class Party:
         work: what it does in the background.
         accepted: returns the certificates of those whose signatures it accepted.
         pages: WSGI applications of web pages, by the path above them.
+        spool: where its evidence waits while its database is away; None without one.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Party:
     work: Sequence[Work] = ()
     accepted: Callable[[], Sequence[OrganisationCertificate]] = tuple
     pages: Mapping[str, Wsgi] = field(default_factory=dict)
+    spool: Spool | None = None
 
 
 def build_parties(
@@ -123,6 +125,7 @@ def build_parties(
             raise ConfigurationError(f"The settings have no party {wanted}: there are {', '.join(builders)}.")
     parties = [builders[name]() for name in chosen]
     count_notices(metrics, {one.name: one.database for one in parties if one.name.startswith("operator:")}, clock)
+    count_spools(metrics, {one.name: one.spool for one in parties if one.spool is not None})
     return parties
 
 
@@ -185,7 +188,7 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
     assert settings.far is not None
     database = database_of(settings.far.database, "far")
     register = Register(database, clock)
-    hooks = evidence_hooks(settings, database, clock)
+    kept = evidence_of(settings, database, "far", clock)
     persons = population_register(settings.far)
     companies = company_register(settings.far, persons)
     verifier = UserSignatureVerifier.load(settings.far.e_identification_anchors, clock, revocation_of(settings, clock))
@@ -198,11 +201,11 @@ def _far(settings: Settings, metrics: Metrics, clock: Clock) -> Party:
     )
     recipient = recipient_handlers(register, accounts, callers, retention_of(settings))
     applications = {
-        **port_of(settings, "recipient", recipient, RECIPIENT_PRECHECKS, hooks, metrics, clock, shorten=shorten),
-        **port_of(settings, "authority", authority, {}, hooks, metrics, clock),
+        **port_of(settings, "recipient", recipient, RECIPIENT_PRECHECKS, kept.hooks, metrics, clock, shorten=shorten),
+        **port_of(settings, "authority", authority, {}, kept.hooks, metrics, clock),
     }
-    work = (Housekeeping(database, clock, forget_evidence), *evidence_work(settings, database, "far", clock))
-    return Party("far", applications, database, "", work)
+    work = (Housekeeping(database, clock, forget_evidence), *kept.work)
+    return Party("far", applications, database, "", work, spool=kept.spool)
 
 
 def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, clock: Clock) -> Party:
@@ -217,16 +220,16 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
     trusted = TrustStore.load(settings.trust.anchors, clock, revocation_of(settings, clock))
     handlers = message_handlers(MessageService(*accepting), trust_of(settings, trusted, clock))
     notifications = notification_handlers(NotificationService(*accepting))
-    hooks = evidence_hooks(settings, database, clock)
-    applications = port_of(settings, "message", handlers, MESSAGE_PRECHECKS, hooks, metrics, clock)
-    applications |= port_of(settings, "notification", notifications, NOTIFICATION_PRECHECKS, hooks, metrics, clock)
+    kept = evidence_of(settings, database, "dispatcher", clock)
+    applications = port_of(settings, "message", handlers, MESSAGE_PRECHECKS, kept.hooks, metrics, clock)
+    applications |= port_of(settings, "notification", notifications, NOTIFICATION_PRECHECKS, kept.hooks, metrics, clock)
 
     def forget_old_documents(connection: Connection, now: datetime) -> int:
         return forget_documents(connection, now - retention_of(settings))
 
     housekeeping = Housekeeping(database, clock, forget_evidence, forget_old_documents)
-    work = (register, engine, housekeeping, *evidence_work(settings, database, "dispatcher", clock))
-    return Party("dispatcher", applications, database, "", work, trusted.accepted)
+    work = (register, engine, housekeeping, *kept.work)
+    return Party("dispatcher", applications, database, "", work, trusted.accepted, spool=kept.spool)
 
 
 def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock: Clock) -> Party:
@@ -244,13 +247,12 @@ def _operator(settings: Settings, own: OperatorSettings, metrics: Metrics, clock
     rest = (service.retention, clock, service.contents)
     notifying = NotifyingService(*same, outbox, *rest)
     handlers = service_handlers(service, notifying, ForwardingService(*same, *rest, service.notices), verify)
-    hooks = evidence_hooks(settings, service.database, clock)
-    applications = port_of(settings, "service", handlers, SERVICE_PRECHECKS, hooks, metrics, clock, own.path)
     name = f"operator:{own.organisation}"
-    kept = evidence_work(settings, service.database, name, clock)
-    work = (register, outbox, mailbox_housekeeping(own, service), membership_of(settings, own, service), *kept)
+    kept = evidence_of(settings, service.database, name, clock)
+    applications = port_of(settings, "service", handlers, SERVICE_PRECHECKS, kept.hooks, metrics, clock, own.path)
+    work = (register, outbox, mailbox_housekeeping(own, service), membership_of(settings, own, service), *kept.work)
     pages = inbox_pages(settings, own, service, trust)
-    return Party(name, applications, service.database, own.path, work, trusted.accepted, pages)
+    return Party(name, applications, service.database, own.path, work, trusted.accepted, pages, kept.spool)
 
 
 def _mailbox_service(settings: Settings, own: OperatorSettings, directory: Directory, clock: Clock) -> MailboxService:

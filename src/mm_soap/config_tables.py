@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -235,6 +235,10 @@ class Settings(BaseSettings):
     )
     threads: int = Field(default=16, gt=0, description="How many requests one worker process answers at once.")
     workers: int = Field(default=1, gt=0, description="How many worker processes answer requests.")
+    processors: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        default=(),
+        description="The processors that worker processes run on, each on one of them; any, where none is named.",
+    )
     body_limit: int = Field(default=8_388_608, gt=0, description="The longest request body that is read, in bytes.")
     trust: TrustSettings = Field(default_factory=TrustSettings)
     rules: RulesSettings = Field(default_factory=RulesSettings)

@@ -1,4 +1,7 @@
-"""The chain of evidence grows: once a second, what was written since then gets its place in it."""
+"""The chain of evidence grows: once a second, what was written since then gets its place in it.
+
+What had to wait for the database is taken in first.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from mm_soap.spooling import Spooling
 from mm_soap.storage import Head, head_of, link_records, reading, waits_for_links, writing
 from mm_soap.unexpected import Repeated, guarded
 
@@ -28,11 +32,13 @@ class Linking:
     Args:
         database: the party's own.
         party: its name, for the log.
+        spooling: takes in what waits for the database; None where nothing can.
     """
 
-    def __init__(self, database: Engine, party: str) -> None:
+    def __init__(self, database: Engine, party: str, spooling: Spooling | None = None) -> None:
         self._database = database
         self._party = party
+        self._spooling = spooling
         self._thread = Repeated("linking", self._turn, _log, _WHO, _SECONDS_AFTER_AN_ERROR)
         self._told = Head(0, "")
         self._tell_at = 0.0
@@ -50,6 +56,8 @@ class Linking:
         guarded(self._last, _log, _WHO)
 
     def _turn(self) -> float:
+        if self._spooling is not None:
+            self._spooling.turn()
         link_all(self._database)
         if time.monotonic() >= self._tell_at:
             self._tell()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mm_soap.errors import ConfigurationError
+from mm_soap.folders import synchronise
 from mm_soap.row_files import Columns, FileForm
 
 
@@ -50,17 +51,9 @@ def replacing(path: Path) -> Iterator[TextIO]:
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        synchronise(path.parent)
     except OSError as error:
         raise ConfigurationError(f"The file {path} cannot be written: {error.strerror}.") from None
-
-
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def row_writer(text: TextIO, form: FileForm, columns: Columns) -> Callable[[Sequence[str | None]], None]:

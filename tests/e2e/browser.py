@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 DESKTOP = {"width": 1100, "height": 800}
 PHONE = {"width": 360, "height": 640}
@@ -27,12 +26,19 @@ _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "b
 
 
 @contextmanager
-def chromium(playwright: Playwright, folder: Path, **options: Any) -> Iterator[BrowserContext]:
-    """Start a browser with a fresh profile, and close it at the end."""
-    program = shutil.which("chromium")
-    context = playwright.chromium.launch_persistent_context(
-        folder, executable_path=program, args=list(_QUIET), **options
-    )
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """Start a browser, and close it at the end. Each of its contexts has a fresh profile."""
+    browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(_QUIET))
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@contextmanager
+def looking(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """Open windows of a person of their own, who has been nowhere yet."""
+    context = browser.new_context(**options)
     try:
         yield context
     finally:

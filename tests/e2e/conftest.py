@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.suite import ENGINE, Demonstration, Server, mm_soap, stopped_at_the_end
+from tests.e2e.suite import ENGINE, STOP_SECONDS, Demonstration, Server, all_gone, mm_soap, stopped_at_the_end, until
 
-collect_ignore = [] if ENGINE == "celery" else ["test_exactly_once.py"]
-"""That test kills PostgreSQL and RabbitMQ: `make scaled-out` starts some for it."""
+collect_ignore = [] if ENGINE == "celery" else ["test_exactly_once.py", "test_spool.py"]
+"""Those tests kill PostgreSQL and RabbitMQ: `make scaled-out` starts some for them."""
 
 _SHOWN_OF_A_LOG = 20_000
 """Characters."""
@@ -29,6 +29,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
             if errors.exists():
                 report.sections.append((f"Log {errors}", errors.read_text(errors="replace")[-_SHOWN_OF_A_LOG:]))
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """Every server that a test left has stopped at the end."""
+    yield
+    until(all_gone, STOP_SECONDS + 5, "servers that were left")
 
 
 @pytest.fixture(scope="session")

@@ -149,4 +149,4 @@ def served(production: Production) -> Iterator[Production]:
         yield production
     finally:
         for server in production.servers.values():
-            server.stop()
+            server.leave()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import http.client
 import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import socket
@@ -20,8 +22,8 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from tempfile import TemporaryDirectory, gettempdir
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 from lxml import etree
@@ -43,6 +45,7 @@ from tests.unit.dsig.samples import distribute as carry_signed
 
 COMMAND = (sys.executable, "-m", "mm_soap")
 READY_SECONDS = 40.0
+STOP_SECONDS = 40.0
 ENGINE = os.environ.get("MM_SOAP_TEST_ENGINE", "embedded")
 """Which engine delivers in demonstrations: with ``celery`` they have workers, RabbitMQ and PostgreSQL."""
 
@@ -57,7 +60,7 @@ class Result:
 
 
 class _Commands:
-    """The process that runs commands; a command by itself takes seconds to load."""
+    """The process that begins commands and servers; each by itself takes seconds to load."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -73,24 +76,80 @@ class _Commands:
         atexit.register(self._close)
 
     def run(self, arguments: Sequence[str], environment: dict[str, str], piped: bytes = b"") -> Result:
-        files = {name: str(Path(self._folder.name, name)) for name in ("in", "out", "err")}
-        request = {"arguments": arguments, "environment": environment, "folder": str(Path.cwd()), **files}
+        with TemporaryDirectory(dir=self._folder.name) as folder:
+            files = [Path(folder, name) for name in ("in", "out", "err")]
+            files[0].write_bytes(piped)
+            ended = self.begin(arguments, environment, Path.cwd(), *files).wait()
+            return Result(ended, files[1].read_text(), files[2].read_text())
+
+    def begin(
+        self, arguments: Sequence[str], environment: dict[str, str], folder: Path, piped: Path, out: Path, err: Path
+    ) -> Begun:
+        files = {"in": str(piped), "out": str(out), "err": str(err)}
+        return Begun(
+            self._ask({"arguments": arguments, "environment": environment, "folder": str(folder), **files}), self
+        )
+
+    def ended(self, pid: int) -> int:
+        """How a process ended that has."""
+        return self._ask({"ended": pid})
+
+    def _ask(self, request: dict[str, object]) -> int:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with self._lock:
             self._number += 1
-            Path(files["in"]).write_bytes(piped)
             self._process.stdin.write(json.dumps({"number": self._number, **request}) + "\n")
             self._process.stdin.flush()
             number = 0
             while number != self._number:  # what came for a test that ran out of time is not this one's
-                number, ended = map(int, self._process.stdout.readline().split())
-            return Result(ended, Path(files["out"]).read_text(), Path(files["err"]).read_text())
+                number, answer = map(int, self._process.stdout.readline().split())
+            return answer
 
     def _close(self) -> None:
         with self._process:
             pass
         self._folder.cleanup()
+
+
+class Begun:
+    """A process in a group of its own that was begun for a test: what tests need of ``subprocess.Popen``."""
+
+    def __init__(self, pid: int, commands: _Commands) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._commands = commands
+        # Readable once the process has ended.
+        self._ending = os.pidfd_open(pid)
+
+    def poll(self) -> int | None:
+        """The exit status, or None while it runs."""
+        if self.returncode is None and select.select([self._ending], [], [], 0)[0]:
+            self._end()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit status, once it has ended."""
+        if self.returncode is None:
+            if not select.select([self._ending], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("mm-soap", timeout or 0)
+            self._end()
+        assert self.returncode is not None
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _end(self) -> None:
+        self.returncode = self._commands.ended(self.pid)
+        os.close(self._ending)
 
 
 @cache
@@ -103,9 +162,24 @@ def mm_soap(*arguments: object, piped: bytes = b"", **environment: str) -> Resul
     return _commands().run([str(argument) for argument in arguments], _environment(environment), piped)
 
 
+def begun(*arguments: object, out: Path = Path(os.devnull), err: Path = Path(os.devnull), **environment: str) -> Begun:
+    """Begin a command and do not wait for its end; what it prints goes into files."""
+    said = [str(argument) for argument in arguments]
+    return _commands().begin(said, _environment(environment), Path.cwd(), Path(os.devnull), out, err)
+
+
 def _environment(more: dict[str, str]) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("MM_SOAP_")}
     return {**own, **more}
+
+
+_own_ports: set[int] = set()
+
+
+@cache
+def _all_ports() -> TextIO:
+    """A file with a byte for each port: the process that has locked it has the port."""
+    return (Path(gettempdir()) / "mm-soap-test-ports").open("a")
 
 
 def free_port() -> int:
@@ -113,10 +187,17 @@ def free_port() -> int:
 
     A client that knocks again and again on a closed port of that range would in the end connect to itself.
     """
-    # Tests may run in several processes: each has ports of its own, also while its servers start or are down.
-    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+    # Tests may run in several processes, and several times at once. Each process keeps its ports until it ends, also
+    # while their servers are down.
     while True:
-        port = random.randint(20_000 + 3_000 * number, 22_999 + 3_000 * number)
+        port = random.randint(20_000, 31_999)
+        if port in _own_ports:
+            continue
+        try:
+            fcntl.lockf(_all_ports(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except OSError:
+            continue
+        _own_ports.add(port)
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)):
                 return port
@@ -131,7 +212,7 @@ class Server:
     environment: dict[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Begun | None = None
 
     @property
     def url(self) -> str:
@@ -173,11 +254,19 @@ class Server:
 
     def _begin(self, command: Sequence[str], folder: Path) -> None:
         self._before = self.out.stat().st_size if self.out.exists() else 0
+        self.out.touch()
+        environment = _environment({"MM_SOAP_PORT": str(self.port), **self.environment})
+        own = len(COMMAND)
+        # What else is in the environment may be meant for Python, or for libraries of C.
+        if tuple(command[:own]) == COMMAND and all(name.startswith("MM_SOAP_") for name in self.environment):
+            files = (Path(os.devnull), self.out, self.errors)
+            self.process = _commands().begin(command[own:], environment, folder, *files)
+            return
         with self.out.open("ab") as out, self.errors.open("ab") as errors:
             self.process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env=_environment({"MM_SOAP_PORT": str(self.port), **self.environment}),
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=errors,
@@ -227,12 +316,56 @@ class Server:
         if self.process is None:
             return
         self.process.terminate()
+        self._wait_until_gone(STOP_SECONDS)
+
+    def leave(self) -> None:
+        """Let it stop in order while the next test begins. Whoever leaves next finds out whether it did."""
+        if self.process is not None:
+            self.process.terminate()
+            _leaving.append((self, time.monotonic() + STOP_SECONDS))
+
+    def gone(self, deadline: float) -> bool:
+        """Whether it has stopped after it was left; it must by the deadline.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not.
+        """
+        assert self.process is not None
+        if self.process.poll() is None and time.monotonic() < deadline:
+            return False
+        self._wait_until_gone(0)
+        return True
+
+    def _wait_until_gone(self, seconds: float) -> None:
+        assert self.process is not None
         try:
-            self.process.wait(40)
+            self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
             raise
         self.process = None
+
+
+_leaving: list[tuple[Server, float]] = []
+"""Servers that were told to stop, and until when they must have."""
+
+
+def all_gone() -> bool:
+    """Whether every server that was left has stopped.
+
+    Raises:
+        subprocess.TimeoutExpired: one has not, and its time is over. It is killed.
+    """
+    for each in list(_leaving):
+        server, deadline = each
+        try:
+            ended = server.gone(deadline)
+        except subprocess.TimeoutExpired:
+            _leaving.remove(each)
+            raise
+        if ended:
+            _leaving.remove(each)
+    return not _leaving
 
 
 @dataclass
@@ -340,6 +473,12 @@ class Demonstration:
         for server in reversed(self.servers):
             server.stop()
 
+    def leave(self) -> None:
+        """Let all servers stop while the next test begins."""
+        for server in reversed(self.servers):
+            server.leave()
+        all_gone()
+
     def signed(self, delivery: SecureDelivery, signer: DemoOrganisation | None = None) -> bytes:
         """Sign with the key of the sender that the delivery names, or of someone else."""
         by = _identity(self.folder / "pki", signer.number if signer else delivery.sender.id)
@@ -385,7 +524,7 @@ def stopped_at_the_end(demonstration: Demonstration) -> Iterator[Demonstration]:
         try:
             yield demonstration
         finally:
-            demonstration.stop()
+            demonstration.stop() if demonstration.scaled_out else demonstration.leave()  # its schemas go next
 
 
 def until(true: Callable[[], bool], seconds: float, what: str, pause: float = 0.05) -> None:

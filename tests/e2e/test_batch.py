@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import sqlite3
-import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -18,9 +16,9 @@ import pytest
 
 from mm_soap.demonstration import KOMMUN_A, RECIPIENT, RECIPIENT_AT_TWO, UNKNOWN
 from mm_soap.testing.documents import one_page_pdf
-from tests.e2e.suite import COMMAND, Demonstration, Result, Server, mm_soap, until
+from tests.e2e.suite import Begun, Demonstration, Result, Server, begun, mm_soap, until
 
-ROWS = 1200
+ROWS = 600
 
 
 def arguments(demonstration: Demonstration, file: Path, *more: object) -> list[object]:
@@ -162,10 +160,8 @@ def test_what_does_not_go_together(demonstration: Demonstration, tmp_path: Path,
     assert mm_soap(*arguments(demonstration, tmp_path / "batch.jsonl", *options)).returncode == 2
 
 
-def started(demonstration: Demonstration, server: Server, file: Path) -> subprocess.Popen[bytes]:
-    command = [*COMMAND, *map(str, arguments(demonstration, file))]
-    environment = {**os.environ, "MM_SOAP_PORT": str(server.port)}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def started(demonstration: Demonstration, server: Server, file: Path) -> Begun:
+    return begun(*arguments(demonstration, file), MM_SOAP_PORT=str(server.port))
 
 
 def accepted(journal: Path) -> int:

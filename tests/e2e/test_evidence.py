@@ -8,7 +8,8 @@ import re
 import sqlite3
 import subprocess
 import zipfile
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,37 +17,34 @@ from typing import Any
 
 import pytest
 
+from mm_soap.bootstrap import databases
 from mm_soap.config import load
-from mm_soap.demonstration import KOMMUN_A, RECIPIENT
+from mm_soap.demonstration import DISPATCHER, KOMMUN_A, RECIPIENT
+from mm_soap.storage import evidence_of, reading
 from mm_soap.xml import MESSAGE_V3
 from tests.e2e.suite import (
     Demonstration,
     Fault,
     Result,
     a_message,
+    call,
     distribute,
     enveloped,
     final_status,
+    get,
     letter,
     mm_soap,
     post,
+    until,
 )
 from tests.unit.dsig.samples import distribute as carry_signed
 
 
-class Kept:
-    """`mm-soap evidence` on a demonstration in which something has happened."""
+class Command:
+    """`mm-soap evidence` on a demonstration."""
 
     def __init__(self, demonstration: Demonstration) -> None:
         self.demonstration = demonstration
-        self.url = demonstration.serve().url
-        delivery = letter(RECIPIENT, a_message())
-        self.document = demonstration.signed(delivery)
-        self.delivered = distribute(self.url, self.document)
-        final_status(self.url, self.delivered)
-        with pytest.raises(Fault) as refused:
-            distribute(self.url, demonstration.signed(replace(delivery, reference="x")).replace(b"Beslut", b"Beslux"))
-        self.refused = refused.value.call_id
 
     def run(self, *arguments: object) -> Result:
         return mm_soap("evidence", *arguments, "--config", self.demonstration.config)
@@ -67,12 +65,34 @@ class Kept:
         assert (folder / "README.txt").exists()
         return sorted(path.parent for path in folder.glob("*/INSTRUCTIONS.txt"))
 
+
+class Kept(Command):
+    """`mm-soap evidence` on a demonstration in which something has happened."""
+
+    def __init__(self, demonstration: Demonstration) -> None:
+        super().__init__(demonstration)
+        self.url = demonstration.serve().url
+        delivery = letter(RECIPIENT, a_message())
+        self.document = demonstration.signed(delivery)
+        self.delivered = distribute(self.url, self.document)
+        final_status(self.url, self.delivered)
+        self.refused = refused(
+            distribute, self.url, demonstration.signed(replace(delivery, reference="x")).replace(b"Beslut", b"Beslux")
+        ).call_id
+
     def tamper(self, statement: str, party: str = "dispatcher") -> None:
         self.demonstration.stop()
         database = load(self.demonstration.config).dispatcher
         assert database is not None
         with closing(sqlite3.connect(database.database)) as connection, connection:
             connection.execute(statement)
+
+
+def refused(send: Callable[[str, bytes], object], url: str, sent: bytes) -> Fault:
+    """What something is answered with that is refused."""
+    with pytest.raises(Fault) as raised:
+        send(url, sent)
+    return raised.value
 
 
 @pytest.fixture(scope="module")
@@ -190,8 +210,12 @@ def test_verify_names_what_was_done_to_the_evidence(fresh: Demonstration, tmp_pa
     head = kept.run("head")
     assert head.returncode == 0, head.stderr
     noted.write_text(head.stdout)
-    whole = kept.json("verify", "--head", noted)
-    assert {name: one["findings"] for name, one in whole.items()} == {name: [] for name in whole}
+    signed = tmp_path / "heads.pem"
+    signed.write_text(kept.run("head", "--sign", DISPATCHER.number).stdout)
+    for file in (noted, signed):
+        whole = kept.json("verify", "--head", file)
+        assert {name: (one["findings"], one["heads"]) for name, one in whole.items()} == dict.fromkeys(whole, ([], 1))
+    assert f"signed by {DISPATCHER.number}" in kept.run("verify", "--head", signed).stderr
     kept.tamper(f"UPDATE evidence SET content = x'00' WHERE call_id = '{kept.refused}'")
     result = kept.run("verify")
     assert result.returncode == 1
@@ -204,7 +228,8 @@ def test_verify_names_what_was_done_to_the_evidence(fresh: Demonstration, tmp_pa
     kept.tamper("DELETE FROM evidence_record")
     kept.tamper(f"UPDATE evidence_chain SET position = 0, hash = '{'0' * 64}'")
     assert kept.json("verify", "--party", "dispatcher")["dispatcher"]["findings"] == []
-    assert kept.json("verify", "--party", "dispatcher", "--head", noted, status=1)["dispatcher"]["findings"]
+    for file in (noted, signed):
+        assert kept.json("verify", "--party", "dispatcher", "--head", file, status=1)["dispatcher"]["findings"]
 
 
 @pytest.mark.timeout(300)
@@ -297,6 +322,7 @@ def test_who_looked_is_written_down(kept: Kept, tmp_path: Path) -> None:
         (("verify", "--party", "nobody"), "nobody"),
         (("verify", "--head", "/no/such/file"), "cannot be read"),
         (("verify", "--head", "/dev/null"), "must hold"),
+        (("head", "--sign", "165599999999"), "no key of 165599999999"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(
@@ -306,6 +332,89 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     assert result.returncode in (1, 2)
     assert word in result.stderr
     assert "Traceback" not in result.stderr
+
+
+PORTS = {"far": "/Recipient/v3", "dispatcher": "/Message/v3", "operator:165599999918": "/Service/v3"}
+
+
+@contextmanager
+def without_evidence(demonstration: Demonstration) -> Iterator[None]:
+    """Take from each party's database, while it is used, the table that evidence goes into."""
+    settings = load(demonstration.config)
+    assert settings.far is not None
+    assert settings.dispatcher is not None
+    files = [settings.far.database, settings.dispatcher.database, settings.operator[0].database]
+
+    def rename(old: str, new: str) -> None:
+        for file in files:
+            with closing(sqlite3.connect(file, timeout=30)) as connection, connection:
+                connection.execute("PRAGMA legacy_alter_table = ON")
+                connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+    rename("evidence", "evidence_away")
+    yield
+    rename("evidence_away", "evidence")
+
+
+@pytest.mark.timeout(300)
+def test_what_is_refused_while_the_database_is_away_is_evidence_later(fresh: Demonstration, tmp_path: Path) -> None:
+    fresh.change("", workers=2)
+    server = fresh.serve()
+    sent = {party: f"<not XML of {party}".encode() for party in PORTS}
+    calls = {}
+    with without_evidence(fresh):
+        for party, body in sent.items():
+            fault = refused(call, server.url + PORTS[party], body)
+            assert (fault.status, fault.code) == (500, 5001)
+            calls[party] = fault.call_id
+        # Nothing is accepted without its evidence.
+        document = fresh.signed(letter(RECIPIENT, a_message()))
+        fault = refused(distribute, server.url, document)
+        assert fault.code == 4000
+        spool = fresh.folder / "data/spool"
+        files = sorted(spool.glob("*/*.evidence"))
+        assert [file.parent.name.replace("-", ":") for file in files] == sorted([*PORTS, "dispatcher"])
+        assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+        told = get(f"{server.url}/readyz")[1].decode()
+        counted = get(f"{server.url}/metrics")[1].decode()
+        waiting = {**dict.fromkeys(PORTS, 1), "dispatcher": 2}
+        for party, number in waiting.items():
+            assert f"{number} pieces of evidence of {party} wait in the spool for the database." in told
+            assert f'mm_soap_evidence_spool_files{{party="{party}",state="waiting"}} {number}' in counted
+        server.kill()
+    kept = Command(fresh)
+    assert "; 1 wait in the spool" in kept.run("verify", "--party", "far").stdout
+    assert "4 pieces of evidence wait in the spool" in kept.run("show", calls["far"]).stderr.replace("\n", " ")
+    server.start()
+    until(lambda: not list(spool.glob("*/*.evidence")), 30, "an empty spool")
+    (folder,) = kept.export(fault.call_id, tmp_path)
+    assert (folder / "request.xml").read_bytes() == carry_signed(document)
+    (shown,) = kept.json("show", calls["far"])
+    assert (shown["party"], shown["verdict"]) == ("far", "MALFORMED_XML")
+    assert shown["at"] < shown["taken_in"]
+    for party, database in databases(load(fresh.config)).items():
+        with reading(database) as connection:
+            there = [(one.content, one.verdict) for one in evidence_of(connection, calls.get(party, ""))]
+        database.dispose()
+        assert there == ([(sent[party], "MALFORMED_XML")] if party in PORTS else [])
+    checked = kept.json("verify")
+    assert {name: (one["findings"], one["spool"]["waiting"]) for name, one in checked.items()} == dict.fromkeys(
+        checked, ([], 0)
+    )
+
+
+def test_a_spool_that_cannot_be_written_is_told_once_at_the_start(fresh: Demonstration) -> None:
+    fresh.change("", workers=2)
+    (fresh.folder / "data/spool").write_text("in the way")
+    server = fresh.serve("far")
+    with without_evidence(fresh):
+        fault = refused(call, server.url + PORTS["far"], b"<not XML")
+    assert fault.code == 5001
+    log = server.output()
+    assert log.count("data/spool/far cannot be written: ") == 1
+    (line,) = [line for line in log.splitlines() if "evidence not kept" in line]
+    assert f"call_id={fault.call_id}" in line
+    assert f"sha256={sha256(b'<not XML').hexdigest()}: the spool of evidence cannot be written" in line
 
 
 def test_the_senders_of_questions_leave_no_evidence(kept: Kept) -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -33,7 +32,7 @@ from mm_soap.far.accounts import GivenSignature, HistoryEntry, Kind, Pending, St
 from mm_soap.message.identifiers import check_digit
 from mm_soap.storage import open_database, writing
 from mm_soap.xml import RECIPIENT_V3
-from tests.e2e.suite import COMMAND, Demonstration, Fault, Result, Server, call, enveloped, mm_soap
+from tests.e2e.suite import Demonstration, Fault, Result, Server, begun, call, enveloped, mm_soap
 
 NEW = "165599999942"
 HEAD = "recipient,operator,type,registered\n"
@@ -167,11 +166,7 @@ def numbers(count: int) -> str:
 
 
 def killed_when(far: Far, source: Path, ready: Callable[[], bool]) -> int:
-    process = subprocess.Popen(
-        [*COMMAND, "far", "account", "import", str(source), "--format", "csv", "--config", str(far.config)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = begun("far", "account", "import", source, "--format", "csv", "--config", far.config)
     deadline = time.monotonic() + 60
     while not ready() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.002)

@@ -83,6 +83,25 @@ def test_the_cookie_is_for_this_server_alone(browser: requests.Session, served: 
     assert {"HttpOnly", "SameSite=Lax"} <= {part.strip() for part in answer.headers["Set-Cookie"].split(";")}
 
 
+def test_what_belongs_to_a_page_does_not_bring_its_session_back(browser: requests.Session, served: Server) -> None:
+    """It may be answered after the next page, whose session would be undone: which mailbox is open."""
+    browser.get(answered(browser, asked(browser, served.url)))
+    form = {"csrf_token": form_token(browser.get(f"{served.url}/Inbox/mailboxes").text), "mailbox": "165599999934"}
+    before = dict(browser.cookies)
+    assert "Demobolaget AB" in browser.post(f"{served.url}/Inbox/mailboxes", form).text
+    with requests.Session() as late:
+        for path, what in (
+            ("/Inbox/static/inbox.css", None),
+            ("/Inbox/static/icon.svg", "image"),
+            ("/Inbox/static/style.css", "style"),
+            ("/Inbox", "iframe"),
+        ):
+            answer = late.get(f"{served.url}{path}", cookies=before, headers={"Sec-Fetch-Dest": what} if what else {})
+            assert (answer.status_code, answer.headers.get("Set-Cookie")) == (200, None)
+        for headers in ({}, {"Sec-Fetch-Dest": "document"}):  # a page prolongs it
+            assert "Set-Cookie" in late.get(f"{served.url}/Inbox", cookies=before, headers=headers).headers
+
+
 def test_signing_out_ends_every_copy_of_the_session(browser: requests.Session, served: Server) -> None:
     browser.get(answered(browser, asked(browser, served.url)))
     with requests.Session() as thief, requests.Session() as other_device:

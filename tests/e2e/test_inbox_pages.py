@@ -12,12 +12,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from mm_soap.demonstration import KOMMUN_B, OPERATOR_TWO, RECIPIENT, RECIPIENT_AT_TWO
 from mm_soap.message import OfficialMatter, new_message
 from mm_soap.xml import MESSAGE_V3, OFFICIAL_MATTER_V3
-from tests.e2e.browser import DESKTOP, PHONE, accessibility, chromium, small_targets, too_wide
+from tests.e2e.browser import DESKTOP, PHONE, accessibility, chromium, looking, small_targets, too_wide
 from tests.e2e.inbox import PDF, put, refuse, send, sign_in, sign_text
 from tests.e2e.suite import Demonstration, Server, mm_soap
 
@@ -56,6 +56,12 @@ def playwright() -> Iterator[Playwright]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    with chromium(playwright) as started:
+        yield started
+
+
 LOOKS: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": DESKTOP},
     "phone": {"viewport": PHONE, "is_mobile": True, "has_touch": True},
@@ -72,8 +78,8 @@ def look(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def context(playwright: Playwright, look: str, tmp_path: Path) -> Iterator[BrowserContext]:
-    with chromium(playwright, tmp_path / "profile", **LOOKS[look]) as started:
+def context(browser: Browser, look: str) -> Iterator[BrowserContext]:
+    with looking(browser, **LOOKS[look]) as started:
         yield started
 
 
@@ -142,9 +148,11 @@ def test_the_life_of_a_message(demo: Demonstration, served: Server, page: Page, 
     expect(row).to_have_count(1)
     row.get_by_role("link").click()
     page.get_by_role("button", name="Släng").click()
+    expect(page.get_by_role("status")).to_have_text("Meddelandet ligger i papperskorgen.")
     page.goto(f"{served.url}/Inbox?place=-2")
     row.get_by_role("link").click()
     page.get_by_role("button", name="Radera för alltid").click()
+    expect(page.get_by_role("status")).to_have_text("Meddelandet är raderat.")
     page.goto(f"{served.url}/Inbox?place=-2")
     expect(row).to_have_count(0)
     page.get_by_role("button", name="Logga ut").click()
@@ -322,6 +330,7 @@ def test_cases_are_followed(demo: Demonstration, served: Server, page: Page, loo
     good(page)
     pictured(page, f"message-in-case-{look}")
     page.get_by_role("button", name="Släng").click()
+    expect(page.get_by_role("status")).to_have_text("Meddelandet ligger i papperskorgen.")
     page.get_by_role("link", name="Ärenden").click()
     expect(row).to_contain_text("Avsändarens tur")
     page.goto(f"{served.url}/Inbox")
@@ -369,6 +378,7 @@ def test_what_waits_for_signatures_is_signed_or_abandoned(served: Server, page: 
     def open_company() -> None:
         page.get_by_role("link", name="Change mailbox").click()
         page.get_by_role("button", name="Demobolaget AB").click()
+        expect(page.locator(".whose")).to_contain_text("Demobolaget AB")
 
     def ask() -> None:
         page.get_by_role("link", name="Senders").click()
@@ -394,6 +404,7 @@ def test_what_waits_for_signatures_is_signed_or_abandoned(served: Server, page: 
     good(page)
     ask()
     page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
     sign_in(page, served, "Bertil Demo")
     open_company()
     page.get_by_role("link", name="Account").click()
@@ -411,6 +422,7 @@ def test_what_waits_in_another_mailbox_is_shown_and_reached(served: Server, page
     expect(page.get_by_role("status")).to_contain_text("More must sign")
     page.get_by_role("link", name="Change mailbox").click()
     page.get_by_role("button", name="Anna Demo").click()
+    expect(page.locator(".whose")).to_contain_text("Anna Demo")
     page.goto(f"{served.url}/Inbox/waiting")
     expect(page.get_by_text("Nothing waits for signatures.")).to_be_visible()
     good(page)
@@ -493,16 +505,14 @@ def _tab_to(page: Page, wanted: Any) -> None:
     raise AssertionError("the keyboard does not reach it")
 
 
-def test_all_of_it_works_without_javascript(
-    demo: Demonstration, served: Server, playwright: Playwright, tmp_path: Path
-) -> None:
+def test_all_of_it_works_without_javascript(demo: Demonstration, served: Server, browser: Browser) -> None:
     put(demo, new_message("Utan program", html="<h1>Rubrik</h1><p>Text</p>"))
     day = f'<Timestamp xmlns="{OFFICIAL_MATTER_V3}">2026-11-01</Timestamp>'
     inner = f'{day}<o:handlaggare xmlns:o="urn:o">Kim</o:handlaggare>'
     own = f'<OfficialMatterExtension xmlns="{MESSAGE_V3}">{inner}</OfficialMatterExtension>'
     matter = OfficialMatter(date(2026, 11, 1))
     send(demo, served, new_message("Med uppgifter", text="Hej.", official_matter=matter), own=own)
-    with chromium(playwright, tmp_path / "profile", viewport=PHONE, java_script_enabled=False) as context:
+    with looking(browser, viewport=PHONE, java_script_enabled=False) as context:
         page = context.new_page()
         sign_in(page, served)
         page.locator(".letters a", has_text="Utan program").click()

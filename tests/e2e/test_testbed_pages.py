@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from mm_soap.demonstration import UNKNOWN
 from mm_soap.testbed.requesting import new_request
 from mm_soap.testing.certificates import new_key
-from tests.e2e.browser import DESKTOP, PHONE, accessibility, chromium, too_wide
+from tests.e2e.browser import DESKTOP, PHONE, accessibility, chromium, looking, too_wide
 from tests.e2e.suite import Demonstration, Server, post
 from tests.e2e.testbed import OTHER, SENDER, certified, listed, send, served_testbed, signed, with_pdf
 
@@ -55,8 +55,14 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="module")
-def context(playwright: Playwright, look: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
-    with chromium(playwright, tmp_path_factory.mktemp("profile"), **LOOKS[look]) as started:
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    with chromium(playwright) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser, look: str) -> Iterator[BrowserContext]:
+    with looking(browser, **LOOKS[look]) as started:
         yield started
 
 
@@ -158,8 +164,8 @@ def test_the_keyboard_is_enough(bed: Server, page: Page, look: str) -> None:
     expect(page.locator("details").first).to_have_attribute("open", "")
 
 
-def test_all_of_it_works_without_javascript(bed: Server, playwright: Playwright, tmp_path: Path) -> None:
-    with chromium(playwright, tmp_path / "profile", viewport=PHONE, java_script_enabled=False) as context:
+def test_all_of_it_works_without_javascript(bed: Server, browser: Browser) -> None:
+    with looking(browser, viewport=PHONE, java_script_enabled=False) as context:
         page = context.new_page()
         answer = page.goto(f"{bed.url}/testbed")
         assert answer is not None

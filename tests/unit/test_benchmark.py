@@ -88,17 +88,6 @@ def test_memory_is_shown_for_each_party(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_rate_is_held_and_nothing_is_lost(tmp_path: Path) -> None:
-    done = run("--rate", "5", "--seconds", "4", "--sizes", "20000", "--folder", str(tmp_path))
-
-    assert done.returncode == 0, done.stderr
-    held, *memory = (json.loads(line) for line in done.stdout.splitlines())
-    assert (held["messages"], held["bytes"], held["wanted_per_s"]) == (20, 20000, 5.0)
-    assert [line["party"] for line in memory] == ["far", "dispatcher", "operator"]
-    assert "All 20 messages were delivered exactly once." in done.stderr
-
-
-@pytest.mark.slow
 @pytest.mark.timeout(200 + 10 * RATE_SECONDS)
 def test_nothing_of_fifty_large_messages_a_second_is_lost_and_memory_stays(tmp_path: Path) -> None:
     """On a slow machine they take longer, and wait in the queue meanwhile."""
@@ -107,7 +96,8 @@ def test_nothing_of_fifty_large_messages_a_second_is_lost_and_memory_stays(tmp_p
 
     assert done.returncode == 0, done.stderr
     held, *memory = (json.loads(line) for line in done.stdout.splitlines())
-    assert held["messages"] == 50 * RATE_SECONDS
+    assert (held["messages"], held["bytes"], held["wanted_per_s"]) == (50 * RATE_SECONDS, 100_000, 50.0)
+    assert [line["party"] for line in memory] == ["far", "dispatcher", "operator"]
     assert f"All {50 * RATE_SECONDS} messages were delivered exactly once." in done.stderr
     for line in memory:
         assert line["rss_mb_end"] <= GROWTH * line["rss_mb_start"], line
@@ -219,7 +209,7 @@ floor.close()
 
 @pytest.mark.slow
 def test_a_small_register_is_made_measured_and_used_again(tmp_path: Path) -> None:
-    options = ["--accounts", "5000", "--batches", "2", "--clients", "2", "--keep", str(tmp_path)]
+    options = ["--accounts", "5000", "--batches", "1", "--clients", "2", "--keep", str(tmp_path)]
     done = run(*options, module="benchmarks.register")
 
     assert done.returncode == 0, done.stderr

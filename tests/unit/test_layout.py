@@ -89,9 +89,10 @@ MAY_IMPORT = {
     "readdressing": {"model", "addressing"},
     "handover": {"model", "policy", "store", "wire"},
     "holding": set(),
+    "pacing": set(),
     "outcomes": {"model", "store", "parts"},
     "forgetting": {"tables"},
-    "carrier": {"model", "store", "waiting", "handover", "lanes", "outcomes"},
+    "carrier": {"model", "store", "waiting", "handover", "lanes", "outcomes", "pacing"},
     # The channel switch: other ways where no mailbox takes a delivery.
     "channel_plan": {"model"},
     "channel_store": {"model", "store"},
@@ -110,7 +111,7 @@ MAY_IMPORT = {
     "leases": {"claims"},
     "steps": {
         *("model", "breaker", "store", "claims", "leases", "waiting"),
-        *("addressing", "readdressing", "handover", "outcomes"),
+        *("addressing", "readdressing", "handover", "outcomes", "pacing"),
     },
     "stand_in": {"steps"},
     "sweeping": {"model", "store", "claims", "waiting", "steps", "holding", "channel_switch"},

@@ -28,6 +28,7 @@ from pydantic import ValidationError
 from mm_soap.channels.model import ChannelError, ChannelName, Letter, Sent
 from mm_soap.channels.print_format import MANIFEST, AcknowledgementFile, Manifest, PrintedFile
 from mm_soap.channels.typeset import Typesetter
+from mm_soap.folders import synchronise
 from mm_soap.message import safe_filename
 from mm_soap.message.attachments import media_type
 from mm_soap.watched_file import places
@@ -153,9 +154,9 @@ class PrintFolder:
         )
         _write(making / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode())
         for folder in {(making / printed.path).parent for printed in contents} | {making, self._making}:
-            _sync(folder)
+            synchronise(folder)
         making.rename(self._jobs / letter.id)
-        _sync(self._jobs)
+        synchronise(self._jobs)
 
     def _read(self, file: Path) -> Acknowledgement | None:
         try:
@@ -210,11 +211,3 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -60,8 +60,18 @@ def evidence_verify(
 
 
 @evidence_app.command("head")
-def evidence_head(config: Config, party: Party = None) -> None:
+def evidence_head(
+    config: Config,
+    party: Party = None,
+    sign: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="Sign it with the key of this organisation: the dispatcher, an operator or a sender in the settings.",
+        ),
+    ] = None,
+) -> None:
     """Print where each chain ends, as JSON, to keep elsewhere. That it was asked for is noted."""
     from mm_soap.cli import evidence_access
 
-    evidence_access.head(config, party)
+    evidence_access.head(config, party, sign)

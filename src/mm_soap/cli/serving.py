@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import chain
@@ -13,6 +14,7 @@ from typing import Final
 
 from mm_soap.bootstrap import Party, Work, answers, build_parties
 from mm_soap.bootstrap import work as run_worker
+from mm_soap.bootstrap_evidence import spool_notes
 from mm_soap.bootstrap_inbox import test_idp_pages
 from mm_soap.bootstrap_revocation import add_metrics, revocation_of
 from mm_soap.bootstrap_transport import tls_files
@@ -21,13 +23,19 @@ from mm_soap.clock import system_clock
 from mm_soap.config import Settings, load
 from mm_soap.contract import published
 from mm_soap.demonstration import SETTINGS_FILE, init_demo
-from mm_soap.errors import ConfigurationError
+from mm_soap.errors import ConfigurationError, Refusal, Refused
 from mm_soap.expiry import METRIC, ExpiryWatch, of_settings
 from mm_soap.far import Register
 from mm_soap.seeding import register_operators, seed
 from mm_soap.soap import Metrics, ServerSettings, Wsgi, compose, from_proxies, leaving_room
 from mm_soap.soap import serve as serve_application
 from mm_soap.soap.callers import LONGEST_HEADER
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_BUILD: Final = 45.0
+"""How long a worker process waits for a database, in seconds: less than gunicorn waits for a sign of life."""
+_SECONDS_BETWEEN_BUILDS: Final = 1.0
 
 TESTBED_FOLDER: Final = "mm-soap-testbed"
 """Where a test bed without settings is made, in the folder where the command is run."""
@@ -54,6 +62,8 @@ def serve(config: Path | None, only: Sequence[str], testbed: bool) -> None:
         register_operators(settings, Register(parties["far"].database))
     for party in parties.values():
         party.database.dispose()  # a connection must not be shared with the workers that are forked
+        if party.spool is not None and (wrong := party.spool.prepare()) is not None:
+            _log.warning("%s Of what %s refuses while its database is away, the log alone tells.", wrong, party.name)
     _check_port(settings)
     worker = _Worker(settings, list(parties), secret)
     server = ServerSettings(
@@ -65,6 +75,7 @@ def serve(config: Path | None, only: Sequence[str], testbed: bool) -> None:
         tls=tls_files(settings),
         body_limit=settings.body_limit,
         header_bytes=LONGEST_HEADER if settings.tls and settings.tls.proxies else 8190,
+        processors=settings.processors,
     )
     if server.tls is not None:
         server.tls.context()  # what is wrong with its files is said here, in one sentence
@@ -117,8 +128,7 @@ class _Worker:
 
     def application(self) -> Wsgi:
         """Build the parties and return what serves them."""
-        metrics = Metrics()
-        self._parties = build_parties(self._settings, self._names, metrics)
+        metrics, self._parties = self._build()
         testbed = None
         if self._testbed_secret is not None:
             from mm_soap.bootstrap_testbed import open_testbed
@@ -152,6 +162,22 @@ class _Worker:
             whole = from_proxies(whole, tls.proxies)
         return testbed.around(whole) if testbed else whole
 
+    def _build(self) -> tuple[Metrics, Sequence[Party]]:
+        # A worker process that died is begun anew, also while a database is away. Were that one to fail, gunicorn would
+        # end the whole server; one that only exits is begun again.
+        deadline = time.monotonic() + _LONGEST_BUILD
+        while True:
+            metrics = Metrics()
+            try:
+                return metrics, build_parties(self._settings, self._names, metrics)
+            except Refused as refused:
+                if refused.refusal is not Refusal.UNAVAILABLE:
+                    raise
+            if time.monotonic() >= deadline:
+                sys.exit(1)
+            _log.warning("A new worker process waits for a database that is away.")
+            time.sleep(_SECONDS_BETWEEN_BUILDS)
+
     def start(self) -> None:
         """Start the work in the background."""
         for work in self._work():
@@ -172,7 +198,12 @@ class _Worker:
         return all(answers(party.database) for party in self._parties) and not self._watch.has_expired(names)
 
     def _warnings(self) -> list[str]:
-        return [*self._watch.warnings(), *(self._revocation.warnings() if self._revocation else ())]
+        spools = {party.name: party.spool for party in self._parties if party.spool is not None}
+        return [
+            *self._watch.warnings(),
+            *(self._revocation.warnings() if self._revocation else ()),
+            *spool_notes(spools),
+        ]
 
     def _work(self) -> list[Work]:
         first: list[Work] = [self._revocation] if self._revocation else []

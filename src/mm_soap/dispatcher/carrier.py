@@ -24,6 +24,7 @@ from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.lanes import Lane, Lanes
 from mm_soap.dispatcher.model import Outcome, Sealed, State, seconds_until
 from mm_soap.dispatcher.outcomes import Divert, write_down
+from mm_soap.dispatcher.pacing import Paced
 from mm_soap.dispatcher.waiting import (
     MOVED_TOGETHER,
     Pause,
@@ -98,6 +99,7 @@ class Carrier:
         self._pauses: dict[str, Pause | None] = {}
         self._more = True
         self._left_out: set[str] = set()
+        self._missed = Paced()
         self._inbox: SimpleQueue[_Result | None] = SimpleQueue()
         self._work: SimpleQueue[tuple[Sealed, bytes, bytes] | None] = SimpleQueue()
         self._threads = [threading.Thread(target=self._carry, name="handover", daemon=True) for _ in range(threads)]
@@ -167,14 +169,17 @@ class Carrier:
                 lane.waiting.remove(delivery)
                 self._parts.pop(delivery.id, None)
                 self._take(_Result(delivery, self._handover.give_up(delivery), False))
+        for delivery in self._missed.run(lambda: self._find_missed(now)):
+            self._taken[delivery.id] = delivery
+            self._take(_Result(delivery, self._handover.give_up(delivery), False))
+
+    def _find_missed(self, now: datetime) -> list[Sealed]:
         missed: list[Sealed] = []
         for operator in self._left_out:
             before = self._handover.overdue(operator, now)
             with reading(self._database) as connection:
                 missed += store.overdue(connection, operator, now, before, _WRITTEN_TOGETHER, self._taken)
-        for delivery in missed:
-            self._taken[delivery.id] = delivery
-            self._take(_Result(delivery, self._handover.give_up(delivery), False))
+        return missed
 
     def _set_old_aside(self, now: datetime) -> None:
         """Let the register be asked again for what is due, was looked up long ago, and is not under way."""

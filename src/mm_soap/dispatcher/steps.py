@@ -28,6 +28,7 @@ from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.leases import Leases
 from mm_soap.dispatcher.model import Accepted, Outcome, Sealed, State
 from mm_soap.dispatcher.outcomes import Divert, Held, write_down
+from mm_soap.dispatcher.pacing import Paced
 from mm_soap.dispatcher.readdressing import Readdressing
 from mm_soap.errors import Refusal, Refused
 from mm_soap.storage import reading, writing
@@ -99,6 +100,7 @@ class Steps:
         self._in_a_row = in_a_row
         self._look_ups = threading.Semaphore(look_ups_at_once)
         self._divert = divert
+        self._overdue = Paced()
 
     def run(self, step: Step, delivery: int) -> None:
         """Do a step. No error leaves it: its rows are in the database, and their claims end."""
@@ -167,12 +169,19 @@ class Steps:
         now = self._clock()
         found: list[int] = []
         with reading(self._database) as connection:
-            for operator in store.operators_waited_for(connection):
-                before = self._handover.overdue(operator, now)
-                found += self._claims.overdue(connection, operator, now, before, LOOKED_UP_TOGETHER)
+            operators = store.operators_waited_for(connection)
+            found += self._overdue.run(lambda: self._find_overdue(connection, operators, now))
+            for operator in operators:
                 found += self._with_room(connection, operator, now)
         for each in dict.fromkeys(found):
             self._wake(Step.HAND_OVER, each)
+
+    def _find_overdue(self, connection: Connection, operators: Sequence[str], now: datetime) -> list[int]:
+        found: list[int] = []
+        for operator in operators:
+            before = self._handover.overdue(operator, now)
+            found += self._claims.overdue(connection, operator, now, before, LOOKED_UP_TOGETHER)
+        return found
 
     def wake_accepted(self) -> None:
         """Ask for the look-up of what waits for it."""

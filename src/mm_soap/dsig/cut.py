@@ -77,6 +77,16 @@ def mentions(content: bytes, prefix: bytes) -> bool:
     return prefix + b":" in content
 
 
+def has_markup(content: bytes, beginning: bytes) -> bool:
+    """Tell whether ``<`` and a beginning stand anywhere in bytes. Of a large body one character is sought, as above."""
+    if len(content) <= _SMALL:
+        return b"<" + beginning in content
+    position = content.find(b"<")
+    while position >= 0 and not content.startswith(beginning, position + 1):
+        position = content.find(b"<", position + 1)
+    return position >= 0
+
+
 def cut(raw: bytes, element: etree._Element) -> Slice:
     """Cut ``element`` from ``raw``, the bytes that its whole tree was parsed from.
 

@@ -15,7 +15,7 @@ from enum import Enum
 
 from lxml import etree
 
-from mm_soap.dsig.cut import Slice, cut
+from mm_soap.dsig.cut import Slice, cut, mentions
 from mm_soap.xml import parse_untrusted
 
 
@@ -134,4 +134,4 @@ def _used(element: etree._Element, prefix: str | None) -> bool:
 
 def _has_prefixes(piece: Slice, element: etree._Element) -> bool:
     declared = any(name.startswith(b"xmlns:") for name, _ in piece.attributes)
-    return declared or b"xmlns:" in piece.content or any(each.prefix is not None for each in element.iter("*"))
+    return declared or mentions(piece.content, b"xmlns") or any(each.prefix is not None for each in element.iter("*"))

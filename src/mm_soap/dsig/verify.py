@@ -14,6 +14,7 @@ from cryptography import x509
 from lxml import etree
 
 from mm_soap.clock import Clock
+from mm_soap.dsig.cut import has_markup
 from mm_soap.dsig.forms import Form, candidates
 from mm_soap.dsig.long_texts import canonical_text
 from mm_soap.dsig.policy import SIGNED_DELIVERY, SignaturePolicy
@@ -177,7 +178,7 @@ def verify_document(
         found = _holds(document, signer, policy, trust)
         if found is not None:
             root, digest, canonical = found
-            if b"<!--" in document:
+            if has_markup(document, b"!--"):
                 document = _without_comments(document)
             return VerifiedDocument(root, document, signer, form, digest, canonical=canonical)
     raise Refused(Refusal.SIGNATURE_INVALID)

@@ -27,10 +27,13 @@ from pyhanko_certvalidator.policy_decl import (
     RevocationCheckingRule,
 )
 
+from mm_soap.asn1 import make_ready
 from mm_soap.errors import Refusal, Refused
 from mm_soap.pki.certificates import load_certificate
 
 T = TypeVar("T")
+
+make_ready()
 
 
 def validate_path(

@@ -17,8 +17,9 @@ type ``RecipientId``, and consists of the digits 0 to 9, which need no escape. A
 writes, in UTC: always a valid ``xs:dateTime``. An operator that is changed has another form, which is checked anew.
 
 **The database.** What `mm_soap.recipient.hot_query` asks gives all ids in one text, and what belongs to them in others.
-No account can come to stand at another's id: the ids come back in the order of the rest, and unless they are those that
-were asked and every text has as many parts, the plain way is gone.
+No account can come to stand at another's id: the ids come back in the order of the rest, and unless they are some of
+those that were asked, each once, and every text has as many parts, the plain way is gone. What is left out has no
+account, which is what the plain way takes for it too.
 
 **The request.** A thousand equal elements after one another cost a thousand times what one costs to parse and to
 validate. `shorten` takes out all but the first, and the shell parses and validates what is left, its whole envelope.
@@ -39,7 +40,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Final
@@ -51,7 +52,7 @@ from mm_soap.errors import Refused
 from mm_soap.far import Register
 from mm_soap.far.model import MOST_IDS, AccountStatus, AccountType, Operator, Reachability
 from mm_soap.recipient import hot_query, wire
-from mm_soap.recipient.hot_query import FIELD
+from mm_soap.recipient.hot_query import FIELD, Found
 from mm_soap.soap.model import ProvenAnswer, Shortened
 from mm_soap.storage import reading
 from mm_soap.xml import RECIPIENT_V3, parse_untrusted, qname
@@ -76,6 +77,9 @@ _CHANGED: Final = datetime(1801, 2, 3, 4, 5, 6, 789012, UTC)
 
 _TIME_LENGTHS: Final = frozenset({0, 26})
 _TIME_SIGNS: Final = frozenset({b"", b"-- ::."})
+
+_NOTHING: Final = (b"", "")
+"""The time and the key of an id without an account."""
 
 _Form = tuple[bytes, bytes, bytes, bytes]
 """What stands before the id of a row, before its two times, and at the end; empty where it has not that time."""
@@ -145,13 +149,13 @@ class HotReach:
             if self._statement is None:
                 self._statement = hot_query.compiled(connection.dialect)
             found = hot_query.find(connection, self._statement, sender, asked)
-        moments, keys = _moments(found.times), found.keys.split(",")
-        if found.ids != asked or not len(recipients) == len(moments) == len(keys):
+        held = _held(found, asked)
+        if held is None:
             return None
         rows = self._rows_for(found.all_operators, found.connected)
         head, tail = _frame()
         parts = [head]
-        for recipient, moment, key in zip(asked.encode().split(b","), moments, keys, strict=True):
+        for recipient, (moment, key) in zip(asked.encode().split(b","), held, strict=True):
             row = rows[key]
             if row is None:
                 return None
@@ -208,6 +212,18 @@ class _Rows(dict[str, "_Row | None"]):
         operator, accepted = self._operators.get(number), self._connected and choice != "0"
         kind = operator, account_type, pending == "1", accepted, registered == "1", has_changed
         return None if operator is None else _proven_form(kind)
+
+
+def _held(found: Found, asked: str) -> Iterable[tuple[bytes, str]] | None:
+    """Return the time and the key of each id that was asked, in this order; None if what was found does not fit."""
+    moments, keys = _moments(found.times), found.keys.split(",")
+    if found.ids == asked:
+        return zip(moments, keys, strict=True) if len(moments) == len(keys) == asked.count(",") + 1 else None
+    ids, wanted = found.ids.split(","), asked.split(",")
+    held = dict(zip(ids, zip(moments, keys, strict=False), strict=False))
+    if not len(ids) == len(moments) == len(keys) == len(held) or not held.keys() <= {"", *wanted}:
+        return None
+    return [held.get(one, _NOTHING) for one in wanted]
 
 
 def _moments(times: str) -> list[bytes]:

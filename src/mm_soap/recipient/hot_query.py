@@ -33,7 +33,7 @@ class Found(NamedTuple):
     one order, with commas between.
 
     Args:
-        ids: the ids.
+        ids: the ids, in any order; those without an account may be left out.
         times: last registrations in UTC, ``2026-01-02 03:04:05.678901``; empty for none.
         keys: what else there is to say of an account; empty for an id without one. Of an account like most, which is
             Secure, not pending, with a last registration, its recipient never having chosen about any sender: the
@@ -72,20 +72,14 @@ def find(connection: Connection, statement: Statement, sender: str, ids: str) ->
 def compiled(dialect: Dialect) -> Statement:
     """Return the statement of `find` for a kind of database."""
     words: _Sqlite | _Postgresql = _Sqlite() if dialect.name == "sqlite" else _Postgresql()
-    asked, account = words.asked, store.account.c
+    account = store.account.c
     nothing, between = _text(""), _text(",")
-    found = (
-        sql.select(
-            asked.c.value.label("id"),
-            sql.func.coalesce(words.time(account.last_registration), nothing).label("time"),
-            sql.func.coalesce(_key(words), nothing).label("key"),
-        )
-        .select_from(asked.outerjoin(store.account, account.recipient == asked.c.value))
-        .order_by(*words.order)
-        .subquery()
-    )
+    found = words.rows(
+        sql.func.coalesce(words.time(account.last_registration), nothing).label("time"),
+        sql.func.coalesce(_key(words), nothing).label("key"),
+    ).subquery()
     statement = sql.select(
-        *(words.join(column, between) for column in found.c),
+        *(sql.func.coalesce(words.join(column, between), nothing) for column in found.c),
         sql.select(words.array([store.operator.c[name] for name in _OPERATOR])).scalar_subquery(),
         sql.exists(store.sender.c.number).where(
             store.sender.c.number == sql.bindparam("sender", type_=sql.String), store.sender.c.closed.is_(None)
@@ -139,10 +133,15 @@ def _text(text: str) -> _Expression:
 class _Sqlite:
     """How SQLite says it."""
 
-    asked = sql.func.json_each(sql.bindparam("ids", type_=sql.String)).table_valued("value")
-    # The subquery is taken up into the query around it, whose outer loop goes through the ids.
-    order: tuple[_Expression, ...] = ()
     join = staticmethod(sql.func.group_concat)
+
+    @staticmethod
+    def rows(*columns: _Expression) -> sql.Select[Any]:
+        # The subquery is taken up into the query around it, whose outer loop goes through the ids in their order.
+        asked = sql.func.json_each(sql.bindparam("ids", type_=sql.String)).table_valued("value")
+        return sql.select(asked.c.value.label("id"), *columns).select_from(
+            asked.outerjoin(store.account, store.account.c.recipient == asked.c.value)
+        )
 
     @staticmethod
     def time(column: _Expression) -> _Expression:
@@ -156,12 +155,12 @@ class _Sqlite:
 class _Postgresql:
     """How PostgreSQL says it."""
 
-    asked = (
-        sql.func.unnest(sql.cast(sql.bindparam("ids", type_=sql.String), sql.ARRAY(sql.BigInteger)))
-        .table_valued("value", with_ordinality="place")
-        .render_derived()
-    )
-    order: tuple[_Expression, ...] = (asked.c.place,)
+    @staticmethod
+    def rows(*columns: _Expression) -> sql.Select[Any]:
+        # To go through the ids in their order, as with SQLite, takes a third longer: one search of the index for each.
+        asked = sql.cast(sql.bindparam("ids", type_=sql.String), sql.ARRAY(sql.BigInteger))
+        recipient = store.account.c.recipient
+        return sql.select(recipient.label("id"), *columns).where(recipient == sql.any_(asked))
 
     @staticmethod
     def join(column: _Expression, between: _Expression) -> _Expression:

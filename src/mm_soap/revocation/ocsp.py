@@ -28,11 +28,14 @@ from pyhanko_certvalidator.path import ValidationPath
 from pyhanko_certvalidator.policy_decl import CertRevTrustPolicy, RevocationCheckingPolicy, RevocationCheckingRule
 from pyhanko_certvalidator.revinfo.validate_ocsp import verify_ocsp_response
 
+from mm_soap.asn1 import make_ready
 from mm_soap.pki.paths import finish
 from mm_soap.revocation.model import Answer, Revoked, Standing, Unusable
 
 MAX_BYTES: Final = 65_536
 """The longest answer that is read. Real ones have some thousand bytes."""
+
+make_ready()
 
 _NONCE_BYTES: Final = 32
 _RULE: Final = RevocationCheckingRule.OCSP_REQUIRED

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from uuid import uuid4
 
 from mm_soap.errors import ConfigurationError, Refusal, Refused
+from mm_soap.folders import synchronise
 
 CHUNK: Final = 262_144
 """How many bytes of a blob are held at once while it is read."""
@@ -101,7 +102,7 @@ class FolderBlobs:
             if not (self.folder / f"{SHARDS - 1:02x}").exists():
                 for shard in range(SHARDS):
                     (self.folder / f"{shard:02x}").mkdir(mode=0o700, exist_ok=True)
-                _synchronise(self.folder)
+                synchronise(self.folder)
         except OSError as error:
             raise ConfigurationError(f"The folder for large contents cannot be made: {error.strerror}.") from None
         if not os.access(self.folder, os.W_OK | os.X_OK):
@@ -121,7 +122,7 @@ class FolderBlobs:
                 unfinished.rename(path)
                 folders.add(path.parent)
             for folder in folders:
-                _synchronise(folder)
+                synchronise(folder)
         except OSError:
             raise Refused(Refusal.UNAVAILABLE) from None
 
@@ -148,7 +149,7 @@ class FolderBlobs:
             for each in (path.with_suffix(_UNFINISHED), path):
                 each.unlink(missing_ok=True)
             if path.parent.exists():
-                _synchronise(path.parent)
+                synchronise(path.parent)
         except OSError:
             raise Refused(Refusal.UNAVAILABLE) from None
 
@@ -167,11 +168,3 @@ class FolderBlobs:
 
     def _path(self, name: str) -> Path:
         return self.folder / name[:2] / name
-
-
-def _synchronise(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

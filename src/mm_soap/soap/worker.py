@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import select
+import socket
 import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,12 @@ _PAGES: Final = {
     "UnsupportedTransferCoding": (501, "Not Implemented"),
 }
 """How the server answers what never becomes a request, by the name of gunicorn's exception; anything else with 400."""
+
+
+def _hold_back(sock: Any, held: bool) -> None:
+    """Let the system send full packets alone, for at most a fifth of a second; or, again, what is there."""
+    with suppress(OSError):  # closed by now
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, held)
 
 
 class ArrivalWorker(ConnectionsWorker):
@@ -73,7 +80,12 @@ class ArrivalWorker(ConnectionsWorker):
         conn.sock.settimeout(self.answer_seconds)
         if not conn.complete:
             req.force_close()  # where the next request would begin is not known
-        return super().handle_request(req, conn)
+        # gunicorn sends the head of an answer and its body apart; the other side would wake up for each.
+        _hold_back(conn.sock, True)
+        try:
+            return super().handle_request(req, conn)
+        finally:
+            _hold_back(conn.sock, False)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer what cannot be read as a request; gunicorn's own page, and its log, would repeat what was sent."""

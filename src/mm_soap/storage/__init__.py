@@ -31,6 +31,7 @@ from mm_soap.storage.ledger import (
 )
 from mm_soap.storage.migration import is_current, migrate
 from mm_soap.storage.prepared import PreparedInsert, PreparedQuery
+from mm_soap.storage.spool import NotSpooled, Spool, Spooled, SpoolState
 
 __all__ = [
     "NAMING",
@@ -39,8 +40,12 @@ __all__ = [
     "Event",
     "Evidence",
     "Head",
+    "NotSpooled",
     "PreparedInsert",
     "PreparedQuery",
+    "Spool",
+    "SpoolState",
+    "Spooled",
     "UtcDateTime",
     "add_ledger",
     "among",

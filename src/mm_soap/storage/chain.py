@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, exists, insert, select, update
 
 from mm_soap.storage.evidence import Evidence, chain, evidence, record, record_of
 
@@ -84,12 +84,17 @@ def hash_of(row: Mapping[str, Any]) -> str:
     return sha256(canonical(row)).hexdigest()
 
 
+def hold_chain(connection: Connection) -> RowMapping | None:
+    """Hold the chain until this transaction ends, and return its state; None where another process holds it."""
+    return connection.execute(_hold_chain).mappings().first()
+
+
 def link_records(connection: Connection) -> int:
     """Give some of the records that have none their place in the chain; return how many, 0 when none is left.
 
     Evidence from before there was a chain gets its records first. Returns 0 also where another process is at it.
     """
-    held = connection.execute(_hold_chain).mappings().first()
+    held = hold_chain(connection)
     if held is None:
         return 0
     adopted = _adopt(connection, dict(held))
@@ -138,7 +143,7 @@ def forget_records(connection: Connection, before: datetime) -> int:
 
     They go from the beginning alone, and the chain keeps the hash of the last one that went: what stays can be checked.
     """
-    held = connection.execute(_hold_chain).mappings().first()
+    held = hold_chain(connection)
     if held is None:
         return 0
     gone = []

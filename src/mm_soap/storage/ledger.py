@@ -133,6 +133,7 @@ def record_refusal(
     code: int | str,
     where: str | None,
     retention: timedelta = RETENTION,
+    taken_in: datetime | None = None,
 ) -> None:
     """Write the event and the evidence of a request that was refused.
 
@@ -148,6 +149,7 @@ def record_refusal(
         code: its ErrorCode, or ``http`` and a status.
         where: in the request, in the contract's names.
         retention: how long the evidence is kept.
+        taken_in: when it got here, where it had to wait for the database; the event says so.
     """
     caller = organisation or address
     detail = {
@@ -157,6 +159,8 @@ def record_refusal(
         "caller": caller,
         "caller_identity": caller_identity(organisation),
     }
+    if taken_in is not None:
+        detail["taken_in"] = taken_in.isoformat(timespec="seconds")
     record_event(connection, Event(at, "refusal", verdict, call_id=call_id, detail=detail))
     record_evidence(connection, Evidence(at, "in", call_id, operation, verdict, caller, raw, keep_until=at + retention))
 

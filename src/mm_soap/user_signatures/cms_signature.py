@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from asn1crypto import cms, core  # type: ignore[import-untyped]
@@ -18,6 +20,7 @@ from asn1crypto import x509 as asn1
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from mm_soap.asn1 import make_ready
 from mm_soap.user_signatures.certificate import read_der
 from mm_soap.user_signatures.mark import mark_of
 from mm_soap.user_signatures.model import UserSignatureError, UserSignatureProblem
@@ -28,6 +31,8 @@ MAX_CERTIFICATES: Final = 8
 
 SENDER_NONCES: Final = ("2.16.840.1.113733.1.9.5", "1.3.6.1.5.5.7.7.6")
 """The signed attributes that hold a nonce: senderNonce of SCEP (RFC 8894, 3.2.1.5) and of CMC (RFC 5272, 6.6)."""
+
+make_ready()
 
 _DIGESTS: Final = frozenset({"sha256", "sha384", "sha512"})
 _SIGNATURES: Final = {f"{digest}_{kind}": digest for digest in _DIGESTS for kind in ("rsa", "ecdsa")}
@@ -93,13 +98,8 @@ class CmsSignature:
             raise UserSignatureError(UserSignatureProblem.SHAPE) from None
 
     def _holds(self, signer: x509.Certificate, content: bytes) -> bool:
-        # Imported with the first signature: it costs 0.4 s and 18 MB, and most processes never see one.
-        from pyhanko.sign.validation.generic_cms import validate_sig_integrity
-
         try:
-            intact, valid = validate_sig_integrity(
-                self.signer, _asn1(signer), "data", hashlib.new(self.digest, content).digest()
-            )
+            intact, valid = _integrity()(self.signer, _asn1(signer), "data", hashlib.new(self.digest, content).digest())
         except Exception:  # it names several, asn1crypto reads lazily, and what was sent must not decide what escapes
             raise UserSignatureError(UserSignatureProblem.DOES_NOT_VERIFY) from None
         if not valid:
@@ -113,6 +113,15 @@ class CmsSignature:
             return bytes(core.OctetString.load(value.dump(), strict=True).native)
         except Exception:  # as in _holds; none, several and another type are all no nonce
             return None
+
+
+@cache
+def _integrity() -> Callable[..., tuple[bool, bool]]:
+    # Imported with the first signature: it costs 0.4 s and 18 MB, and most processes never see one.
+    from pyhanko.sign.validation.generic_cms import validate_sig_integrity
+
+    make_ready()
+    return validate_sig_integrity
 
 
 def read_cms(raw: bytes) -> CmsSignature:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Flask, Response
+from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 from mm_soap.version import __version__
 
@@ -16,6 +17,21 @@ _HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+
+
+class DocumentSessions(SecureCookieSessionInterface):
+    """Sessions in cookies that only documents prolong: pages, and what is downloaded.
+
+    A browser asks for what belongs to a page beside the next page. Were the answer to that to bring the session along,
+    as it was when it was asked for, it might come after the next page's and undo what that one changed: which mailbox
+    is open.
+    """
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        """Whether an answer brings the session."""
+        # Browsers tell what a request is for. Of others no two requests are under way.
+        document = request.headers.get("Sec-Fetch-Dest", "document") == "document" and request.endpoint != "static"
+        return session.modified or (document and super().should_set_cookie(app, session))
 
 
 def content_policy(*, form_action: str = "'self'", frames: str = "'none'") -> str:
@@ -40,6 +56,7 @@ def new_app(name: str, *, static: str, secret: bytes, cookie: str, path: str, ba
     """
     app = Flask("mm_soap.web", static_url_path=static)
     app.name = name
+    app.session_interface = DocumentSessions()
     app.config.update(
         SECRET_KEY=secret,
         MAX_CONTENT_LENGTH=most_bytes,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,7 +19,7 @@ from mm_soap.message import build_delivery
 from mm_soap.sender import distribute_secure_request
 from mm_soap.soap.envelope import wrap
 from tests.e2e.clients.conftest import CLIENTS, run_script
-from tests.e2e.suite import COMMAND, Demonstration, letter, mm_soap, post, until
+from tests.e2e.suite import Demonstration, begun, letter, mm_soap, post, until
 
 pytestmark = pytest.mark.slow
 
@@ -34,10 +33,9 @@ class Listening:
         plan = mm_soap("conform", "plan", "--config", demonstration.config)
         (folder / "plan.toml").write_text(plan.stdout, encoding="utf-8")
         files = ["--plan", str(folder / "plan.toml"), "--report", str(self.report), "--port", "0"]
-        with self.out.open("w") as out, self.errors.open("w") as errors:
-            self.process = subprocess.Popen(
-                [*COMMAND, "conform", "sender", *files, *options], stdout=out, stderr=errors, stdin=subprocess.DEVNULL
-            )
+        self.out.touch()
+        self.errors.touch()
+        self.process = begun("conform", "sender", *files, *options, out=self.out, err=self.errors)
         until(lambda: "\nready " in self.said() or self.process.poll() is not None, 40, "the ready line")
         assert self.process.poll() is None, self.said()
         self.url = self.said().partition("\nready ")[2].split()[0]

@@ -9,7 +9,7 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +98,7 @@ def parse(received: bytes) -> Answer:
     return Answer(int(head.split()[1]), head.decode("latin-1"), body)
 
 
-def start(folder: Path, pki: Path | None = None) -> Server:
+def start(folder: Path, pki: Path | None = None, environment: Mapping[str, str] | None = None) -> Server:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -107,7 +107,7 @@ def start(folder: Path, pki: Path | None = None) -> Server:
         [sys.executable, "-W", "error", str(_SUITE), str(port), str(log), *([str(pki)] if pki else [])],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONUNBUFFERED": ""},
+        env={**os.environ, "PYTHONUNBUFFERED": "", **(environment or {})},
     )
     assert process.stdout is not None
     line = process.stdout.readline()

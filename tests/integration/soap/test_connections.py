@@ -66,6 +66,16 @@ def is_prompt(server) -> None:
         assert time.monotonic() - started < PROMPT
 
 
+def test_an_answer_comes_in_one_piece(server) -> None:
+    """Else the caller would wake up for its head, and again for its body."""
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        for _ in range(20):
+            connection.sendall(ONE)
+            whole = connection.recv(65536)
+            assert whole.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert whole.endswith(b"Envelope>"), whole
+
+
 def test_connections_are_kept(each_server):
     with each_server.connect() as connection:
         for _ in range(3):

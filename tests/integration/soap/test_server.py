@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.integration.soap.conftest import start, stop
 
 S = "http://minameddelanden.gov.se/schema"
 
@@ -43,6 +44,15 @@ def test_sigterm_lets_the_call_under_way_finish(own_server):
     assert own_server.hooks == ["start", "settle", "stop"]
     with pytest.raises(ConnectionRefusedError):
         own_server.send(b"")
+
+
+def test_another_parser_of_requests_that_somebody_installs_is_not_taken(tmp_path):
+    (tmp_path / "gunicorn_h1c.py").write_text("raise SystemError('asked')")
+    server = start(tmp_path, environment={"PYTHONPATH": str(tmp_path)})
+    try:
+        assert server.send(body("199001010009")).status == 200
+    finally:
+        stop(server)
 
 
 def test_an_idle_connection_does_not_hold_the_stop(own_server):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import template
+from tests.e2e.conftest import nothing_is_left, template
 from tests.e2e.postgresql import on_postgresql
 from tests.e2e.suite import Demonstration, stopped_at_the_end
 
@@ -16,7 +16,7 @@ from .installation import Installation, served_register
 from .java_client import JavaClient, build
 from .zeep_client import ZeepClient
 
-__all__ = ["template"]
+__all__ = ["nothing_is_left", "template"]
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -20,7 +22,8 @@ from tests.unit.dsig.samples import delivery
 
 from mm_soap.dsig import sign_delivery
 from mm_soap.errors import ConfigurationError
-from mm_soap.pki import Identity
+from mm_soap.evidence.heads import SignedHeads, sign_heads
+from mm_soap.pki import Identity, tokens
 from mm_soap.pki.key_uri import KeyUri, WrongKeyUri
 from mm_soap.testing import FrozenClock, TestPki
 
@@ -76,6 +79,10 @@ class TestSigning:
         done = subprocess.run(["xmlsec1", "--verify", *key, file], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
+    def test_heads_of_evidence_are_signed(self, token: Token) -> None:
+        signed = [sign_heads("{}\n", each) for each in (token.load(), token.identity)]
+        assert [SignedHeads(each, Path("heads.pem")).document for each in signed] == ["{}\n", "{}\n"]
+
     @pytest.mark.parametrize(
         "path", ["token=mm-soap;id=%A1%B2", "object=signing;type=private", "object=signing;id=%a1%b2"]
     )
@@ -88,6 +95,30 @@ class TestSigning:
         with ThreadPoolExecutor(8) as pool:
             found = list(pool.map(lambda text: identity.key.sign(text, PKCS1v15(), SHA256()), texts))
         assert found == [token.identity.key.sign(text, PKCS1v15(), SHA256()) for text in texts]
+
+    def test_one_thread_at_a_time_is_in_the_library(self, token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
+        """SoftHSM would take several; a library that is told of one thread need not."""
+        identity, both, met = token.load(), Barrier(2), list[bytes]()
+
+        class Key:
+            def sign(self, data: bytes, mechanism: object) -> bytes:
+                with suppress(BrokenBarrierError):
+                    both.wait(0.3)
+                    met.append(data)
+                return data
+
+        monkeypatch.setattr(tokens._Tokens, "key", lambda *_: Key())
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda text: identity.key.sign(text, PKCS1v15(), SHA256()), [b"one", b"two"]))
+        assert met == []
+
+    def test_a_session_that_has_ended_is_opened_again(self, token: Token) -> None:
+        """As when the token was taken out and put back, or another process restarted its service."""
+        identity = token.load()
+        for session in tokens._tokens.sessions.values():
+            session.close()
+        expected = token.identity.key.sign(b"text", PKCS1v15(), SHA256())
+        assert identity.key.sign(b"text", PKCS1v15(), SHA256()) == expected
 
     def test_a_fork_opens_its_own(self, token: Token) -> None:
         """As gunicorn's workers do, after the settings were looked at; the parent goes on signing."""

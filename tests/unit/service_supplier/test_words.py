@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mm_soap.service_supplier.searching import MOST_TERMS, terms_of, words_in
 
-LETTERS = "aAåÅéÉüß_ -/1²½Ⅷﬁ\n=<\u0301\u0338"
+LETTERS = "aAåÅéÉüß_ -/1²½Ⅷﬁ\n=<\u0301\u0338\u2013”…€ŒŠ\x85\x91µ"
 
 
 def plainly(text: str) -> list[str]:
