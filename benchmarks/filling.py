@@ -70,6 +70,6 @@ def _deliver(inbox: Inbox, connection: Connection, owner: str, number: int, mess
     name = f"{number:064}"
     new = NewDelivery(name[:36], name, name, name[:36], _SENDER.id, _SENDER.id, _SENDER.id, at.date(), at, True)
     with inbox.contents.keeping(_SENDER, [message]) as keeping:
-        key = store.add_delivery(connection, new)
+        key = int(store.add_delivery(connection, new))
         many.add_to_mailboxes(connection, key, Kind.SECURE, _SENDER, keeping.messages, [owner], at)
         keeping.told = True

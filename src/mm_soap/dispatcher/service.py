@@ -18,7 +18,17 @@ from mm_soap.dsig import UnsignedDocument, VerifiedDelivery, digest_to_seal
 from mm_soap.errors import Refusal, Refused
 from mm_soap.message import Limits, check_delivery, check_notification, read_delivery, read_notification
 from mm_soap.repetitions import REPEATED, repetition
-from mm_soap.storage import Conflict, Event, Evidence, first_event_of, reading, record_event, record_evidence, writing
+from mm_soap.storage import (
+    Conflict,
+    Event,
+    Evidence,
+    first_event_of,
+    reading,
+    record_event,
+    record_evidence,
+    together,
+    writing,
+)
 
 
 @dataclass(frozen=True)
@@ -89,11 +99,14 @@ class _Accepting:
         evidence = Evidence(now, "in", origin.call_id, operation, "accepted", origin.caller, origin.raw, keep_until)
         try:
             with writing(self.database) as connection:
-                key = store.add_delivery(connection, new)  # first, so that what came before is not counted again
+                with together(connection) as rows:
+                    added = store.add_delivery(rows, new)
+                    record_event(rows, *events)
+                    record_evidence(rows, evidence)
+                key = int(added)
+                # After them, so that what came before is not counted again.
                 self.sender_limits.charge(connection, new.sender, len(new.document), now, _messages(new))
                 parts.add_recipients(connection, key, new.recipients)
-                record_event(connection, *events)
-                record_evidence(connection, evidence)
         except Conflict:
             # The same came before: that call's id is the answer to this one too.
             with writing(self.database) as connection:

@@ -33,7 +33,7 @@ from mm_soap.dispatcher.tables import delivery as _delivery
 from mm_soap.dispatcher.tables import document as _document
 from mm_soap.dispatcher.tables import metadata
 from mm_soap.dispatcher.tables import seal as _seal
-from mm_soap.storage import PreparedInsert, PreparedQuery, UtcDateTime, among, id_list
+from mm_soap.storage import NewKey, PreparedInsert, PreparedQuery, Together, UtcDateTime, among, id_list
 
 __all__ = ["metadata"]  # with the migrations, what the tests compare
 
@@ -150,7 +150,7 @@ def distribution_of(connection: Connection, sender: str, digest: str) -> str | N
     return connection.execute(_known, {"wanted_sender": sender, "wanted_digest": digest}).scalar()
 
 
-def add_delivery(connection: Connection, new: NewDelivery) -> int:
+def add_delivery(connection: Connection | Together, new: NewDelivery) -> int | NewKey:
     """Store an accepted delivery, due for its look-up at once, and return its key.
 
     Raises:
@@ -176,7 +176,7 @@ def add_delivery(connection: Connection, new: NewDelivery) -> int:
     return key
 
 
-def add_documents(connection: Connection, documents: Mapping[int, bytes]) -> None:
+def add_documents(connection: Connection | Together, documents: Mapping[int | NewKey, bytes]) -> None:
     """Store what is to be handed over, by the key of its delivery."""
     _add_document.execute(connection, [{"delivery": key, "signed": each} for key, each in documents.items()])
 

@@ -180,7 +180,7 @@ class ForwardingService:
             received=at,
             delivered=bool(reached),
         )
-        key = store.add_delivery(connection, new)
+        key = int(store.add_delivery(connection, new))
         many.add_answers(connection, key, told)
         many.add_to_mailboxes(connection, key, Kind.FORWARDED, content.sender, keeping.messages, reached, at)
         announce(connection, key, reached, self.notices, at)

@@ -24,7 +24,7 @@ from mm_soap.service_supplier.tables import (
     mailbox,
     message,
 )
-from mm_soap.storage import PreparedInsert
+from mm_soap.storage import NewKey, PreparedInsert, Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ def add_answers(connection: Connection, key: int, told: Iterable[Told]) -> None:
 
 
 def add_to_mailboxes(
-    connection: Connection,
-    key: int,
+    connection: Connection | Together,
+    key: int | NewKey,
     kind: Kind,
     sender: Party,
     messages: Sequence[KeptMessage],

@@ -149,7 +149,7 @@ class NotifyingService:
             received=at,
             delivered=bool(reached),
         )
-        key = store.add_delivery(connection, new)
+        key = int(store.add_delivery(connection, new))
         many.add_answers(connection, key, told)
         many.add_to_mailboxes(connection, key, Kind.NOTIFICATION, content.sender, keeping.messages, reached, at)
         to = self._addressed(content, {one: here[one] for one in reached})

@@ -20,7 +20,7 @@ from mm_soap.message import Message, Party, SupportInfo, blocks_of, text_of_bloc
 from mm_soap.service_supplier import places
 from mm_soap.service_supplier.model import MessageKey
 from mm_soap.service_supplier.tables import delivery, installation, message, searchable
-from mm_soap.storage import PreparedInsert, insert_new
+from mm_soap.storage import PreparedInsert, Together, insert_new
 
 MOST_CHARACTERS: Final = 32_768
 """Of the different words of one message; the rest of them is not found."""
@@ -140,7 +140,7 @@ def terms_of(query: str) -> list[str]:
     return list(dict.fromkeys(_split(query)))[:MOST_TERMS]
 
 
-def add_words(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
+def add_words(connection: Connection | Together, rows: Iterable[dict[str, Any]]) -> None:
     """Store the words of messages: rows of recipient, delivery, position and words."""
     _add.execute(connection, rows)
 

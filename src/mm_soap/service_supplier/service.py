@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -43,10 +43,12 @@ from mm_soap.storage import (
     Conflict,
     Event,
     Evidence,
+    Together,
     first_event_of,
     reading,
     record_event,
     record_evidence,
+    together,
     writing,
 )
 
@@ -152,34 +154,46 @@ class MailboxService(Mailboxes):
                 known = _known(connection, arrival)
                 if known.trans_id is not None:
                     fate, trans_id, delivered = Fate.REPEATED, known.trans_id, bool(known.delivered)
+                    detail = repetition(
+                        first_event_of(connection, "delivery", trans_id=trans_id), arrival.caller, arrival.at
+                    )
+                    self._record(connection, arrival, trans_id, fate, detail)
                 else:
                     fate, trans_id = _fate(known), str(uuid4())
                     delivered = fate is Fate.STORED
                     if delivered and not keeping.messages:
                         raise Conflict("its mailbox was opened since the look")
-                    key = store.add_delivery(connection, _new_delivery(arrival, trans_id, delivered))
-                    if delivered:
-                        to = [content.recipient]
+                    to = [content.recipient] if delivered else []
+                    with together(connection) as rows:
+                        added = store.add_delivery(rows, _new_delivery(arrival, trans_id, delivered))
                         many.add_to_mailboxes(
-                            connection, key, Kind.SECURE, content.sender, keeping.messages, to, arrival.at
+                            rows, added, Kind.SECURE, content.sender, keeping.messages, to, arrival.at
                         )
+                        self._record(rows, arrival, trans_id, fate, {})
+                    if delivered:
+                        key = int(added)
                         announce(connection, key, to, self.notices, arrival.at)
                         case_store.add_events(connection, key, content.recipient, content.sender.id, arrival.told)
-                self._record(connection, arrival, trans_id, fate)
             keeping.told = fate is Fate.STORED
         return DeliveryOutcome(trans_id, ((content.recipient, delivered),))
 
-    def _record(self, connection: Connection, arrival: _Arrival, trans_id: str, fate: Fate) -> None:
+    def _record(
+        self,
+        connection: Connection | Together,
+        arrival: _Arrival,
+        trans_id: str,
+        fate: Fate,
+        more: Mapping[str, object],
+    ) -> None:
         at, content = arrival.at, arrival.content
-        detail: dict[str, object] = {
+        detail = {
             "signer": arrival.verified.delivery.signer.organisation,
             "sealer": arrival.verified.signer.organisation,
             "caller": arrival.caller,
             "bytes": len(arrival.raw),
             "messages": len(content.messages),
+            **more,
         }
-        if fate is Fate.REPEATED:
-            detail |= repetition(first_event_of(connection, "delivery", trans_id=trans_id), arrival.caller, at)
         events = [
             Event(at, "delivery", fate.value, None, message.id, trans_id, arrival.call_id, content.sender.id, detail)
             for message in content.messages

@@ -17,7 +17,7 @@ from mm_soap.service_supplier.tables import (
     mailbox,
     metadata,
 )
-from mm_soap.storage import PreparedInsert, PreparedQuery, UtcDateTime, insert_new
+from mm_soap.storage import NewKey, PreparedInsert, PreparedQuery, Together, UtcDateTime, insert_new
 
 __all__ = ["metadata"]  # with the migrations, what the tests compare
 
@@ -93,7 +93,7 @@ def what_is_known(connection: Connection, digest: str, recipient: str, sender: s
     return Known(row[0], row[1], row[2], bool(row[3]), bool(row[4]))
 
 
-def add_delivery(connection: Connection, new: NewDelivery) -> int:
+def add_delivery(connection: Connection | Together, new: NewDelivery) -> int | NewKey:
     """Store a delivery without its messages and return its key.
 
     Raises:

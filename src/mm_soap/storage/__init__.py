@@ -30,7 +30,7 @@ from mm_soap.storage.ledger import (
     record_refusal,
 )
 from mm_soap.storage.migration import is_current, migrate
-from mm_soap.storage.prepared import PreparedInsert, PreparedQuery
+from mm_soap.storage.prepared import NewKey, PreparedInsert, PreparedQuery, Together, together
 from mm_soap.storage.spool import NotSpooled, Spool, Spooled, SpoolState
 
 __all__ = [
@@ -40,12 +40,14 @@ __all__ = [
     "Event",
     "Evidence",
     "Head",
+    "NewKey",
     "NotSpooled",
     "PreparedInsert",
     "PreparedQuery",
     "Spool",
     "SpoolState",
     "Spooled",
+    "Together",
     "UtcDateTime",
     "add_ledger",
     "among",
@@ -72,6 +74,7 @@ __all__ = [
     "record_evidence",
     "record_refusal",
     "settle",
+    "together",
     "upsert",
     "wait_for_disk",
     "waits_for_links",

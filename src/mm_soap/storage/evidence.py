@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from mm_soap.storage.columns import NAMING, UtcDateTime, big_key
-from mm_soap.storage.prepared import PreparedInsert
+from mm_soap.storage.prepared import PreparedInsert, Together
 
 RETENTION: Final = timedelta(days=365)
 """How long evidence is kept where the settings say nothing else."""
@@ -125,7 +125,7 @@ def add_evidence(metadata: MetaData) -> None:
         table.to_metadata(metadata)
 
 
-def record_evidence(connection: Connection, *new: Evidence) -> None:
+def record_evidence(connection: Connection | Together, *new: Evidence) -> None:
     """Write evidence, with a record of each."""
     for one in new:
         told = {name: getattr(one, name) for name in Evidence.__dataclass_fields__}

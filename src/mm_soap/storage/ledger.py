@@ -14,7 +14,7 @@ from sqlalchemy import JSON, Column, Connection, MetaData, String, Table, bindpa
 
 from mm_soap.storage.columns import NAMING, UtcDateTime, big_key
 from mm_soap.storage.evidence import RETENTION, Evidence, add_evidence, record_evidence
-from mm_soap.storage.prepared import PreparedInsert
+from mm_soap.storage.prepared import PreparedInsert, Together
 
 _FORGOTTEN_TOGETHER: Final = 500
 """Events deleted in one transaction, so that others do not wait long."""
@@ -93,7 +93,7 @@ def add_ledger(metadata: MetaData) -> None:
     add_evidence(metadata)
 
 
-def record_event(connection: Connection, *events: Event) -> None:
+def record_event(connection: Connection | Together, *events: Event) -> None:
     """Write events, in one statement."""
     if events:
         _insert_event.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import (
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Column,
     Date,
     Engine,
+    ForeignKey,
     Integer,
     LargeBinary,
     MetaData,
@@ -24,7 +26,16 @@ from sqlalchemy import (
 )
 
 from mm_soap.errors import Refusal, Refused
-from mm_soap.storage import Conflict, PreparedInsert, PreparedQuery, UtcDateTime, big_key, reading, writing
+from mm_soap.storage import (
+    Conflict,
+    PreparedInsert,
+    PreparedQuery,
+    UtcDateTime,
+    big_key,
+    reading,
+    together,
+    writing,
+)
 
 TABLE = Table(
     "thing",
@@ -48,6 +59,15 @@ FULL = {
     "detail": {"a": ["å", None]},
 }
 EMPTY = dict.fromkeys(FULL)
+PART = Table(
+    "part",
+    TABLE.metadata,
+    Column("thing", big_key(), ForeignKey("thing.id"), primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True),
+    Column("other", big_key()),
+    Column("content", LargeBinary),
+)
+ADD, PUT = PreparedInsert(TABLE, left_out=["id"]), PreparedInsert(PART)
 
 
 def test_each_type_is_stored_as_sqlalchemy_would(engine: Engine) -> None:
@@ -115,3 +135,60 @@ def test_a_statement_that_the_database_refuses_is_refused(engine: Engine) -> Non
     assert refused.value.refusal in (Refusal.UNEXPECTED, Refusal.UNAVAILABLE)
     with reading(engine) as connection:
         assert connection.execute(select(1)).scalar_one() == 1
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 7, 40])
+def test_rows_that_are_written_together(engine: Engine, number: int) -> None:
+    """One thing and its parts, which take its key and another's; more than go into one statement too."""
+    with writing(engine) as connection:
+        TABLE.metadata.create_all(connection)
+    for _ in range(3):  # the same statement is used again
+        with writing(engine) as connection, together(connection) as rows:
+            first, second = ADD.add(rows, FULL), ADD.add(rows, EMPTY)
+            for place in range(number):
+                PUT.execute(rows, [{"thing": second, "place": place, "other": first, "content": bytes([place])}])
+            PUT.execute(rows, [])
+        with reading(engine) as connection:
+            things = {row.pop("id"): row for row in map(dict, connection.execute(select(TABLE)).mappings())}
+            parts = connection.execute(
+                select(PART.c.place, PART.c.other, PART.c.content).where(PART.c.thing == int(second)).order_by("place")
+            )
+            assert [tuple(row) for row in parts] == [(place, int(first), bytes([place])) for place in range(number)]
+        assert things[int(first)] == FULL
+        assert things[int(second)] == EMPTY
+        assert int(first) < int(second)
+    assert len(things) == 6
+
+
+def test_rows_of_one_table_are_written_in_their_order(engine: Engine) -> None:
+    with writing(engine) as connection:
+        TABLE.metadata.create_all(connection)
+    with writing(engine) as connection, together(connection) as rows:
+        key = ADD.add(rows, {**EMPTY, "number": 0})
+        ADD.execute(rows, [{**EMPTY, "number": number} for number in (1, 2)])
+        PUT.execute(rows, [{"thing": key, "place": place, "other": None, "content": None} for place in (1, 2)])
+        ADD.execute(rows, [FULL, {**EMPTY, "number": 9}])
+    with reading(engine) as connection:
+        found = connection.execute(select(TABLE.c.number).order_by(TABLE.c.id)).scalars()
+        # Between tables the order is the database's.
+        assert list(found) in ([0, 1, 2, 7, 9], [0, 7, 9, 1, 2])
+        assert connection.execute(select(PART.c.content)).scalars().all() == [None, None]
+
+
+def test_a_broken_key_among_rows_is_a_conflict_and_nothing_is_stored(engine: Engine) -> None:
+    with writing(engine) as connection:
+        TABLE.metadata.create_all(connection)
+    same = {"place": 1, "other": None, "content": None}
+
+    def write(*parts: dict[str, Any]) -> None:
+        with writing(engine) as connection, together(connection) as rows:
+            key = ADD.add(rows, FULL)
+            PUT.execute(rows, [{"thing": key, **part} for part in parts])
+
+    for parts in ([same, same], [{**same, "thing": 99}]):
+        with pytest.raises(Conflict):
+            write(*parts)
+    with writing(engine) as connection, together(connection) as rows:
+        ADD.add(rows, FULL)
+    with reading(engine) as connection:
+        assert connection.execute(select(func.count()).select_from(TABLE)).scalar_one() == 1
