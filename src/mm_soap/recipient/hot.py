@@ -145,7 +145,7 @@ class HotReach:
         asked = ",".join(recipients)
         if not 0 < len(recipients) <= MOST_IDS or not asked.isascii():
             return None
-        with reading(self._register.engine) as connection:
+        with reading(self._register.engine, once=True) as connection:
             if self._statement is None:
                 self._statement = hot_query.compiled(connection.dialect)
             found = hot_query.find(connection, self._statement, sender, asked)

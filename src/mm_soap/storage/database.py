@@ -141,15 +141,21 @@ def _check_postgresql(connection: Any, _record: Any, _proxy: Any) -> None:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def reading(engine: Engine, *, once: bool = False) -> Iterator[Connection]:
     """Run a block in a transaction that only reads: it sees one moment, and never waits for a writer.
+
+    Args:
+        engine: from `open_database`.
+        once: whether the block asks one statement. That one sees one moment by itself, so PostgreSQL is asked without a
+            transaction around it: each turn of one is a way to the server and back.
 
     Raises:
         Refused: ``UNAVAILABLE`` when the database is away or busy, ``UNEXPECTED`` for any other error of it.
     """
     with _translated(), engine.connect() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            level = "AUTOCOMMIT" if once else "REPEATABLE READ"
+            connection.execution_options(isolation_level=level, postgresql_readonly=not once)
         with connection.begin():
             _begin(connection, "BEGIN")
             yield connection

@@ -322,3 +322,21 @@ def test_another_process_that_holds_the_lock_is_waited_for(tmp_path: Path) -> No
     release.join()
     other.close()
     engine.dispose()
+
+
+def test_who_reads_once_leaves_the_connection_as_it_was(engine: Engine) -> None:
+    """PostgreSQL is asked without a transaction then; the next one to use the connection has its own again."""
+    with writing(engine) as connection:
+        connection.execute(text("CREATE TABLE thing (number integer)"))
+    with reading(engine, once=True) as connection:
+        assert connection.execute(text("SELECT count(*) FROM thing")).scalar_one() == 0
+
+    def fail() -> None:
+        with writing(engine) as connection:
+            connection.execute(text("INSERT INTO thing VALUES (1)"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+    with reading(engine) as connection:
+        assert connection.execute(text("SELECT count(*) FROM thing")).scalar_one() == 0

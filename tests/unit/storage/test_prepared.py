@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
+    DateTime,
     Engine,
     ForeignKey,
     Integer,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
+    cast,
     func,
     insert,
     literal_column,
@@ -82,6 +84,22 @@ def test_each_type_is_stored_as_sqlalchemy_would(engine: Engine) -> None:
         rows = [dict(row) for row in connection.execute(select(TABLE).order_by(TABLE.c.id)).mappings()]
     assert [row.pop("id") for row in rows] == [1, 2, 3, 4, 5]
     assert rows == [FULL, EMPTY, FULL, FULL, EMPTY]
+
+
+def test_a_moment_is_written_in_sqlite_as_sqlalchemy_writes_it(engine: Engine) -> None:
+    """Rows of earlier releases are compared with it, and their order is that of the texts."""
+    plain = Table(
+        "thing", MetaData(), Column("id", Integer, primary_key=True), Column("moment", DateTime(timezone=True))
+    )
+    abroad = datetime(2026, 3, 1, 12, 0, tzinfo=timezone(timedelta(hours=2)))
+    with writing(engine) as connection:
+        TABLE.create(connection)
+        for moment in (FULL["moment"], abroad, None):
+            ADD.add(connection, {**EMPTY, "moment": moment})
+            connection.execute(insert(plain), {"moment": moment and moment.astimezone(UTC)})
+    with reading(engine) as connection:
+        texts = connection.execute(select(cast(TABLE.c.moment, String)).order_by(TABLE.c.id)).scalars().all()
+        assert texts[::2] == texts[1::2]
 
 
 def test_the_key_of_a_new_row_is_told(engine: Engine) -> None:
