@@ -75,8 +75,10 @@ _SAMPLE: Final = "189001619809"
 _REGISTERED: Final = datetime(1800, 1, 2, 3, 4, 5, 678901, UTC)
 _CHANGED: Final = datetime(1801, 2, 3, 4, 5, 6, 789012, UTC)
 
-_TIME_LENGTHS: Final = frozenset({0, 26})
-_TIME_SIGNS: Final = frozenset({b"", b"-- ::."})
+_WHOLE_LENGTHS: Final = frozenset({0, 19, 26})
+"""Of nothing, of a time without a fraction, and of one with all six digits of it."""
+_TIME_LENGTHS: Final = _WHOLE_LENGTHS | frozenset(range(21, 26))
+_TIME_SIGNS: Final = frozenset({b"", b"-- ::", b"-- ::."})
 
 _NOTHING: Final = (b"", "")
 """The time and the key of an id without an account."""
@@ -229,17 +231,20 @@ def _held(found: Found, asked: str) -> Iterable[tuple[bytes, str]] | None:
 def _moments(times: str) -> list[bytes]:
     """Return times as `datetime.isoformat` writes them in UTC, without the zone; nothing if one is not as expected."""
     found, content = times.split(","), times.encode()
-    # What has these signs among twenty digits and is a time to Python can only be 2026-01-02 03:04:05.678901.
-    if not _TIME_LENGTHS.issuperset(map(len, found)) or not _TIME_SIGNS.issuperset(
-        content.translate(None, b"0123456789").split(b",")
-    ):
+    # What has these signs among so many digits and is a time to Python can only be 2026-01-02 03:04:05.678901, or the
+    # same without digits at its end.
+    lengths = set(map(len, found))
+    if not lengths <= _TIME_LENGTHS or not _TIME_SIGNS.issuperset(content.translate(None, b"0123456789").split(b",")):
         return []
     try:
         list(map(datetime.fromisoformat, filter(None, found)))
     except ValueError:
         return []
-    # isoformat would take ten times as long. It leaves out a fraction that is zero.
-    return content.replace(b" ", b"T").replace(b".000000", b"").split(b",")
+    # isoformat would take ten times as long. It leaves out a fraction that is zero, and writes all digits of any other.
+    made = content.replace(b" ", b"T").replace(b".000000", b"").split(b",")
+    if lengths <= _WHOLE_LENGTHS:
+        return made
+    return [one if len(one) in _WHOLE_LENGTHS else one.ljust(26, b"0") for one in made]
 
 
 def _proven_form(kind: _Kind) -> _Form | None:
