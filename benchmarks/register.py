@@ -174,7 +174,7 @@ class _Run:
     def _serve(self) -> Iterator[dict[str, Any]]:
         country = Country(self._accounts, self._choices)
         (port,) = free_ports(1)
-        with started(self._folder, "mm_soap", "far", port) as process:
+        with started(self._folder, "mm_soap", "far", port, workers=self._options.workers) as process:
             wait_until_ready(process, self._folder / "far.log")
             with (
                 closing(Floor(self._database())) as floor,
@@ -269,6 +269,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--accounts", type=int, default=_ACCOUNTS, help=f"how many; {_ACCOUNTS} without it")
     parser.add_argument("--clients", type=int, default=4, help="how many ask at once; 4 without it")
+    processors = len(os.sched_getaffinity(0))
+    parser.add_argument(
+        "--workers", type=int, default=processors, help="processes that serve; without it one for each processor"
+    )
     parser.add_argument("--batches", type=int, default=50, help=f"of {_CALLS} calls each; 50 without it")
     parser.add_argument("--database", metavar="URL", help="an empty PostgreSQL database, in place of SQLite")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the register here; use it if it is there")

@@ -148,12 +148,12 @@ def _prepare(folder: Path, url: dict[str, str], schemas: dict[str, str]) -> Sett
 
 @contextmanager
 def started(
-    folder: Path, module: str, party: str, port: int, processors: Sequence[int] = ()
+    folder: Path, module: str, party: str, port: int, processors: Sequence[int] = (), workers: int = 1
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a party of the demonstration in ``folder``, on some processors or on any, and stop it at the end."""
     name = f"operator:{OPERATOR_ONE.number}" if party == "operator" else party
     command = [sys.executable, "-m", module, "serve", "--config", str(folder / SETTINGS_FILE), "--party", name]
-    own = {"PORT": str(port), "PROCESSORS": json.dumps(list(processors))}
+    own = {"PORT": str(port), "PROCESSORS": json.dumps(list(processors)), "WORKERS": str(workers)}
     environment = {**os.environ, **{f"{ENVIRONMENT_PREFIX}{name}": value for name, value in own.items()}}
     environment[FILE_VARIABLE] = str(folder / _PROFILE)
     with (folder / f"{party}.log").open("wb") as log:
