@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from mm_soap.config import load
 from mm_soap.demonstration import KOMMUN_A, OPERATOR_TWO, RECIPIENT_AT_TWO, RECIPIENT_WITHOUT_B
 from tests.e2e.suite import Demonstration, Result, a_message, distribute, final_status, get, letter, mm_soap, until
 from tests.unit.channels.servers import Gateway, MailServer, mail_server, sms_gateway
@@ -59,6 +62,12 @@ class World:
         config = self.demonstration.config
         config.write_text(config.read_text().replace("collect_seconds = 3600", "collect_seconds = 0"))
         self.contact("--language", "en")
+
+    def written_down(self) -> int:
+        """Return of how many notices the operator knows that they ended: only then they go once."""
+        with closing(sqlite3.connect(load(self.demonstration.config).operator[1].database)) as database:
+            found: int = database.execute("SELECT count(*) FROM post_notice WHERE ended IS NOT NULL").fetchone()[0]
+        return found
 
     def bounce(self, report: bytes) -> Result:
         """Pipe an e-mail into the command, as a mail server does."""
@@ -167,6 +176,7 @@ def test_a_killed_operator_tells_once(world: World) -> None:
     world.hurry()
     world.demonstration.servers[0].start()
     until(lambda: bool(world.mail.taken and world.gateway.texts), 60, "the notices after the kill")
+    until(lambda: world.written_down() == 2, 60, "what was told to be written down")
     world.demonstration.servers[0].kill()
     world.demonstration.servers[0].start()
     # What is told next shows that nothing more came of the first one.
