@@ -209,6 +209,7 @@ floor.close()
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_small_register_is_made_measured_and_used_again(tmp_path: Path) -> None:
     options = ["--accounts", "5000", "--batches", "1", "--clients", "2", "--keep", str(tmp_path)]
     done = run(*options, module="benchmarks.register")
