@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 _BACKENDS = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+_CLEANING = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
 _TABLE = (
     "CREATE TABLE floor_account (recipient bigint PRIMARY KEY, account_type text NOT NULL, pending boolean NOT NULL, "
     "operator text NOT NULL, last_registration timestamptz)"
@@ -60,6 +61,20 @@ def import_floor(url: str, rows: Iterable[tuple[Any, ...]], number: int) -> tupl
         connection.execute("DROP TABLE floor_account")
         connection.commit()
     return number / seconds, (found[0] if found else 0) / number
+
+
+def rest(url: str, seconds: float = 300) -> None:
+    """Return once the server has done what millions of new rows left it to do in the background, or time is up.
+
+    Args:
+        url: the database, of a user who may order a checkpoint.
+        seconds: how long that may take.
+    """
+    deadline = time.monotonic() + seconds
+    with closing(psycopg.connect(url, autocommit=True)) as connection:
+        connection.execute("CHECKPOINT")
+        while connection.execute(_CLEANING).fetchone() != (0,) and time.monotonic() < deadline:
+            time.sleep(0.5)
 
 
 def size(url: str, table: str) -> int:

@@ -165,13 +165,24 @@ class _Run:
             pending = range(0, self._accounts, _PENDING_OF)
             connection.execute(waits, [{"one": int(population.recipient(n))} for n in pending])
         # Within a minute PostgreSQL would find so many changes by itself.
-        settle(engine, store.account)
+        for table in (store.account, store.sender_choice):
+            settle(engine, table)
 
     @property
     def _choices(self) -> int:
         return max(1, self._accounts // _CHOICES_OF)
 
+    def _rest(self) -> None:
+        """Wait until the rows are on the disk: a country's register is not measured in the minute of its import."""
+        with self._console.status("Letting the database come to rest …"):
+            if self._options.database:
+                from benchmarks import postgresql
+
+                postgresql.rest(self._database())
+            os.sync()
+
     def _serve(self) -> Iterator[dict[str, Any]]:
+        self._rest()
         country = Country(self._accounts, self._choices)
         (port,) = free_ports(1)
         with started(self._folder, "mm_soap", "far", port, workers=self._options.workers) as process:

@@ -33,7 +33,7 @@ from mm_soap.dispatcher.tables import delivery as _delivery
 from mm_soap.dispatcher.tables import document as _document
 from mm_soap.dispatcher.tables import metadata
 from mm_soap.dispatcher.tables import seal as _seal
-from mm_soap.storage import NewKey, PreparedInsert, PreparedQuery, Together, UtcDateTime, among, id_list
+from mm_soap.storage import NewKey, PreparedInsert, PreparedQuery, PreparedUpdate, Together, UtcDateTime, among, id_list
 
 __all__ = ["metadata"]  # with the migrations, what the tests compare
 
@@ -128,7 +128,7 @@ def _sealed_parts(dialect: str) -> PreparedQuery:
     )
 
 
-_advance: Final = (
+_advance: Final = PreparedUpdate(
     update(_delivery)
     .where(_delivery.c.id == bindparam("row"))
     .values(
@@ -276,8 +276,8 @@ def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:
         return
     seals = [{"delivery": one.id, "content": one.seal} for one in outcomes if one.seal is not None]
     _add_seal.execute(connection, seals)
-    connection.execute(
-        _advance,
+    _advance.execute(
+        connection,
         [
             {
                 "row": one.id,

@@ -30,7 +30,7 @@ from mm_soap.storage.ledger import (
     record_refusal,
 )
 from mm_soap.storage.migration import is_current, migrate
-from mm_soap.storage.prepared import NewKey, PreparedInsert, PreparedQuery, Together, together
+from mm_soap.storage.prepared import NewKey, PreparedInsert, PreparedQuery, PreparedUpdate, Together, together
 from mm_soap.storage.spool import NotSpooled, Spool, Spooled, SpoolState
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "NotSpooled",
     "PreparedInsert",
     "PreparedQuery",
+    "PreparedUpdate",
     "Spool",
     "SpoolState",
     "Spooled",

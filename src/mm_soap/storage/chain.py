@@ -17,6 +17,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, bindparam, delete, exists, insert, select, update
 
 from mm_soap.storage.evidence import Evidence, chain, evidence, record, record_of
+from mm_soap.storage.prepared import PreparedUpdate
 
 FIRST: Final = "0" * 64
 """What the first record of a chain follows."""
@@ -32,7 +33,7 @@ _the_chain = select(chain)
 _hold_chain = _the_chain.with_for_update(skip_locked=True)
 _loose = select(record).where(record.c.position.is_(None)).order_by(record.c.id).limit(_LINKED_TOGETHER)
 _any_loose = select(record.c.id).where(record.c.position.is_(None)).limit(1)
-_link = (
+_link = PreparedUpdate(
     update(record)
     .where(record.c.id == bindparam("key"))
     .values({name: bindparam(f"new_{name}") for name in ("position", "previous", "hash")})
@@ -105,8 +106,7 @@ def link_records(connection: Connection) -> int:
         place = {"position": position, "previous": last}
         last = hash_of({**row, **place})
         links.append({"key": row["id"], "new_position": position, "new_previous": place["previous"], "new_hash": last})
-    if links:
-        connection.execute(_link, links)
+    _link.execute(connection, links)
     if links or adopted != held["adopted"]:
         connection.execute(update(chain).values(position=position, hash=last, adopted=adopted))
     return len(links)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, overload
 
-from sqlalchemy import Connection, Dialect, Select, Table, insert
+from sqlalchemy import Connection, Dialect, Select, Table, Update, insert
 from sqlalchemy.exc import DBAPIError
 
 _KEY: Final = "key"
@@ -221,37 +221,71 @@ def together(connection: Connection) -> Iterator[Together]:
     gathered.write(connection)
 
 
-class PreparedQuery:
-    """A SELECT whose values come as the driver has them: with SQLite a truth is 0 or 1, and a moment a text.
+class _Prepared:
+    """A statement with named parameters, none of which is a list that is to be expanded."""
 
-    Args:
-        statement: with named parameters of types that a driver takes as they are, and no list that is to be expanded.
-    """
-
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: Select[Any] | Update) -> None:
         self._statement = statement
+        # By the name of the database's kind. Two threads may both fill it in, with the same.
         self._ready: dict[str, tuple[_Ready, dict[str, Any]]] = {}
 
-    def first(self, connection: Connection, values: Mapping[str, Any]) -> Any:
-        """Return the first row as a tuple; None without one."""
-        return _first(connection, *self._settled(connection.dialect, values))
-
-    def all(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Return all rows."""
-        ready, given = self._settled(connection.dialect, values)
-        cursor = _execute(connection, ready[0], _parameters(ready, given))
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        cursor.close()
-        return rows
-
-    def _settled(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[_Ready, Mapping[str, Any]]:
+    def _settled(self, dialect: Dialect) -> tuple[_Ready, dict[str, Any]]:
+        """Return the statement for a kind of database, and the values that it has by itself."""
         known = self._ready.get(dialect.name)
         if known is None:
             compiled = self._statement.compile(dialect=dialect)
+            converters: dict[str, _Converter] = {
+                name: bound.type.dialect_impl(dialect).bind_processor(dialect) for name, bound in compiled.binds.items()
+            }
             names: list[str] = list(getattr(compiled, "positiontup", None) or compiled.params)
-            ready: _Ready = (str(compiled), [(name, None) for name in names], dialect.positional)
-            known = self._ready[dialect.name] = (ready, dict(compiled.params))
-        return known[0], {**known[1], **values}
+            ready: _Ready = (str(compiled), [(name, converters[name]) for name in names], dialect.positional)
+            own = {name: value for name, value in compiled.params.items() if not compiled.binds[name].required}
+            known = self._ready[dialect.name] = (ready, own)
+        return known
+
+
+class PreparedUpdate(_Prepared):
+    """An UPDATE of some columns, row by row.
+
+    Args:
+        statement: with named parameters, none of which is a list that is to be expanded.
+    """
+
+    def __init__(self, statement: Update) -> None:
+        super().__init__(statement)
+
+    def execute(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Change rows, once for each set of parameters."""
+        ready, own = self._settled(connection.dialect)
+        parameters = [_parameters(ready, {**own, **row}) for row in rows]
+        if len(parameters) == 1:
+            _execute(connection, ready[0], parameters[0])
+        elif parameters:
+            _execute(connection, ready[0], parameters, many=True)
+
+
+class PreparedQuery(_Prepared):
+    """A SELECT whose values come as the driver has them: with SQLite a truth is 0 or 1, and a moment a text.
+
+    Args:
+        statement: with named parameters, none of which is a list that is to be expanded.
+    """
+
+    def __init__(self, statement: Select[Any]) -> None:
+        super().__init__(statement)
+
+    def first(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        """Return the first row as a tuple; None without one."""
+        ready, own = self._settled(connection.dialect)
+        return _first(connection, ready, {**own, **values})
+
+    def all(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Return all rows."""
+        ready, own = self._settled(connection.dialect)
+        cursor = _execute(connection, ready[0], _parameters(ready, {**own, **values}))
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        cursor.close()
+        return rows
 
 
 def _parameters(ready: _Ready, row: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:

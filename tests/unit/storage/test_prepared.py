@@ -25,6 +25,7 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    update,
 )
 
 from mm_soap.errors import Refusal, Refused
@@ -32,6 +33,7 @@ from mm_soap.storage import (
     Conflict,
     PreparedInsert,
     PreparedQuery,
+    PreparedUpdate,
     UtcDateTime,
     big_key,
     reading,
@@ -130,6 +132,54 @@ def test_a_prepared_query_finds_what_sqlalchemy_would(engine: Engine) -> None:
         assert prepared.first(connection, {"one": FULL["name"], "below": 8}) == (7, FULL["name"], 1)
         whole = select(TABLE.c.id, TABLE.c.content, func.coalesce(TABLE.c.number, 9)).order_by(TABLE.c.id)
         assert PreparedQuery(whole).all(connection, {}) == [(1, FULL["content"], 7), (2, None, 9)]
+
+
+CHANGE = PreparedUpdate(
+    update(TABLE)
+    .where(TABLE.c.id == bindparam("row"))
+    .values(
+        **{name: bindparam(f"new_{name}") for name in FULL if name != "number"},
+        number=func.coalesce(bindparam("new_number"), TABLE.c.number, 5),
+    )
+)
+
+
+@pytest.mark.parametrize("rows", [[], [1], [2], [1, 3], [1, 2, 3]])
+def test_each_type_is_changed_to_what_sqlalchemy_would(engine: Engine, rows: list[int]) -> None:
+    new: dict[str, Any] = {**FULL, "name": "other", "moment": datetime(2027, 1, 1, tzinfo=UTC), "number": None}
+    with writing(engine) as connection:
+        TABLE.create(connection)
+        ADD.execute(connection, [FULL, EMPTY, FULL])
+    with writing(engine) as connection:
+        changes = [{"row": row, **{f"new_{name}": value for name, value in new.items()}} for row in rows]
+        CHANGE.execute(connection, changes)
+    with reading(engine) as connection:
+        found = [dict(row) for row in connection.execute(select(TABLE).order_by(TABLE.c.id)).mappings()]
+    for row, before in zip(found, (FULL, EMPTY, FULL), strict=True):
+        key = row.pop("id")
+        assert row == ({**new, "number": before["number"] or 5} if key in rows else before)
+
+
+def test_a_change_takes_its_own_values_and_needs_the_others(engine: Engine) -> None:
+    own = PreparedUpdate(update(TABLE).where(TABLE.c.name == bindparam("wanted")).values(number=8, day=FULL["day"]))
+    with writing(engine) as connection:
+        TABLE.create(connection)
+        ADD.execute(connection, [{**EMPTY, "name": "a"}, {**EMPTY, "name": "b"}])
+        own.execute(connection, [{"wanted": "b"}])
+        with pytest.raises(KeyError):
+            CHANGE.execute(connection, [{"row": 1}])
+    with reading(engine) as connection:
+        found = connection.execute(select(TABLE.c.number, TABLE.c.day).order_by(TABLE.c.id))
+        assert [tuple(row) for row in found] == [(None, None), (8, FULL["day"])]
+
+
+def test_a_change_that_breaks_a_key_is_a_conflict(engine: Engine) -> None:
+    renumber = PreparedUpdate(update(TABLE).where(TABLE.c.id == bindparam("row")).values(id=bindparam("new")))
+    with writing(engine) as connection:
+        TABLE.create(connection)
+        ADD.execute(connection, [FULL, FULL])
+    with pytest.raises(Conflict), writing(engine) as connection:
+        renumber.execute(connection, [{"row": 1, "new": 2}])
 
 
 def test_a_broken_key_is_a_conflict_and_nothing_is_stored(engine: Engine) -> None:
