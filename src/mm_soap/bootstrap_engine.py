@@ -42,8 +42,8 @@ class DeliveryEngine(Protocol):
         """End, after what is under way."""
         ...
 
-    def wake(self, delivery: int) -> None:
-        """Tell that a delivery was accepted, by its key."""
+    def wake(self, delivery: int, sender: str) -> None:
+        """Tell that a sender's delivery was accepted, by its key."""
         ...
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
@@ -31,7 +30,8 @@ _AWAY_SECONDS: Final = 1.0
 """How long nothing is sent after RabbitMQ was found to be away."""
 _RECONNECT: Final = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2.0}
 """Seconds between the tries of a worker that has lost RabbitMQ."""
-_MOST_UNSENT: Final = 10_000
+_GATHERING_SECONDS: Final = 0.05
+"""After a wake-up of each sender, in which more of their deliveries are gathered: what a delivery in a rush waits."""
 _TICK_SECONDS: Final = 0.05
 _AHEAD: Final = 4
 """Tasks that a thread of a worker has fetched ahead."""
@@ -167,11 +167,15 @@ class Broker:
 
 
 class Publisher:
-    """Sends wake-ups in a thread of its own, so that no caller waits for RabbitMQ. Work of an API process."""
+    """Sends wake-ups in a thread of its own, so that no caller waits for RabbitMQ. Work of an API process.
+
+    A look-up takes all that waits of a sender. So in a rush one wake-up is sent for many deliveries.
+    """
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._unsent: deque[int] = deque(maxlen=_MOST_UNSENT)  # what falls out is found by the sweep
+        self._lock = threading.Lock()
+        self._unsent: dict[str, int] = {}
         self._there = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -191,19 +195,25 @@ class Publisher:
         if self._thread is not None:
             self._thread.join()
 
-    def wake(self, delivery: int) -> None:
-        """Tell that a delivery was accepted."""
-        self._unsent.append(delivery)
+    def wake(self, delivery: int, sender: str) -> None:
+        """Tell that a sender's delivery was accepted, and is committed."""
+        with self._lock:
+            self._unsent[sender] = delivery
         self._there.set()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._there.wait()
             self._there.clear()
-            while self._unsent and not self._stopping.is_set():
-                if not self._broker.publish(Step.LOOK_UP, self._unsent.popleft()):
-                    self._unsent.clear()
-                    self._stopping.wait(1.0)
+            with self._lock:
+                unsent, self._unsent = self._unsent, {}
+            for delivery in unsent.values():
+                if self._stopping.is_set():
+                    return
+                if not self._broker.publish(Step.LOOK_UP, delivery):
+                    self._stopping.wait(_AWAY_SECONDS)  # what falls out is found by the sweep
+                    break
+            self._stopping.wait(_GATHERING_SECONDS)
 
 
 def _runner(run: Callable[[Step, int], None], step: Step) -> Callable[[int], None]:

@@ -1,48 +1,31 @@
 """Claims on deliveries, for any number of workers on one PostgreSQL database.
 
 A step claims its rows before it does anything, and writes its outcome only if the claim is still its own. A claim has
-an end, so that those of a worker that died are taken over; while the step runs, it is renewed. All times of claims are
-the database's: the clocks of the workers do not matter, and a clock of the database that was set back ends the claims
-that would last too long.
+an end, so that those of a worker that died are taken over; while the step runs, it is renewed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    DateTime,
-    Interval,
-    bindparam,
-    func,
-    null,
-    or_,
-    select,
-    text,
-    update,
-)
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy import Connection, bindparam, func, null, or_, select, update
 
 from mm_soap.dispatcher.model import Accepted, Kind, Outcome, Sealed, State, whole_id
+from mm_soap.dispatcher.policy import DeliveryPolicy
 from mm_soap.dispatcher.tables import delivery as _delivery
+from mm_soap.dispatcher.turns import FREE, IN_TURN, LEASE, NOW, OPERATOR, ROOM
+from mm_soap.storage import PreparedQuery, end_with
 
-_now: Final[ColumnElement[datetime]] = func.clock_timestamp(type_=DateTime(timezone=True))
-_lease: Final = bindparam("lease", type_=Interval())
-# Twice: a claim that ends later than any can was made before the clock was set back.
-FREE: Final = or_(
-    _delivery.c.claimed_by.is_(None),
-    _delivery.c.claimed_until <= _now,
-    _delivery.c.claimed_until > _now + _lease + _lease,
+_OF_SEALED: Final = (
+    *("id", "distribution_id", "sender", "recipient", "received", "attempts", "operator", "address"),
+    *("perhaps_taken", "kind", "looked_up"),
 )
-"""Whether no step has a row, or that one's claim has ended. Takes ``lease``."""
 _due: Final = (_delivery.c.state == bindparam("wanted_state"), _delivery.c.next_attempt <= bindparam("now"), FREE)
-_claimed: Final = {"claimed_by": bindparam("claim"), "claimed_until": _now + _lease}
+_claimed: Final = {"claimed_by": bindparam("claim"), "claimed_until": NOW + LEASE}
 
 _alike: Final = _delivery.alias("alike")
 _of_one_sender: Final = (
@@ -58,9 +41,10 @@ _claim_accepted: Final = (
     update(_delivery).where(_delivery.c.id.in_(_of_one_sender)).values(_claimed).returning(_delivery)
 )
 _one: Final = select(_delivery.c.id).where(_delivery.c.id == bindparam("row"), *_due).with_for_update(skip_locked=True)
+_has_turn: Final = (_delivery.c.operator == OPERATOR, ROOM > 0)
 _first: Final = (
     select(_delivery.c.id)
-    .where(*_due, _delivery.c.operator == bindparam("one_operator"))
+    .where(*_due, *_has_turn)
     .order_by(_delivery.c.next_attempt)
     .limit(1)
     .with_for_update(skip_locked=True)
@@ -69,17 +53,19 @@ _sealed_claim: Final = (
     update(_delivery)
     # Who had it before is gone, or late, and may have handed it over.
     .values(perhaps_taken=or_(_delivery.c.perhaps_taken, _delivery.c.claimed_by.is_not(None)), **_claimed)
-    .returning(_delivery)
+    .returning(*(_delivery.c[name] for name in _OF_SEALED))
 )
-_claim_sealed: Final = _sealed_claim.where(_delivery.c.id.in_(_one))
-_claim_first: Final = _sealed_claim.where(_delivery.c.id.in_(_first))
+_claim_sealed: Final = PreparedQuery(_sealed_claim.where(_delivery.c.id.in_(_one)))
+_claim_one: Final = PreparedQuery(_sealed_claim.where(_delivery.c.id.in_(_one.where(*_has_turn))))
+_claim_first: Final = PreparedQuery(_sealed_claim.where(_delivery.c.id.in_(_first)))
+_in_turn: Final = PreparedQuery(IN_TURN)
 _kept: Final = (
     select(_delivery.c.id)
     .where(_delivery.c.claimed_by.in_(bindparam("running", expanding=True)))
     # What is locked is being written down at this moment. To wait for it could end in a deadlock.
     .with_for_update(skip_locked=True)
 )
-_renew: Final = update(_delivery).where(_delivery.c.id.in_(_kept)).values(claimed_until=_now + _lease)
+_renew: Final = update(_delivery).where(_delivery.c.id.in_(_kept)).values(claimed_until=NOW + LEASE)
 _release: Final = (
     update(_delivery)
     .where(_delivery.c.id == bindparam("row"), _delivery.c.claimed_by == bindparam("claim"))
@@ -91,23 +77,29 @@ _looked_up: Final = (
     .values(looked_up=bindparam("asked"))
 )
 _addressee: Final = select(_delivery.c.operator, _delivery.c.received).where(_delivery.c.id == bindparam("row"), *_due)
-_under_way: Final = select(func.count()).where(
-    _delivery.c.operator == bindparam("one_operator"), _delivery.c.claimed_by.is_not(None), ~FREE
-)
-_next: Final = (
-    select(_delivery.c.id)
-    .where(*_due, _delivery.c.operator == bindparam("one_operator"))
-    .order_by(_delivery.c.next_attempt)
-    .limit(bindparam("most"))
-)
-_overdue: Final = _next.where(_delivery.c.received <= bindparam("accepted_before"))
+_waits: Final = select(_delivery.c.id).where(*_due, _delivery.c.operator == OPERATOR).order_by(_delivery.c.next_attempt)
+_next: Final = _waits.limit(func.greatest(0, ROOM))
+_overdue: Final = _waits.where(_delivery.c.received <= bindparam("accepted_before")).limit(bindparam("most"))
 _waiting_senders: Final = (
     select(func.min(_delivery.c.id).label("row"), func.count().label("many")).where(*_due).group_by(_delivery.c.sender)
 )
 _back_to_sealed: Final = (
     update(_delivery).where(_delivery.c.state == State.LOOK_UP_AGAIN.value).values(state=State.SEALED.value)
 )
-_LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtext(coalesce(current_schema(), '')), hashtext(:operator))")
+
+
+class Claimed(NamedTuple):
+    """A sealed delivery that a step has.
+
+    Args:
+        claim: what shows that the step still has it.
+        sealed: the delivery.
+        looked_up: when the register was asked for its address.
+    """
+
+    claim: str
+    sealed: Sealed
+    looked_up: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,29 +133,48 @@ class Claims:
         row = connection.execute(_addressee, self._due(State.SEALED, now) | {"row": delivery}).first()
         return (row.operator, row.received) if row is not None and row.operator is not None else None
 
-    def sealed(
-        self, connection: Connection, delivery: int, now: datetime
-    ) -> tuple[str, Sealed, datetime | None] | None:
-        """Claim a sealed delivery: the claim, the delivery, and when it was looked up; None if another step has it."""
-        return self._claim_one(connection, _claim_sealed, now, {"row": delivery})
+    def sealed(self, connection: Connection, delivery: int, now: datetime) -> Claimed | None:
+        """Claim a sealed delivery, whether its operator has room for a call or not; None if another step has it."""
+        claim = uuid4().hex
+        wanted = self._due(State.SEALED, now) | {"row": delivery, "claim": claim}
+        return _claimed_of(claim, _claim_sealed.first(connection, wanted))
 
-    def first(self, connection: Connection, operator: str, now: datetime) -> tuple[str, Sealed, datetime | None] | None:
-        """Claim what has waited longest of what is due for an operator, as `sealed` does; None if nothing is."""
-        return self._claim_one(connection, _claim_first, now, {"one_operator": operator})
+    def in_turn(
+        self,
+        connection: Connection,
+        operator: str,
+        policy: DeliveryPolicy,
+        now: datetime,
+        delivery: int | None = None,
+    ) -> Claimed | None:
+        """Claim a delivery to an operator that has room for one more call, and commit.
+
+        Args:
+            connection: of a transaction that writes, in which nothing was done yet.
+            operator: which.
+            policy: the operator's.
+            now: the time.
+            delivery: which one; without it, what has waited longest of what is due.
+
+        Returns:
+            None if nothing is due that no other step has, or the operator has no room.
+        """
+        claim = uuid4().hex
+        wanted = self._of_operator(operator, policy, now) | {"claim": claim}
+        statement = _claim_first if delivery is None else _claim_one
+        row = end_with(connection, (_in_turn, wanted), (statement, wanted | {"row": delivery}))
+        return _claimed_of(claim, row)
 
     def renew(self, connection: Connection, running: Sequence[str]) -> None:
         """Let claims last for another lease from now. Those that are gone stay gone."""
         connection.execute(_renew, {"running": list(running), "lease": self.lease})
 
-    def under_way(self, connection: Connection, operator: str) -> int:
-        """Return how many deliveries to an operator are claimed now, by all workers."""
-        wanted = {"one_operator": operator, "lease": self.lease}
-        return connection.execute(_under_way, wanted).scalar_one()
+    def next(self, connection: Connection, operator: str, policy: DeliveryPolicy, now: datetime) -> Sequence[int]:
+        """Return the keys of what is due for an operator and not claimed, the longest waiting first.
 
-    def next(self, connection: Connection, operator: str, now: datetime, most: int) -> Sequence[int]:
-        """Return the keys of what is due for an operator and not claimed, the longest waiting first."""
-        wanted = self._due(State.SEALED, now) | {"one_operator": operator, "most": most}
-        return list(connection.execute(_next, wanted).scalars())
+        No more than calls may begin now.
+        """
+        return list(connection.execute(_next, self._of_operator(operator, policy, now)).scalars())
 
     def overdue(
         self, connection: Connection, operator: str, now: datetime, accepted_before: datetime, most: int
@@ -176,12 +187,9 @@ class Claims:
         """Return, for each sender with something to look up, the key of the first of its deliveries and how many."""
         return [(r.row, r.many) for r in connection.execute(_waiting_senders, self._due(State.ACCEPTED, now))]
 
-    def _claim_one(
-        self, connection: Connection, statement: ReturningUpdate[Any], now: datetime, which: dict[str, Any]
-    ) -> tuple[str, Sealed, datetime | None] | None:
-        claim = uuid4().hex
-        row = connection.execute(statement, self._due(State.SEALED, now) | which | {"claim": claim}).first()
-        return (claim, _sealed(row), row.looked_up) if row is not None else None
+    def _of_operator(self, operator: str, policy: DeliveryPolicy, now: datetime) -> dict[str, Any]:
+        room = {"calls_at_once": policy.calls_at_once, "probes": policy.breaker.probes}
+        return self._due(State.SEALED, now) | room | {"one_operator": operator}
 
     def _due(self, state: State, now: datetime) -> dict[str, Any]:
         return {"wanted_state": state.value, "now": now, "lease": self.lease}
@@ -197,19 +205,18 @@ def note_look_up(connection: Connection, claim: str, delivery: int, asked: datet
     connection.execute(_looked_up, {"row": delivery, "claim": claim, "asked": asked})
 
 
-def lock_operator(connection: Connection, operator: str) -> None:
-    """Let one worker at a time count and claim an operator's deliveries, until the transaction ends."""
-    connection.execute(_LOCK, {"operator": operator})
-
-
 def put_back_all(connection: Connection) -> None:
     """Take what an embedded engine had set aside for another look-up; the step of handing over asks the register."""
     connection.execute(_back_to_sealed)
 
 
-def _sealed(r: Any) -> Sealed:
-    return Sealed(
-        *(r.id, whole_id(r.distribution_id), r.sender, r.recipient, r.received, r.attempts, r.operator, r.address),
-        perhaps_taken=r.perhaps_taken,
-        kind=Kind(r.kind),
+def _claimed_of(claim: str, row: Sequence[Any] | None) -> Claimed | None:
+    if row is None:
+        return None
+    key, distribution_id, sender, recipient, received, attempts, operator, address, taken, kind, looked_up = row
+    sealed = Sealed(
+        *(key, whole_id(distribution_id), sender, recipient, received.astimezone(UTC), attempts, operator, address),
+        perhaps_taken=taken,
+        kind=Kind(kind),
     )
+    return Claimed(claim, sealed, looked_up and looked_up.astimezone(UTC))

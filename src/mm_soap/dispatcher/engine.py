@@ -92,8 +92,8 @@ class EmbeddedEngine:
         self._running = [threading.Thread(target=self._run, name="engine", daemon=True)]
         self._running[0].start()
 
-    def wake(self, _delivery: int = 0) -> None:
-        """Tell that a delivery was accepted; its key is not needed."""
+    def wake(self, _delivery: int = 0, _sender: str = "") -> None:
+        """Tell that a delivery was accepted; which one is not needed."""
         self._accepted.set()
 
     def settle(self) -> None:

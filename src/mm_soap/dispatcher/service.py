@@ -63,7 +63,7 @@ class _Accepting:
     limits: Limits
     retention: timedelta
     clock: Clock
-    wake: Callable[[int], None]
+    wake: Callable[[int, str], None]
     sender_limits: SenderLimits = field(default_factory=SenderLimits)
 
     def _may_send(self, sender: str, by: str, otherwise: Refusal) -> None:
@@ -123,7 +123,7 @@ class _Accepting:
                 )
                 record_evidence(connection, replace(evidence, verdict=REPEATED))
             return known
-        self.wake(key)
+        self.wake(key, new.sender)
         return new.distribution_id
 
 

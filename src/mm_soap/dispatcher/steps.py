@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -24,6 +23,7 @@ from mm_soap.clock import Clock
 from mm_soap.dispatcher import claims, store, waiting
 from mm_soap.dispatcher.addressing import Addressing
 from mm_soap.dispatcher.breaker import Breaker
+from mm_soap.dispatcher.claims import Claimed
 from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.leases import Leases
 from mm_soap.dispatcher.model import Accepted, Outcome, Sealed, State
@@ -133,7 +133,7 @@ class Steps:
                 if any(outcome.parts for outcome in written):
                     self.wake_waiting()
                 else:
-                    self._wake_for(Counter(one.operator for one in written if one.operator))
+                    self._wake_addressed(written)
 
     def hand_over(self, delivery: int) -> None:
         """Hand a delivery to its operator, if that has room for a call; and others to the same one, for a while."""
@@ -143,13 +143,10 @@ class Steps:
             claim, sealed, looked_up = claimed
             with self._leases.keep(claim):
                 answers_again = self._hand_over(claim, sealed, looked_up)
-            if answers_again:
-                self._wake_for({sealed.operator: self._handover.policies.of(sealed.operator).calls_at_once})
+            if answers_again or time.monotonic() >= others:
+                self._wake_all(self._next(sealed.operator)[: None if answers_again else 1])
                 return
-            if time.monotonic() >= others:
-                self._wake_for({sealed.operator: 1})
-                return
-            claimed = self._claim_first(sealed.operator)
+            claimed = self._claim_in_turn(sealed.operator)
 
     def _hand_over(self, claim: str, sealed: Sealed, looked_up: datetime | None) -> bool:
         """Do what is to be done with a claimed delivery. Returns whether its operator answers again after a pause."""
@@ -172,9 +169,8 @@ class Steps:
             operators = store.operators_waited_for(connection)
             found += self._overdue.run(lambda: self._find_overdue(connection, operators, now))
             for operator in operators:
-                found += self._with_room(connection, operator, now)
-        for each in dict.fromkeys(found):
-            self._wake(Step.HAND_OVER, each)
+                found += self._claims.next(connection, operator, self._handover.policies.of(operator), now)
+        self._wake_all(found)
 
     def _find_overdue(self, connection: Connection, operators: Sequence[str], now: datetime) -> list[int]:
         found: list[int] = []
@@ -195,41 +191,42 @@ class Steps:
         """Make due what waits for a time that is far away since the clock was set back."""
         waiting.mend_clock(self._database, self._handover.policies, self._clock(), self._claims.lease)
 
-    def _claim(self, delivery: int) -> tuple[str, Sealed, datetime | None] | None:
+    def _claim(self, delivery: int) -> Claimed | None:
         now = self._clock()
-        # Durable: after a crash of the database it must still be known that an attempt may have been made.
-        with writing(self._database) as connection:
+        with reading(self._database, once=True) as connection:
             found = self._claims.addressee(connection, delivery, now)
-            if found is None:
-                return None
-            operator, received = found
-            claims.lock_operator(connection, operator)
-            if received > self._handover.overdue(operator, now) and not self._room(connection, operator, now):
-                return None
+        if found is None:
+            return None
+        operator, received = found
+        if received > self._handover.overdue(operator, now):
+            return self._claim_in_turn(operator, delivery)
+        with writing(self._database) as connection:
             return self._claims.sealed(connection, delivery, now)
 
-    def _room(self, connection: Connection, operator: str, now: datetime) -> int:
-        policy = self._handover.policies.of(operator)
-        breaker = waiting.breaker_of(connection, operator, policy.breaker)
-        return breaker.room(now, policy.calls_at_once, self._claims.under_way(connection, operator))
-
-    def _claim_first(self, operator: str) -> tuple[str, Sealed, datetime | None] | None:
-        now = self._clock()
+    def _claim_in_turn(self, operator: str, delivery: int | None = None) -> Claimed | None:
+        # Durable: after a crash of the database it must still be known that an attempt may have been made.
         with writing(self._database) as connection:
-            claims.lock_operator(connection, operator)
-            return self._claims.first(connection, operator, now) if self._room(connection, operator, now) else None
+            policy = self._handover.policies.of(operator)
+            return self._claims.in_turn(connection, operator, policy, self._clock(), delivery)
 
-    def _wake_for(self, most: Mapping[str, int]) -> None:
-        """Ask for as many calls to operators as may begin, and at most so many to each."""
-        now = self._clock()
-        with reading(self._database) as connection:
-            found = [self._with_room(connection, operator, now)[:number] for operator, number in most.items()]
-        for each in chain.from_iterable(found):
+    def _wake_addressed(self, outcomes: Sequence[Outcome]) -> None:
+        """Ask for the hand-over of what was addressed just now, where it is next.
+
+        What waits for longer was asked for before, and whoever hands it over goes on with these.
+        """
+        new = {one.id for one in outcomes}
+        for operator in {one.operator for one in outcomes if one.operator}:
+            self._wake_all([each for each in self._next(operator) if each in new])
+
+    def _wake_all(self, deliveries: Sequence[int]) -> None:
+        for each in dict.fromkeys(deliveries):
             self._wake(Step.HAND_OVER, each)
 
-    def _with_room(self, connection: Connection, operator: str, now: datetime) -> Sequence[int]:
-        room = self._room(connection, operator, now)
-        return self._claims.next(connection, operator, now, room) if room else ()
+    def _next(self, operator: str) -> Sequence[int]:
+        """Return the deliveries to an operator with which as many calls may begin as it has room for."""
+        policy = self._handover.policies.of(operator)
+        with reading(self._database, once=True) as connection:
+            return self._claims.next(connection, operator, policy, self._clock())
 
     def _look_up_again(self, claim: str, delivery: Sealed, looked_up: datetime | None, now: datetime) -> Outcome | None:
         """Ask the register for an address that is old; None if the delivery goes on to the address that it has."""
@@ -250,31 +247,35 @@ class Steps:
         except Exception as error:
             _log.error("An attempt ended in %s", places(error))
             outcome, technical_error = self._handover.unexpected(delivery, error), True
-        operator, trouble = delivery.operator, (outcome.trouble or "unknown") if technical_error else None
-        counted: list[Breaker | None] = []
+        operator = delivery.operator
+        if technical_error:
+            cause = outcome.trouble or "unknown"
+            # Before its claim is let go, so that a pause holds from then on, and apart: whoever else counts waits.
+            breaker = self._patiently(lambda: self._count_failure(operator, cause))
+            self._write("hand-over", [outcome], partial(_held, claim))
+            if breaker is not None:
+                waiting.tell(operator, breaker, self._clock(), cause)
+            return False
+        ended: list[bool] = []
 
         def held(connection: Connection, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-            counted[:] = [self._count(connection, operator, trouble)]
+            ended[:] = [waiting.count_answer(connection, operator)]
             return claims.release(connection, claim, outcomes)
 
         self._write("hand-over", [outcome], held)
-        (breaker,) = counted
-        if breaker is not None:
-            waiting.tell(operator, breaker, self._clock(), trouble)
-        return breaker is not None and trouble is None
+        if ended == [True]:
+            waiting.tell(operator, Breaker(self._handover.policies.of(operator).breaker), self._clock(), None)
+        return ended == [True]
 
-    def _count(self, connection: Connection, operator: str, trouble: str | None) -> Breaker | None:
-        """Tell the operator's breaker, which all workers share. Returns it if a pause began or ended."""
-        policy = self._handover.policies.of(operator).breaker
-        if trouble is None:
-            return Breaker(policy) if waiting.count_answer(connection, operator) else None
-        claims.lock_operator(connection, operator)
-        now = self._clock()
-        breaker = waiting.breaker_of(connection, operator, policy)
-        before = replace(breaker)
-        began = breaker.failed(now)
-        if breaker != before:
-            waiting.count_failure(connection, operator, breaker, now, trouble)
+    def _count_failure(self, operator: str, cause: str) -> Breaker | None:
+        """Tell the operator's breaker, which all workers share. Returns it if a pause began."""
+        with writing(self._database, durable=False) as connection:
+            now = self._clock()
+            breaker = waiting.breaker_to_change(connection, operator, self._handover.policies.of(operator).breaker)
+            before = replace(breaker)
+            began = breaker.failed(now)
+            if breaker != before:
+                waiting.count_failure(connection, operator, breaker, now, cause)
         return breaker if began else None
 
     def _write(self, kind: str, outcomes: Sequence[Outcome], held: Held) -> Sequence[Outcome]:

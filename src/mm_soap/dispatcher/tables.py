@@ -83,3 +83,15 @@ recipient: Final = Table(
     Index("ix_recipient_part", "part"),
 )
 """The recipients of notifications. A secure delivery has its one in its own row."""
+
+operator_pause: Final = Table(
+    "operator_pause",
+    metadata,
+    Column("operator", String(12), primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("cause", String, nullable=False),
+)
+"""For whoever asks why a delivery waits. The breakers of the embedded engine are in its memory; those of the scaled-out
+one are here. A pause without length is none: it counts the errors before the first pause."""

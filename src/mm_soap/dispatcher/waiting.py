@@ -9,12 +9,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import (
-    Column,
     Connection,
     Engine,
-    Integer,
-    String,
-    Table,
     bindparam,
     delete,
     false,
@@ -26,30 +22,17 @@ from sqlalchemy import (
 )
 
 from mm_soap.dispatcher.breaker import Breaker
-from mm_soap.dispatcher.claims import FREE
 from mm_soap.dispatcher.model import Sealed, State
 from mm_soap.dispatcher.policy import CLOCKS_APART, BreakerPolicy, Policies
-from mm_soap.dispatcher.store import metadata
-from mm_soap.storage import UtcDateTime, among, id_list, reading, upsert, writing
+from mm_soap.dispatcher.tables import delivery as _delivery
+from mm_soap.dispatcher.tables import operator_pause as _pause
+from mm_soap.dispatcher.turns import COUNTING, FREE
+from mm_soap.storage import among, id_list, reading, upsert, writing
 
 _log = logging.getLogger(__name__)
 
 MOVED_TOGETHER: Final = 100
 """Rows that are set aside, or put back, in one transaction: with SQLite calls that are to be accepted wait for it."""
-
-_delivery: Final = metadata.tables["delivery"]
-
-_pause: Final = Table(
-    "operator_pause",
-    metadata,
-    Column("operator", String(12), primary_key=True),
-    Column("since", UtcDateTime, nullable=False),
-    Column("until", UtcDateTime, nullable=False),
-    Column("failures", Integer, nullable=False),
-    Column("cause", String, nullable=False),
-)
-"""For whoever asks why a delivery waits. The breakers of the embedded engine are in its memory; those of the scaled-out
-one are here. A pause without length is none: it counts the errors before the first pause."""
 
 _due_now: Final = (_delivery.c.state == State.SEALED.value, _delivery.c.next_attempt <= bindparam("now"))
 _mark_due: Final = update(_delivery).where(*_due_now, _delivery.c.perhaps_taken == false()).values(perhaps_taken=true())
@@ -199,8 +182,12 @@ def write_pauses(connection: Connection, changed: dict[str, Pause | None]) -> No
             connection.execute(upsert(_pause, connection.dialect.name), {"operator": operator, **values})
 
 
-def breaker_of(connection: Connection, operator: str, policy: BreakerPolicy) -> Breaker:
-    """Return the breaker of an operator that all workers share."""
+def breaker_to_change(connection: Connection, operator: str, policy: BreakerPolicy) -> Breaker:
+    """Return the breaker of an operator that all workers share, and keep it from the others until the transaction ends.
+
+    Those who hand over do not wait for it.
+    """
+    connection.execute(COUNTING, {"one_operator": operator})
     row = connection.execute(_pause_of, {"wanted": operator}).first()
     if row is None:
         return Breaker(policy)

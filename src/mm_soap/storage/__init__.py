@@ -30,7 +30,8 @@ from mm_soap.storage.ledger import (
     record_refusal,
 )
 from mm_soap.storage.migration import is_current, migrate
-from mm_soap.storage.prepared import NewKey, PreparedInsert, PreparedQuery, PreparedUpdate, Together, together
+from mm_soap.storage.prepared import PreparedQuery, PreparedUpdate, end_with
+from mm_soap.storage.rows import NewKey, PreparedInsert, Together, together
 from mm_soap.storage.spool import NotSpooled, Spool, Spooled, SpoolState
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "big_key",
     "caller_identity",
     "copy_rows",
+    "end_with",
     "events_of",
     "evidence_of",
     "first_event_of",

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from mm_soap.storage.columns import NAMING, UtcDateTime, big_key
-from mm_soap.storage.prepared import PreparedInsert, Together
+from mm_soap.storage.rows import PreparedInsert, Together
 
 RETENTION: Final = timedelta(days=365)
 """How long evidence is kept where the settings say nothing else."""

@@ -14,7 +14,7 @@ from sqlalchemy import JSON, Column, Connection, MetaData, String, Table, bindpa
 
 from mm_soap.storage.columns import NAMING, UtcDateTime, big_key
 from mm_soap.storage.evidence import RETENTION, Evidence, add_evidence, record_evidence
-from mm_soap.storage.prepared import PreparedInsert, Together
+from mm_soap.storage.rows import PreparedInsert, Together
 
 _FORGOTTEN_TOGETHER: Final = 500
 """Events deleted in one transaction, so that others do not wait long."""

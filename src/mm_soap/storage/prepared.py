@@ -3,222 +3,20 @@
 SQLAlchemy works out the parameters of a statement anew at each execution, and what its result looks like; for a small
 statement that costs several times what the database does. On the path of every message this is done here instead: text
 and types are settled once for each kind of database. Transactions stay SQLAlchemy's, and so do the exceptions.
-
-Each statement is also a way to the database and back, on which a thread sleeps and wakes. So the rows of one use case
-are gathered in a `Together`, which PostgreSQL gets as one statement.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
-from typing import Any, Final, overload
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from sqlalchemy import Connection, Dialect, Select, Table, Update, insert
+from sqlalchemy import Connection, Dialect, Select, Update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.dml import ReturningUpdate
 
-_KEY: Final = "key"
-"""The name under which an INSERT tells the key of its row."""
-
-_MOST_TOGETHER: Final = 16
-"""Rows of one statement: each number of them is a statement of its own, of which the database keeps some."""
-
-_MOST_SHAPES: Final = 100
-_PARAMETER: Final = re.compile(r"%\((\w+)\)s(::[A-Z]+(?: [A-Z]+)*)?")
-_INSERT: Final = re.compile(r"(INSERT INTO .* VALUES )(\(.*\))((?: RETURNING .*)?)")
-
-_Converter = Callable[[Any], Any] | None
-_Ready = tuple[str, list[tuple[str, _Converter]], bool]
-
-
-class PreparedInsert:
-    """An INSERT of whole rows into a table.
-
-    Args:
-        table: the table. Every row names every column but ``left_out``.
-        left_out: columns that the database fills in.
-    """
-
-    def __init__(self, table: Table, left_out: Iterable[str] = ()) -> None:
-        self._columns = [column for column in table.columns if column.name not in set(left_out)]
-        self._plain = insert(table)
-        self._telling = self._plain.returning(*(column.label(_KEY) for column in table.primary_key.columns))
-        # By the name of the database's kind. Two threads may both fill it in, with the same.
-        self._ready: dict[str, _Ready] = {}
-        self._ready_to_tell: dict[str, _Ready] = {}
-
-    def execute(self, connection: Connection | Together, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Insert rows, in one statement."""
-        if isinstance(connection, Together):
-            connection.put(self, rows)
-            return
-        ready = self.ready(connection.dialect)
-        parameters = [_parameters(ready, row) for row in rows]
-        if len(parameters) == 1:
-            _execute(connection, ready[0], parameters[0])
-        elif parameters:
-            _execute(connection, ready[0], parameters, many=True)
-
-    @overload
-    def add(self, connection: Connection, row: Mapping[str, Any]) -> int: ...
-    @overload
-    def add(self, connection: Connection | Together, row: Mapping[str, Any]) -> int | NewKey: ...
-    def add(self, connection: Connection | Together, row: Mapping[str, Any]) -> int | NewKey:
-        """Insert a row into a table that numbers its rows, and return its key."""
-        if isinstance(connection, Together):
-            new = NewKey()
-            connection.put(self, [row], new)
-            return new
-        key: int = _first(connection, self.ready(connection.dialect, telling=True), row)[0]
-        return key
-
-    def ready(self, dialect: Dialect, *, telling: bool = False) -> _Ready:
-        """Return the statement for a kind of database, with what makes its parameters of a row's values."""
-        known, statement = (self._ready_to_tell, self._telling) if telling else (self._ready, self._plain)
-        return known.get(dialect.name) or self._prepare(dialect, statement, known)
-
-    def types(self, dialect: Dialect) -> dict[str, str]:
-        """Return the names of the columns' types."""
-        return {column.name: column.type.compile(dialect) for column in self._columns}
-
-    def _prepare(self, dialect: Dialect, statement: Any, known: dict[str, _Ready]) -> _Ready:
-        compiled = statement.compile(dialect=dialect, column_keys=[column.name for column in self._columns])
-        columns: list[tuple[str, _Converter]] = [
-            (column.name, column.type.dialect_impl(dialect).bind_processor(dialect)) for column in self._columns
-        ]
-        ready = known[dialect.name] = (str(compiled), columns, dialect.positional)
-        return ready
-
-
-class NewKey:
-    """The key of a row that was added to a `Together`. It may be a value in rows that are added after it.
-
-    ``int`` of it is the key, once the rows are written.
-    """
-
-    __slots__ = ("value",)
-
-    def __init__(self) -> None:
-        self.value: int | None = None
-
-    def __int__(self) -> int:
-        """Return the key."""
-        assert self.value is not None, "its row is not written yet"
-        return self.value
-
-
-_Values = Mapping[str, Any]
-_Run = tuple[PreparedInsert, list[_Values], NewKey | None]
-"""Rows for one table that follow one another; one alone if its key is told."""
-
-
-class Together:
-    """Rows for some tables. It stands where `PreparedInsert` takes a connection, and `together` writes it."""
-
-    def __init__(self) -> None:
-        self._runs: list[_Run] = []
-        self._number = 0
-
-    def put(self, prepared: PreparedInsert, rows: Iterable[_Values], key: NewKey | None = None) -> None:
-        """Add rows for one table, or one whose key is to be told."""
-        for row in rows:
-            if key is None and self._runs and self._runs[-1][0] is prepared and self._runs[-1][2] is None:
-                self._runs[-1][1].append(row)
-            else:
-                self._runs.append((prepared, [row], key))
-            self._number += 1
-
-    def write(self, connection: Connection) -> None:
-        """Insert the rows: with PostgreSQL in one statement, else table by table."""
-        if connection.dialect.name == "postgresql" and 1 < self._number <= _MOST_TOGETHER:
-            self._write_at_once(connection)
-            return
-        for prepared, rows, key in self._runs:
-            known = [
-                {name: int(value) if isinstance(value, NewKey) else value for name, value in row.items()}
-                for row in rows
-            ]
-            if key is None:
-                prepared.execute(connection, known)
-            else:
-                key.value = prepared.add(connection, known[0])
-
-    def _write_at_once(self, connection: Connection) -> None:
-        told = {key: place for place, (_, _, key) in enumerate(self._runs) if key is not None}
-        shape = tuple(
-            (
-                prepared,
-                key is not None,
-                tuple(
-                    tuple((name, told[value]) for name, value in row.items() if isinstance(value, NewKey))
-                    for row in rows
-                ),
-            )
-            for prepared, rows, key in self._runs
-        )
-        text = _texts.get(shape)
-        if text is None:
-            if len(_texts) >= _MOST_SHAPES:
-                _texts.clear()
-            text = _texts[shape] = _one_statement(connection.dialect, shape)
-        values = {
-            f"{name}_{place}_{number}": row[name] if convert is None else convert(row[name])
-            for place, (prepared, rows, _) in enumerate(self._runs)
-            for number, row in enumerate(rows)
-            for name, convert in prepared.ready(connection.dialect)[1]
-            if not isinstance(row[name], NewKey)
-        }
-        cursor = _execute(connection, text, values)
-        keys = cursor.fetchone()
-        cursor.close()
-        for key, value in zip(told, keys, strict=True):
-            key.value = value
-
-
-_Shape = tuple[tuple[PreparedInsert, bool, tuple[tuple[tuple[str, int], ...], ...]], ...]
-"""What a statement inserts, one after the other: whether the key is told, and for each row which of its columns take
-the key that was told at which place."""
-
-_texts: dict[_Shape, str] = {}
-"""Statements of PostgreSQL. Two threads may both fill one in, with the same."""
-
-
-def _one_statement(dialect: Dialect, shape: _Shape) -> str:
-    keys = [f"(SELECT {_KEY} FROM w{place})" for place in range(len(shape))]  # noqa: S608 - names of our own alone
-    parts = []
-    for place, (prepared, tells, rows) in enumerate(shape):
-        found = _INSERT.fullmatch(prepared.ready(dialect, telling=tells)[0])
-        assert found is not None
-        made = []
-        for number, taken in enumerate(rows):
-            taking = {name: keys[of] for name, of in taken}
-            renamed = partial(_renamed, f"_{place}_{number}", taking, prepared.types(dialect))
-            made.append(_PARAMETER.sub(renamed, found[2]))
-        parts.append(f"w{place} AS ({found[1]}{', '.join(made)}{found[3]})")
-    told = ", ".join(key for key, (_, tells, _) in zip(keys, shape, strict=True) if tells)
-    return f"WITH {', '.join(parts)} SELECT {told}"
-
-
-def _renamed(suffix: str, keys: Mapping[str, str], types: Mapping[str, str], parameter: re.Match[str]) -> str:
-    name, of_type = parameter[1], parameter[2]
-    # A value without a type would be taken for text where rows follow one another.
-    return keys.get(name) or f"%({name}{suffix})s{of_type or f'::{types[name]}'}"
-
-
-@contextmanager
-def together(connection: Connection) -> Iterator[Together]:
-    """Gather the rows of a block, and write them at its end.
-
-    With PostgreSQL a row of which others take the key is there before them; else the order is the database's.
-
-    Raises:
-        Conflict: a unique or foreign key was broken (from `mm_soap.storage.writing`).
-    """
-    gathered = Together()
-    yield gathered
-    gathered.write(connection)
+Converter = Callable[[Any], Any] | None
+Ready = tuple[str, list[tuple[str, Converter]], bool]
+"""A statement's text, its parameters with what makes the driver's value of each, and whether they go by position."""
 
 
 class _Prepared:
@@ -227,18 +25,18 @@ class _Prepared:
     def __init__(self, statement: Select[Any] | Update) -> None:
         self._statement = statement
         # By the name of the database's kind. Two threads may both fill it in, with the same.
-        self._ready: dict[str, tuple[_Ready, dict[str, Any]]] = {}
+        self._ready: dict[str, tuple[Ready, dict[str, Any]]] = {}
 
-    def _settled(self, dialect: Dialect) -> tuple[_Ready, dict[str, Any]]:
+    def _settled(self, dialect: Dialect) -> tuple[Ready, dict[str, Any]]:
         """Return the statement for a kind of database, and the values that it has by itself."""
         known = self._ready.get(dialect.name)
         if known is None:
             compiled = self._statement.compile(dialect=dialect)
-            converters: dict[str, _Converter] = {
+            converters: dict[str, Converter] = {
                 name: bound.type.dialect_impl(dialect).bind_processor(dialect) for name, bound in compiled.binds.items()
             }
             names: list[str] = list(getattr(compiled, "positiontup", None) or compiled.params)
-            ready: _Ready = (str(compiled), [(name, converters[name]) for name in names], dialect.positional)
+            ready: Ready = (str(compiled), [(name, converters[name]) for name in names], dialect.positional)
             own = {name: value for name, value in compiled.params.items() if not compiled.binds[name].required}
             known = self._ready[dialect.name] = (ready, own)
         return known
@@ -257,61 +55,105 @@ class PreparedUpdate(_Prepared):
     def execute(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Change rows, once for each set of parameters."""
         ready, own = self._settled(connection.dialect)
-        parameters = [_parameters(ready, {**own, **row}) for row in rows]
+        parameters = [parameters_of(ready, {**own, **row}) for row in rows]
         if len(parameters) == 1:
-            _execute(connection, ready[0], parameters[0])
+            execute(connection, ready[0], parameters[0])
         elif parameters:
-            _execute(connection, ready[0], parameters, many=True)
+            execute(connection, ready[0], parameters, many=True)
 
 
 class PreparedQuery(_Prepared):
-    """A SELECT whose values come as the driver has them: with SQLite a truth is 0 or 1, and a moment a text.
+    """A statement that gives rows, as the driver has them: with SQLite a truth is 0 or 1, and a moment a text.
 
     Args:
         statement: with named parameters, none of which is a list that is to be expanded.
     """
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: Select[Any] | ReturningUpdate[Any]) -> None:
         super().__init__(statement)
+
+    def ask(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        """Execute it, and return the driver's cursor."""
+        ready, own = self._settled(connection.dialect)
+        return execute(connection, ready[0], parameters_of(ready, {**own, **values}))
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """Return the first row as a tuple; None without one."""
-        ready, own = self._settled(connection.dialect)
-        return _first(connection, ready, {**own, **values})
+        return first_of(self.ask(connection, values))
 
     def all(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Return all rows."""
-        ready, own = self._settled(connection.dialect)
-        cursor = _execute(connection, ready[0], _parameters(ready, {**own, **values}))
+        cursor = self.ask(connection, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         cursor.close()
         return rows
 
 
-def _parameters(ready: _Ready, row: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
+def end_with(connection: Connection, *steps: tuple[PreparedQuery, Mapping[str, Any]]) -> Any:
+    """Ask some statements and commit, with PostgreSQL in one go; return the first row of the last, or None.
+
+    What the statements lock is free again before this thread wakes up: while it waits for its turn to run, others that
+    want the same go on. A later statement sees what was committed while an earlier one waited for its lock.
+
+    Args:
+        connection: in a transaction that writes. It is over afterwards.
+        steps: statements, each with its values.
+    """
+    driver = _driver_of(connection)
+    try:
+        if connection.dialect.name != "postgresql":
+            row = [query.first(connection, values) for query, values in steps][-1]
+            driver.commit()
+            return row
+        with driver.pipeline():
+            cursors = [query.ask(connection, values) for query, values in steps]
+            driver.commit()
+        return first_of(cursors[-1])
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _as_sqlalchemy(connection, "COMMIT", error) from error
+
+
+def parameters_of(ready: Ready, row: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
+    """Return what the driver takes of a row's values."""
     _, columns, positional = ready
     if positional:
         return tuple([row[name] if convert is None else convert(row[name]) for name, convert in columns])
     return {name: row[name] if convert is None else convert(row[name]) for name, convert in columns}
 
 
-def _first(connection: Connection, ready: _Ready, values: Mapping[str, Any]) -> Any:
-    cursor = _execute(connection, ready[0], _parameters(ready, values))
+def first_of(cursor: Any) -> Any:
+    """Return a cursor's first row, None without one, and close it."""
     row = cursor.fetchone()
     cursor.close()  # SQLite does not commit while a statement has more to say
     return row
 
 
-def _execute(connection: Connection, text: str, parameters: Any, many: bool = False) -> Any:
-    dialect, driver = connection.dialect, connection.connection.driver_connection
-    assert driver is not None  # the connection is open
+def execute(connection: Connection, text: str, parameters: Any, many: bool = False) -> Any:
+    """Execute a statement and return the driver's cursor.
+
+    Raises:
+        DBAPIError: as SQLAlchemy would.
+    """
+    dialect, driver = connection.dialect, _driver_of(connection)
     # PostgreSQL writes bytes as hexadecimal digits unless it is asked not to.
     cursor = driver.cursor(binary=True) if dialect.name == "postgresql" else driver.cursor()
     try:
         (cursor.executemany if many else cursor.execute)(text, parameters)
     except dialect.loaded_dbapi.Error as error:
-        if dialect.is_disconnect(error, driver, cursor):
-            connection.invalidate(error)
-        base = dialect.loaded_dbapi.Error
-        raise DBAPIError.instance(text, None, error, base, hide_parameters=True, dialect=dialect) from error
+        raise _as_sqlalchemy(connection, text, error) from error
     return cursor
+
+
+def _driver_of(connection: Connection) -> Any:
+    driver = connection.connection.driver_connection
+    assert driver is not None  # the connection is open
+    return driver
+
+
+def _as_sqlalchemy(connection: Connection, text: str, error: Exception) -> Exception:
+    """Return what SQLAlchemy raises for an error of the driver."""
+    dialect = connection.dialect
+    if dialect.is_disconnect(error, _driver_of(connection), None):  # type: ignore[arg-type]
+        connection.invalidate(error)
+    base = dialect.loaded_dbapi.Error
+    return DBAPIError.instance(text, None, error, base, hide_parameters=True, dialect=dialect)

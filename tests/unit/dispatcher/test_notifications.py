@@ -61,7 +61,7 @@ def accepting(database: Engine, directory: FakeDirectory | None = None) -> Notif
     own = DISPATCHER.organisation
     clock = system_clock
     return NotificationService(
-        database, own, directory or FakeDirectory(), Limits(), timedelta(days=1), clock, lambda _: None
+        database, own, directory or FakeDirectory(), Limits(), timedelta(days=1), clock, lambda _key, _sender: None
     )
 
 

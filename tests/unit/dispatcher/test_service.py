@@ -40,7 +40,7 @@ class Woken:
     def __init__(self) -> None:
         self.times = 0
 
-    def __call__(self, _delivery: int) -> None:
+    def __call__(self, _delivery: int, _sender: str) -> None:
         self.times += 1
 
 

@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -27,8 +28,11 @@ from mm_soap.dispatcher import (
     Steps,
     Sweeper,
     standing_of,
+    waiting,
 )
+from mm_soap.dispatcher.breaker import Breaker
 from mm_soap.dispatcher.policy import BreakerPolicy
+from mm_soap.dispatcher.turns import COUNTING, IN_TURN
 from mm_soap.errors import TransportError
 from mm_soap.register_client import Reached
 from mm_soap.storage import events_of, migrate, open_database, reading, writing
@@ -347,6 +351,85 @@ def test_a_look_up_wakes_no_more_than_may_begin(database: Engine) -> None:
     worker.follow()
     assert {state_of(database, each) for each in rows} == {State.DELIVERED}
     assert len(worker.operators.calls) == 20
+
+
+def test_a_look_up_leaves_what_it_addressed_to_those_who_hand_over_what_waited_before(database: Engine) -> None:
+    """In a rush most wake-ups would find no room; each costs as much as a part of a delivery."""
+    waits = [sealed(database, due=system_clock() - timedelta(seconds=1)) for _ in range(2)]
+    rows = [accepted(database, received=system_clock()) for _ in range(20)]
+    worker = Worker(database)
+    worker.steps.run(DeliveryStep.LOOK_UP, rows[0].id)
+    assert {state_of(database, each) for each in rows} == {State.SEALED}
+    assert worker.woken == []
+    worker.steps.run(DeliveryStep.HAND_OVER, waits[0].id)
+    assert {state_of(database, each) for each in (*waits, *rows)} == {State.DELIVERED}
+
+
+def test_a_step_that_errs_does_not_wait_for_those_who_claim(database: Engine) -> None:
+    """Nor does whoever claims wait for one that counts errors."""
+    row, other = sealed(database, due=system_clock()), sealed(database, due=system_clock())
+
+    def fails(_address: str, _before: int) -> etree._Element:
+        raise TransportError("no answer")
+
+    worker = Worker(database, FakeOperators(fails))
+    with writing(database) as connection:
+        connection.execute(IN_TURN, {"one_operator": other.operator})
+        held = worker.leases.claims.sealed(connection, row.id, system_clock())
+    assert held is not None
+    with writing(database) as connection:
+        connection.execute(IN_TURN, {"one_operator": other.operator})
+        erring = in_thread(lambda: worker.steps._attempt(held.claim, held.sealed))
+        erring.join(10)
+        assert not erring.is_alive()
+    with writing(database) as connection:
+        connection.execute(COUNTING, {"one_operator": other.operator})
+        claiming = in_thread(lambda: worker.steps._claim(other.id))
+        claiming.join(10)
+        assert not claiming.is_alive()
+    assert column(database, "claimed_by", other.id) is not None
+
+
+def test_a_turn_is_over_when_the_claim_is_made(database: Engine) -> None:
+    """Not only when the thread that claimed has woken up and ended its transaction."""
+    rows = [sealed(database, due=system_clock()) for _ in range(3)]
+    claims, operator, policy = Claims(LEASE), rows[0].operator, QUICK.default
+    more = replace(policy, calls_at_once=3)
+    with writing(database) as first, writing(database) as second, writing(database) as third:
+        made = [claims.in_turn(each, operator, policy, system_clock()) for each in (first, second, third)]
+    assert [each and each.sealed.id for each in made] == [rows[0].id, rows[1].id, None]
+    with writing(database) as connection:
+        assert claims.in_turn(connection, operator, more, system_clock(), rows[1].id) is None
+    with writing(database) as connection:
+        one = claims.in_turn(connection, operator, more, system_clock(), rows[2].id)
+    assert one is not None
+    assert (one.sealed.received, one.sealed.received.tzinfo) == (rows[2].received, UTC)
+
+
+@pytest.mark.parametrize("under_way", [0, 1, 2, 3])
+@pytest.mark.parametrize(
+    "kind", ["no errors", "some errors", "paused", "half-open", "clock set back", "pause ends now"]
+)
+def test_room_is_what_the_breaker_says(database: Engine, kind: str, under_way: int) -> None:
+    now, operator = system_clock(), OPERATOR
+    policy = replace(QUICK.default, calls_at_once=3, breaker=BreakerPolicy(failures=2, first_pause=2.0, probes=2))
+    failed_at = {"paused": -1.0, "half-open": -3.0, "clock set back": 60.0, "pause ends now": -2.0, "some errors": -1.0}
+    breaker = Breaker(policy.breaker)
+    with writing(database) as connection:
+        for _ in range({"no errors": 0, "some errors": 1}.get(kind, 2)):
+            moment = now + timedelta(seconds=failed_at[kind])
+            breaker.failed(moment)
+            waiting.count_failure(connection, operator, breaker, moment, "no answer")
+    rows = [sealed(database, due=now) for _ in range(8)]
+    with writing(database) as connection:
+        for row in rows[:under_way]:
+            assert Claims(LEASE).sealed(connection, row.id, now)
+        found = Claims(LEASE).next(connection, operator, policy, now)
+    room = breaker.room(now, policy.calls_at_once, under_way)
+    assert list(found) == [row.id for row in rows[under_way:]][:room]
+    with writing(database) as connection:
+        claimed = Claims(LEASE).in_turn(connection, operator, policy, now)
+    assert (claimed is not None) == (room > 0)
 
 
 def test_calls_at_once_are_counted_over_all_workers(database: Engine) -> None:

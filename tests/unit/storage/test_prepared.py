@@ -36,6 +36,7 @@ from mm_soap.storage import (
     PreparedUpdate,
     UtcDateTime,
     big_key,
+    end_with,
     reading,
     together,
     writing,
@@ -180,6 +181,41 @@ def test_a_change_that_breaks_a_key_is_a_conflict(engine: Engine) -> None:
         ADD.execute(connection, [FULL, FULL])
     with pytest.raises(Conflict), writing(engine) as connection:
         renumber.execute(connection, [{"row": 1, "new": 2}])
+
+
+NAMES = PreparedQuery(select(TABLE.c.name).where(TABLE.c.id >= bindparam("from")).order_by(TABLE.c.id))
+RENAME = PreparedQuery(
+    update(TABLE)
+    .where(TABLE.c.id == bindparam("row"))
+    .values(name=bindparam("new"))
+    .returning(TABLE.c.name, TABLE.c.number)
+)
+
+
+def test_what_a_transaction_ends_with_is_committed(engine: Engine) -> None:
+    with writing(engine) as connection:
+        TABLE.create(connection)
+        ADD.execute(connection, [FULL, EMPTY])
+    with writing(engine) as connection:
+        ADD.add(connection, FULL)
+        found = end_with(connection, (RENAME, {"row": 2, "new": "b"}), (RENAME, {"row": 1, "new": "a"}))
+        with reading(engine) as other:  # before the block has ended
+            assert NAMES.all(other, {"from": 1}) == [("a",), ("b",), (FULL["name"],)]
+    assert tuple(found) == ("a", FULL["number"])
+    with writing(engine) as connection:
+        assert end_with(connection, (RENAME, {"row": 7, "new": "a"})) is None
+
+
+def test_nothing_is_committed_where_one_of_the_last_statements_fails(engine: Engine) -> None:
+    wrong = PreparedQuery(select(literal_column("no_such_column")))
+    with writing(engine) as connection:
+        TABLE.create(connection)
+        ADD.execute(connection, [FULL])
+    for steps in (((RENAME, {"row": 1, "new": "a"}), (wrong, {})), ((wrong, {}), (RENAME, {"row": 1, "new": "a"}))):
+        with pytest.raises(Refused), writing(engine) as connection:
+            end_with(connection, *steps)
+        with reading(engine) as connection:
+            assert NAMES.all(connection, {"from": 1}) == [(FULL["name"],)]
 
 
 def test_a_broken_key_is_a_conflict_and_nothing_is_stored(engine: Engine) -> None:
