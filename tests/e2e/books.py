@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import struct
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ from mm_soap.storage import open_database, reading
 from tests.conftest import missing
 from tests.e2e.suite import Demonstration
 
-_FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+_SOURCE = Path(__file__).with_name("fake_clock.c")
 
 
 @dataclass(frozen=True)
@@ -71,25 +74,26 @@ class FakeClock:
     """The clock of processes that start with `environment`; it may be set while they run.
 
     Args:
-        file: where the setting is kept.
+        folder: where the setting is kept, and what is preloaded.
     """
 
-    def __init__(self, file: Path) -> None:
-        if not _FAKETIME.exists():
-            missing("libfaketime is not installed")
-        self._file = file
+    def __init__(self, folder: Path) -> None:
+        compiler = shutil.which("cc")
+        if compiler is None:
+            missing("no compiler of C is installed")
+        folder.mkdir()
+        self._file = folder / "ahead"
+        self._preloaded = folder / "fake_clock.so"
+        options = ("-O2", "-Wall", "-Werror", "-shared", "-fPIC")
+        subprocess.run([compiler, *options, "-o", self._preloaded, _SOURCE, "-ldl"], check=True)
         self.set(0)
 
     @property
     def environment(self) -> dict[str, str]:
         """What lets a process have this clock."""
-        return {
-            "LD_PRELOAD": str(_FAKETIME),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
+        return {"LD_PRELOAD": str(self._preloaded), "FAKE_CLOCK": str(self._file)}
 
     def set(self, seconds: int) -> None:
         """Let the clock go so much before the right time, or behind it."""
-        self._file.write_text(f"{seconds:+d}\n")
+        with self._file.open("r+b" if self._file.exists() else "wb") as file:
+            file.write(struct.pack("=q", seconds))

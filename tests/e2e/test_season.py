@@ -141,7 +141,7 @@ def victims_of(parties: Demonstration, clock: FakeClock) -> tuple[Server, list[S
     """Serve all parties. Return the dispatcher, and what is to be killed: it, and the workers where it has some."""
     dispatcher = parties.serve_apart()["dispatcher"]
     if not parties.scaled_out:
-        return dispatcher, [dispatcher]  # its clock stays: gunicorn does not stand libfaketime
+        return dispatcher, [dispatcher]  # its clock stays: certificates made just now would not be valid before it
     first = parties.servers[-1]
     (second,) = parties.work(Server(parties.config, environment=clock.environment, port=dispatcher.port))
     return dispatcher, [dispatcher, first, second, first, second]
