@@ -138,7 +138,11 @@ def dispatcher(engine: Engine, cast: Cast, *, keep: bool = True) -> Party:
     migrate(engine, "dispatcher")
     caller: list[str | None] = [None]
     party = Party({}, engine, dispatcher_tables, caller)
-    accepting = (engine, DISPATCHER, Register(), Limits(), timedelta(days=1), cast.clock, party.woken.append)
+
+    def wake(delivery: int, _sender: str) -> None:
+        party.woken.append(delivery)
+
+    accepting = (engine, DISPATCHER, Register(), Limits(), timedelta(days=1), cast.clock, wake)
     handlers = message_handlers(MessageService(*accepting), trust(cast))
     notifications = notification_handlers(NotificationService(*accepting))
     shell: dict[str, Any] = {
