@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Select, Update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql.dml import ReturningUpdate
 
 Converter = Callable[[Any], Any] | None
 Ready = tuple[str, list[tuple[str, Converter]], bool]
@@ -49,17 +48,10 @@ class PreparedUpdate(_Prepared):
         statement: with named parameters, none of which is a list that is to be expanded.
     """
 
-    def __init__(self, statement: Update) -> None:
-        super().__init__(statement)
-
     def execute(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Change rows, once for each set of parameters."""
         ready, own = self._settled(connection.dialect)
-        parameters = [parameters_of(ready, {**own, **row}) for row in rows]
-        if len(parameters) == 1:
-            execute(connection, ready[0], parameters[0])
-        elif parameters:
-            execute(connection, ready[0], parameters, many=True)
+        execute_each(connection, ready, [{**own, **row} for row in rows])
 
 
 class PreparedQuery(_Prepared):
@@ -68,9 +60,6 @@ class PreparedQuery(_Prepared):
     Args:
         statement: with named parameters, none of which is a list that is to be expanded.
     """
-
-    def __init__(self, statement: Select[Any] | ReturningUpdate[Any]) -> None:
-        super().__init__(statement)
 
     def ask(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """Execute it, and return the driver's cursor."""
@@ -90,21 +79,17 @@ class PreparedQuery(_Prepared):
 
 
 def end_with(connection: Connection, *steps: tuple[PreparedQuery, Mapping[str, Any]]) -> Any:
-    """Ask some statements and commit, with PostgreSQL in one go; return the first row of the last, or None.
+    """Ask PostgreSQL some statements and commit, in one go; return the first row of the last, or None.
 
     What the statements lock is free again before this thread wakes up: while it waits for its turn to run, others that
     want the same go on. A later statement sees what was committed while an earlier one waited for its lock.
 
     Args:
-        connection: in a transaction that writes. It is over afterwards.
+        connection: of a PostgreSQL database, in a transaction that writes. It is over afterwards.
         steps: statements, each with its values.
     """
     driver = _driver_of(connection)
     try:
-        if connection.dialect.name != "postgresql":
-            row = [query.first(connection, values) for query, values in steps][-1]
-            driver.commit()
-            return row
         with driver.pipeline():
             cursors = [query.ask(connection, values) for query, values in steps]
             driver.commit()
@@ -119,6 +104,15 @@ def parameters_of(ready: Ready, row: Mapping[str, Any]) -> tuple[Any, ...] | dic
     if positional:
         return tuple([row[name] if convert is None else convert(row[name]) for name, convert in columns])
     return {name: row[name] if convert is None else convert(row[name]) for name, convert in columns}
+
+
+def execute_each(connection: Connection, ready: Ready, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Execute a statement for each of some rows, or not at all."""
+    parameters = [parameters_of(ready, row) for row in rows]
+    if len(parameters) == 1:
+        execute(connection, ready[0], parameters[0])
+    elif parameters:
+        execute(connection, ready[0], parameters, many=True)
 
 
 def first_of(cursor: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Final, overload
 
 from sqlalchemy import Connection, Dialect, Table, insert
 
-from mm_soap.storage.prepared import Converter, Ready, execute, first_of, parameters_of
+from mm_soap.storage.prepared import Converter, Ready, execute, execute_each, first_of, parameters_of
 
 _KEY: Final = "key"
 """The name under which an INSERT tells the key of its row."""
@@ -48,12 +48,7 @@ class PreparedInsert:
         if isinstance(connection, Together):
             connection.put(self, rows)
             return
-        ready = self.ready(connection.dialect)
-        parameters = [parameters_of(ready, row) for row in rows]
-        if len(parameters) == 1:
-            execute(connection, ready[0], parameters[0])
-        elif parameters:
-            execute(connection, ready[0], parameters, many=True)
+        execute_each(connection, self.ready(connection.dialect), rows)
 
     @overload
     def add(self, connection: Connection, row: Mapping[str, Any]) -> int: ...
@@ -165,8 +160,7 @@ class Together:
             for name, convert in prepared.ready(connection.dialect)[1]
             if not isinstance(row[name], NewKey)
         }
-        cursor = execute(connection, text, values)
-        keys = first_of(cursor)
+        keys = first_of(execute(connection, text, values))
         for key, value in zip(told, keys, strict=True):
             key.value = value
 

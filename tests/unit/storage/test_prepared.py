@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +43,7 @@ from mm_soap.storage import (
     together,
     writing,
 )
+from mm_soap.testing.databases import fresh_database
 
 TABLE = Table(
     "thing",
@@ -192,29 +195,35 @@ RENAME = PreparedQuery(
 )
 
 
-def test_what_a_transaction_ends_with_is_committed(engine: Engine) -> None:
-    with writing(engine) as connection:
+@pytest.fixture
+def on_postgresql(postgresql: str, tmp_path: Path) -> Iterator[Engine]:
+    with fresh_database(tmp_path, postgresql) as fresh:
+        yield fresh
+
+
+def test_what_a_transaction_ends_with_is_committed(on_postgresql: Engine) -> None:
+    with writing(on_postgresql) as connection:
         TABLE.create(connection)
         ADD.execute(connection, [FULL, EMPTY])
-    with writing(engine) as connection:
+    with writing(on_postgresql) as connection:
         ADD.add(connection, FULL)
         found = end_with(connection, (RENAME, {"row": 2, "new": "b"}), (RENAME, {"row": 1, "new": "a"}))
-        with reading(engine) as other:  # before the block has ended
+        with reading(on_postgresql) as other:  # before the block has ended
             assert NAMES.all(other, {"from": 1}) == [("a",), ("b",), (FULL["name"],)]
     assert tuple(found) == ("a", FULL["number"])
-    with writing(engine) as connection:
+    with writing(on_postgresql) as connection:
         assert end_with(connection, (RENAME, {"row": 7, "new": "a"})) is None
 
 
-def test_nothing_is_committed_where_one_of_the_last_statements_fails(engine: Engine) -> None:
+def test_nothing_is_committed_where_one_of_the_last_statements_fails(on_postgresql: Engine) -> None:
     wrong = PreparedQuery(select(literal_column("no_such_column")))
-    with writing(engine) as connection:
+    with writing(on_postgresql) as connection:
         TABLE.create(connection)
         ADD.execute(connection, [FULL])
     for steps in (((RENAME, {"row": 1, "new": "a"}), (wrong, {})), ((wrong, {}), (RENAME, {"row": 1, "new": "a"}))):
-        with pytest.raises(Refused), writing(engine) as connection:
+        with pytest.raises(Refused), writing(on_postgresql) as connection:
             end_with(connection, *steps)
-        with reading(engine) as connection:
+        with reading(on_postgresql) as connection:
             assert NAMES.all(connection, {"from": 1}) == [(FULL["name"],)]
 
 
