@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import Connection, bindparam, func, null, or_, select, update
 
-from mm_soap.dispatcher.model import Accepted, Kind, Outcome, Sealed, State, whole_id
+from mm_soap.dispatcher.model import Accepted, Outcome, Sealed, State
 from mm_soap.dispatcher.policy import DeliveryPolicy
+from mm_soap.dispatcher.store import accepted_of, sealed_of
 from mm_soap.dispatcher.tables import delivery as _delivery
 from mm_soap.dispatcher.turns import FREE, IN_TURN, LEASE, NOW, OPERATOR, ROOM
 from mm_soap.storage import PreparedQuery, end_with
@@ -119,14 +120,7 @@ class Claims:
         claim = uuid4().hex
         wanted = self._due(State.ACCEPTED, now) | {"row": delivery, "most": most, "claim": claim}
         rows = connection.execute(_claim_accepted, wanted).all()
-        found = [
-            Accepted(
-                *(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, Kind(r.kind), r.size),
-                seal_digest=r.seal_digest,
-            )
-            for r in rows
-        ]
-        return claim, found
+        return claim, [accepted_of(row) for row in rows]
 
     def addressee(self, connection: Connection, delivery: int, now: datetime) -> tuple[str, datetime] | None:
         """Return a sealed delivery's operator and when it was accepted; None if it is not due, or is claimed."""
@@ -210,13 +204,7 @@ def put_back_all(connection: Connection) -> None:
     connection.execute(_back_to_sealed)
 
 
-def _claimed_of(claim: str, row: Sequence[Any] | None) -> Claimed | None:
+def _claimed_of(claim: str, row: Any) -> Claimed | None:
     if row is None:
         return None
-    key, distribution_id, sender, recipient, received, attempts, operator, address, taken, kind, looked_up = row
-    sealed = Sealed(
-        *(key, whole_id(distribution_id), sender, recipient, received.astimezone(UTC), attempts, operator, address),
-        perhaps_taken=taken,
-        kind=Kind(kind),
-    )
-    return Claimed(claim, sealed, looked_up and looked_up.astimezone(UTC))
+    return Claimed(claim, sealed_of(row), row.looked_up)

@@ -10,7 +10,6 @@ from typing import Any, Final
 from sqlalchemy import (
     Boolean,
     Connection,
-    Row,
     Select,
     bindparam,
     func,
@@ -54,7 +53,7 @@ _state: Final = select(_delivery.c.recipient, _delivery.c.state, _delivery.c.rea
     _delivery.c.sender == bindparam("wanted_sender"),
     _delivery.c.kind == Kind.SECURE.value,
 )
-_due: Final = (
+_of_due: Final = (
     select(
         _delivery.c.id,
         _delivery.c.distribution_id,
@@ -73,20 +72,20 @@ _due: Final = (
     .order_by(_delivery.c.next_attempt)
     .limit(bindparam("most"))
 )
-
-
-_next_attempt: Final = _delivery.c.next_attempt
+_due: Final = PreparedQuery(_of_due)
 
 
 @cache
-def _due_but(
-    dialect: str,
-) -> Select[int, str, str, str, datetime, int, str | None, str | None, bool, str, int, bytes | None]:
-    return _due.where(not_(among(_delivery.c.id, "busy", dialect)))
+def _due_but(dialect: str) -> PreparedQuery:
+    return PreparedQuery(_of_due_but(dialect))
+
+
+def _of_due_but(dialect: str) -> Select[Any]:
+    return _of_due.where(not_(among(_delivery.c.id, "busy", dialect)))
 
 
 # One look into the index for each operator: all that waits may be millions of rows.
-_next_operator: Final = (
+_next_operator: Final = PreparedQuery(
     select(_delivery.c.operator)
     .where(
         _delivery.c.state == State.SEALED.value,
@@ -99,17 +98,23 @@ _next_operator: Final = (
 
 
 @cache
-def _due_for(dialect: str) -> Select[Any]:
-    return _due_but(dialect).where(_delivery.c.operator == bindparam("one_operator")).add_columns(_next_attempt)
+def _due_for(dialect: str) -> PreparedQuery:
+    return PreparedQuery(_of_due_for(dialect).add_columns(_delivery.c.next_attempt))
 
 
 @cache
-def _overdue(dialect: str) -> Select[Any]:
-    return _due_for(dialect).where(_delivery.c.received <= bindparam("accepted_before"))
+def _overdue(dialect: str) -> PreparedQuery:
+    return PreparedQuery(_of_due_for(dialect).where(_delivery.c.received <= bindparam("accepted_before")))
 
 
-_next_due: Final = select(func.min(_delivery.c.next_attempt)).where(
-    _delivery.c.state == bindparam("wanted"), _delivery.c.next_attempt > bindparam("now")
+def _of_due_for(dialect: str) -> Select[Any]:
+    return _of_due_but(dialect).where(_delivery.c.operator == bindparam("one_operator"))
+
+
+_next_due: Final = PreparedQuery(
+    select(func.min(_delivery.c.next_attempt).label("due")).where(
+        _delivery.c.state == bindparam("wanted"), _delivery.c.next_attempt > bindparam("now")
+    )
 )
 
 
@@ -189,14 +194,7 @@ def state_of(connection: Connection, sender: str, distribution_id: str) -> tuple
 
 def due_for_look_up(connection: Connection, now: datetime, most: int) -> Sequence[Accepted]:
     """Return deliveries whose recipient is to be looked up now, the longest waiting first."""
-    rows = connection.execute(_due, {"wanted": State.ACCEPTED.value, "now": now, "most": most})
-    return [
-        Accepted(
-            *(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, Kind(r.kind), r.size),
-            seal_digest=r.seal_digest,
-        )
-        for r in rows
-    ]
+    return [accepted_of(row) for row in _due.all(connection, _wanted(State.ACCEPTED, now, most))]
 
 
 def due_for_delivery(
@@ -204,22 +202,22 @@ def due_for_delivery(
 ) -> Sequence[Sealed]:
     """Return sealed deliveries that are due, without the ``busy`` and those to the operators that are ``full``."""
     dialect = connection.dialect.name
-    parameters = {"wanted": State.SEALED.value, "now": now, "most": most, "busy": id_list(busy, dialect)}
+    parameters = _wanted(State.SEALED, now, most) | {"busy": id_list(busy, dialect)}
     if not full:
-        return [_sealed(row) for row in connection.execute(_due_but(dialect), parameters)]
+        return [sealed_of(row) for row in _due_but(dialect).all(connection, parameters)]
     # One after the other: what waits for those that are full may be millions of rows.
-    rows: list[Row[Any]] = []
+    rows: list[Any] = []
     for operator in operators_waited_for(connection):
         if operator not in full:
-            rows += connection.execute(_due_for(dialect), parameters | {"one_operator": operator})
-    return [_sealed(row) for row in sorted(rows, key=lambda each: each.next_attempt)[:most]]
+            rows += _due_for(dialect).all(connection, parameters | {"one_operator": operator})
+    return [sealed_of(row) for row in sorted(rows, key=lambda each: each.next_attempt)[:most]]
 
 
 def operators_waited_for(connection: Connection) -> Sequence[str]:
     """Return the operators to which something is to be handed over, now or later."""
     found: list[str] = []
-    while (operator := connection.execute(_next_operator, {"after": found[-1] if found else ""}).scalar()) is not None:
-        found.append(operator)
+    while (row := _next_operator.first(connection, {"after": found[-1] if found else ""})) is not None:
+        found.append(row.operator)
     return found
 
 
@@ -228,12 +226,21 @@ def overdue(
 ) -> Sequence[Sealed]:
     """Return sealed deliveries to an operator that are due and were accepted long ago, without the ``busy``."""
     dialect = connection.dialect.name
-    parameters = {"wanted": State.SEALED.value, "now": now, "most": most, "busy": id_list(busy, dialect)}
+    parameters = _wanted(State.SEALED, now, most) | {"busy": id_list(busy, dialect)}
     parameters |= {"accepted_before": accepted_before, "one_operator": operator}
-    return [_sealed(row) for row in connection.execute(_overdue(dialect), parameters)]
+    return [sealed_of(row) for row in _overdue(dialect).all(connection, parameters)]
 
 
-def _sealed(r: Any) -> Sealed:
+def accepted_of(r: Any) -> Accepted:
+    """Return what waits for its look-up, of a row with the columns of the same names."""
+    return Accepted(
+        *(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, Kind(r.kind), r.size),
+        seal_digest=r.seal_digest,
+    )
+
+
+def sealed_of(r: Any) -> Sealed:
+    """Return a sealed delivery, of a row with the columns of the same names."""
     return Sealed(
         *(r.id, whole_id(r.distribution_id), r.sender, r.recipient, r.received, r.attempts, r.operator, r.address),
         perhaps_taken=r.perhaps_taken,
@@ -243,13 +250,17 @@ def _sealed(r: Any) -> Sealed:
 
 def due_for_another_look_up(connection: Connection, now: datetime, most: int) -> Sequence[Sealed]:
     """Return deliveries whose address is old, the longest waiting first."""
-    rows = connection.execute(_due, {"wanted": State.LOOK_UP_AGAIN.value, "now": now, "most": most})
-    return [_sealed(row) for row in rows]
+    return [sealed_of(row) for row in _due.all(connection, _wanted(State.LOOK_UP_AGAIN, now, most))]
 
 
 def next_due(connection: Connection, state: State, now: datetime) -> datetime | None:
     """Return when the next delivery in ``state`` becomes due after ``now``, or None."""
-    return connection.execute(_next_due, {"wanted": state.value, "now": now}).scalar()
+    due: datetime | None = _next_due.first(connection, {"wanted": state.value, "now": now}).due
+    return due
+
+
+def _wanted(state: State, now: datetime, most: int) -> dict[str, Any]:
+    return {"wanted": state.value, "now": now, "most": most}
 
 
 def documents_of(connection: Connection, deliveries: Collection[int]) -> dict[int, bytes]:

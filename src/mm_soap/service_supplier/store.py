@@ -90,7 +90,7 @@ _select_again = delete(deselected).where(
 def what_is_known(connection: Connection, digest: str, recipient: str, sender: str) -> Known:
     """Return what the database knows about a delivery that came: one query."""
     row = _known.first(connection, {"digest": digest, "recipient": recipient, "sender": sender})
-    return Known(row[0], row[1], row[2], bool(row[3]), bool(row[4]))
+    return Known(*row)
 
 
 def add_delivery(connection: Connection | Together, new: NewDelivery) -> int | NewKey:

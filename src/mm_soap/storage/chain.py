@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, exists, insert, or_, select, update
 
 from mm_soap.storage.evidence import Evidence, chain, evidence, record, record_of
-from mm_soap.storage.prepared import PreparedUpdate
+from mm_soap.storage.prepared import PreparedQuery, PreparedUpdate
 
 FIRST: Final = "0" * 64
 """What the first record of a chain follows."""
@@ -31,8 +31,9 @@ _MOMENTS: Final = ("at", "keep_until")
 
 _the_chain = select(chain)
 _hold_chain = _the_chain.with_for_update(skip_locked=True)
-_loose = select(record).where(record.c.position.is_(None)).order_by(record.c.id).limit(_LINKED_TOGETHER)
-_any_loose = select(record.c.id).where(record.c.position.is_(None)).limit(1)
+_is_loose = record.c.position.is_(None)
+_loose = PreparedQuery(select(record).where(_is_loose).order_by(record.c.id).limit(_LINKED_TOGETHER))
+_waits = PreparedQuery(select(or_(chain.c.adopted < chain.c.adopt_until, exists().where(_is_loose)).label("waits")))
 _link = PreparedUpdate(
     update(record)
     .where(record.c.id == bindparam("key"))
@@ -101,11 +102,11 @@ def link_records(connection: Connection) -> int:
     adopted = _adopt(connection, dict(held))
     position, last = held["position"], held["hash"]
     links = []
-    for row in connection.execute(_loose).mappings():
+    for row in _loose.all(connection, {}):
         position += 1
         place = {"position": position, "previous": last}
-        last = hash_of({**row, **place})
-        links.append({"key": row["id"], "new_position": position, "new_previous": place["previous"], "new_hash": last})
+        last = hash_of(row._asdict() | place)
+        links.append({"key": row.id, "new_position": position, "new_previous": place["previous"], "new_hash": last})
     _link.execute(connection, links)
     if links or adopted != held["adopted"]:
         connection.execute(update(chain).values(position=position, hash=last, adopted=adopted))
@@ -128,8 +129,8 @@ def _adopt(connection: Connection, held: Mapping[str, Any]) -> int:
 
 def waits_for_links(connection: Connection) -> bool:
     """Tell whether there is a record, or older evidence, without a place in the chain."""
-    held = connection.execute(_the_chain).mappings().one()
-    return held["adopted"] < held["adopt_until"] or connection.execute(_any_loose).first() is not None
+    waits: bool = _waits.first(connection, {}).waits
+    return waits
 
 
 def head_of(connection: Connection) -> Head:

@@ -7,7 +7,8 @@ and types are settled once for each kind of database. Transactions stay SQLAlche
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Select, Update
@@ -55,11 +56,16 @@ class PreparedUpdate(_Prepared):
 
 
 class PreparedQuery(_Prepared):
-    """A statement that gives rows, as the driver has them: with SQLite a truth is 0 or 1, and a moment a text.
+    """A statement that gives rows.
 
     Args:
         statement: with named parameters, none of which is a list that is to be expanded.
     """
+
+    def __init__(self, statement: Select[Any] | Update) -> None:
+        super().__init__(statement)
+        # By the name of the database's kind, as above.
+        self._rows: dict[str, _Rows] = {}
 
     def ask(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """Execute it, and return the driver's cursor."""
@@ -67,15 +73,50 @@ class PreparedQuery(_Prepared):
         return execute(connection, ready[0], parameters_of(ready, {**own, **values}))
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> Any:
-        """Return the first row as a tuple; None without one."""
-        return first_of(self.ask(connection, values))
+        """Return the first row, a tuple with names, its values as SQLAlchemy gives them; None without one."""
+        return self.first_of(connection, self.ask(connection, values))
 
-    def all(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Return all rows."""
+    def first_of(self, connection: Connection, cursor: Any) -> Any:
+        """Return the first row of a cursor from `ask`, None without one, and close it."""
+        row = first_of(cursor)
+        return None if row is None else self._rows_for(connection.dialect).row(row)
+
+    def all(self, connection: Connection, values: Mapping[str, Any]) -> list[Any]:
+        """Return all rows, as `first` does one."""
         cursor = self.ask(connection, values)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        found = cursor.fetchall()
         cursor.close()
-        return rows
+        return list(map(self._rows_for(connection.dialect).row, found))
+
+    def _rows_for(self, dialect: Dialect) -> _Rows:
+        known = self._rows.get(dialect.name)
+        if known is None:
+            known = self._rows[dialect.name] = _Rows(self._statement, dialect)
+        return known
+
+
+class _Rows:
+    """Makes a statement's rows of what the driver of a kind of database gives.
+
+    Args:
+        statement: whose rows.
+        dialect: the kind of database.
+    """
+
+    def __init__(self, statement: Select[Any] | Update, dialect: Dialect) -> None:
+        columns = list(statement.exported_columns)
+        names = [str(getattr(column, "name", "")) for column in columns]
+        named: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # what has no name gets one by its place
+        self._made: Callable[[Iterable[Any]], Any] = named._make
+        converters = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+        self._converters = [(place, each) for place, each in enumerate(converters) if each is not None]
+
+    def row(self, given: Sequence[Any]) -> Any:
+        """Return a row, its values converted as SQLAlchemy would."""
+        values = list(given)
+        for place, convert in self._converters:
+            values[place] = convert(values[place])
+        return self._made(values)
 
 
 def end_with(connection: Connection, *steps: tuple[PreparedQuery, Mapping[str, Any]]) -> Any:
@@ -93,7 +134,7 @@ def end_with(connection: Connection, *steps: tuple[PreparedQuery, Mapping[str, A
         with driver.pipeline():
             cursors = [query.ask(connection, values) for query, values in steps]
             driver.commit()
-        return first_of(cursors[-1])
+        return steps[-1][0].first_of(connection, cursors[-1])
     except connection.dialect.loaded_dbapi.Error as error:
         raise _as_sqlalchemy(connection, "COMMIT", error) from error
 

@@ -134,8 +134,24 @@ def test_a_prepared_query_finds_what_sqlalchemy_would(engine: Engine) -> None:
             row = connection.execute(asked, values).first()
             assert prepared.first(connection, values) == (None if row is None else tuple(row))
         assert prepared.first(connection, {"one": FULL["name"], "below": 8}) == (7, FULL["name"], 1)
-        whole = select(TABLE.c.id, TABLE.c.content, func.coalesce(TABLE.c.number, 9)).order_by(TABLE.c.id)
-        assert PreparedQuery(whole).all(connection, {}) == [(1, FULL["content"], 7), (2, None, 9)]
+
+
+def test_the_rows_of_a_prepared_query_are_those_of_sqlalchemy(engine: Engine) -> None:
+    whole = select(*TABLE.c, func.coalesce(TABLE.c.number, 9).label("at_least"), TABLE.c.moment < TABLE.c.moment)
+    prepared = PreparedQuery(whole.order_by(TABLE.c.id))
+    changed = update(TABLE).where(TABLE.c.id == bindparam("row")).values(yes=bindparam("new")).returning(*TABLE.c)
+    with writing(engine) as connection:
+        TABLE.create(connection)
+        ADD.execute(connection, [FULL, EMPTY])
+        (row,) = PreparedQuery(changed).all(connection, {"row": 1, "new": False})
+        assert row._asdict() == {"id": 1, **FULL, "yes": False}
+    with reading(engine) as connection:
+        rows = prepared.all(connection, {})
+        expected = connection.execute(whole.order_by(TABLE.c.id)).all()
+        assert rows == [tuple(each) for each in expected]
+        assert [list(map(type, one)) for one in rows] == [list(map(type, one)) for one in expected]
+        assert (rows[0].moment, rows[1].at_least) == (FULL["moment"], 9)
+        assert prepared.first(connection, {}) == rows[0]
 
 
 CHANGE = PreparedUpdate(
