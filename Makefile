@@ -79,7 +79,7 @@ bench-register: venv  ## Measure the register with ten million accounts; takes s
 
 # What it needs to hold the index of ten million accounts; docs/how-to/run-one-party.md advises it.
 bench-register-postgresql: venv  ## The same on a PostgreSQL of its own; takes some eight minutes and 6 GB of disk.
-	POSTGRESQL_SETTINGS="-c shared_buffers=2GB" tests/postgresql.sh sh -c \
+	POSTGRESQL_SETTINGS="-c shared_buffers=2GB" POSTGRESQL_HUGE_PAGES=1100 tests/postgresql.sh sh -c \
 	  '$(BIN)/python -m benchmarks.register --database "$$MM_SOAP_TEST_POSTGRESQL"'
 
 bench-batch: venv  ## Measure the memory of a batch of 1000, 10 000 and 100 000 rows; takes half an hour.

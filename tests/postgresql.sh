@@ -4,7 +4,8 @@
 # The command finds the address in MM_SOAP_TEST_POSTGRESQL, and in MM_SOAP_TEST_POSTGRESQL_START a program that starts
 # the cluster again after a test has killed it, and in MM_SOAP_TEST_POSTGRESQL_LOG the file with its log. The cluster lives in a temporary folder, is reached over a Unix socket in
 # it alone, and is stopped and removed when the command has ended, well or not. It needs Debian's package postgresql, or initdb and pg_ctl on the PATH. PostgreSQL does not run as root: for root it runs as the user postgres.
-# POSTGRESQL_SETTINGS holds further settings for it, such as "-c shared_buffers=2GB".
+# POSTGRESQL_SETTINGS holds further settings for it, such as "-c shared_buffers=2GB". POSTGRESQL_HUGE_PAGES=1100 lets the
+# system set so many pages of 2 MB aside meanwhile, which PostgreSQL takes where there are enough; only root may do so.
 set -euo pipefail
 [ $# -gt 0 ] || { echo "usage: tests/postgresql.sh COMMAND [ARGUMENT ...]" >&2; exit 2; }
 
@@ -27,13 +28,27 @@ if [ "$(id -u)" = 0 ]; then
   as=(runuser -u "$owner" --)
 fi
 
+pages=/proc/sys/vm/nr_hugepages
+before=""
+set_aside() { (echo "$1" >"$pages") 2>/dev/null; }
+
 stop() {
   if [ -f "$folder/data/postmaster.pid" ]; then
     (cd "$folder" && "${as[@]}" "$programs/pg_ctl" -D data -m immediate -w stop >/dev/null) || echo "PostgreSQL did not stop" >&2
   fi
   rm -rf "$folder"
+  [ -z "$before" ] || set_aside "$before" || true
 }
 trap stop EXIT
+
+if [ -n "${POSTGRESQL_HUGE_PAGES:-}" ]; then
+  before=$(cat "$pages" 2>/dev/null || true)
+  wanted=$((${before:-0} + POSTGRESQL_HUGE_PAGES))
+  if ! set_aside "$wanted" || [ "$(cat "$pages")" -lt "$wanted" ]; then
+    [ -z "$before" ] || set_aside "$before" || true
+    echo "PostgreSQL: without huge pages, the system has none to give" >&2
+  fi
+fi
 
 # Swedish order where the release has it: what relies on the order of bytes is found. Nothing here has to last: no fsync.
 locale=(--locale=C.UTF-8)

@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import resource
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ _MOST_CONNECTIONS: Final = 8192
 _FILES_BESIDE: Final = 256
 """Files that a worker has open besides its connections."""
 _OBJECTS_BEFORE_COLLECTION: Final = 10_000
+_SECONDS_OF_A_TURN: Final = 0.0005
+"""How long a thread runs Python while another one wants to."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         gc.collect()
         gc.freeze()
         gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
+        # A call wakes up some ten times, as its request and the answers of the database arrive. With Python's own 5 ms
+        # it may wait so long each time for a thread that is at work, and the slowest calls are those that did.
+        sys.setswitchinterval(_SECONDS_OF_A_TURN)
         if self.start is not None:
             self.start()
         if worker.age == 1:
