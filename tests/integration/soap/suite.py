@@ -87,6 +87,10 @@ def main() -> None:
         with note.open("a") as file:
             file.write(word + "\n")
 
+    def start() -> None:
+        log.with_suffix(".turn").write_text(str(sys.getswitchinterval()))
+        hook("start")
+
     def settle() -> None:
         time.sleep(0.3)
         hook("settle")
@@ -94,7 +98,7 @@ def main() -> None:
     serve(
         lambda: application(f"http://127.0.0.1:{port}"),  # type: ignore[arg-type,return-value]
         settings,
-        start=lambda: hook("start"),
+        start=start,
         settle=settle,
         stop=lambda: hook("stop"),
     )

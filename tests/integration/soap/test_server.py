@@ -28,6 +28,10 @@ def test_it_is_ready_when_all_has_settled(own_server):
     assert own_server.hooks == ["start", "settle"]  # the ready line was read
 
 
+def test_a_thread_that_waits_for_python_has_its_turn_soon(own_server):
+    assert float(own_server.log.with_suffix(".turn").read_text()) < 0.001  # of the worker; Python's own is 0.005
+
+
 def test_sigterm_lets_the_call_under_way_finish(own_server):
     answers = []
     caller = threading.Thread(target=lambda: answers.append(own_server.send(body("199001010002"))))
