@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mm_soap import wake_ups
 from mm_soap.dispatcher import DeliveryStep
 from mm_soap.wake_ups import Publisher
 from tests.unit.dispatcher.fakes import KOMMUN_A, KOMMUN_B
@@ -71,7 +72,7 @@ def test_what_comes_while_wake_ups_are_sent_is_sent_too(broker: FakeBroker, publ
     assert len(broker.sent) < 40
 
 
-def test_a_broker_that_is_away_is_left_alone_for_a_while(broker: FakeBroker, publisher: Publisher) -> None:
+def test_a_broker_that_is_away_is_asked_again(broker: FakeBroker, publisher: Publisher) -> None:
     broker.away = True
     publisher.wake(1, KOMMUN_A)
     until(lambda: broker.tried == 1)
@@ -80,12 +81,31 @@ def test_a_broker_that_is_away_is_left_alone_for_a_while(broker: FakeBroker, pub
     until(lambda: broker.sent == [2])
 
 
+def test_a_broker_that_is_away_is_left_alone_for_a_while(
+    broker: FakeBroker, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wake_ups, "_AWAY_SECONDS", 60.0)
+    broker.away = True
+    publisher.wake(1, KOMMUN_A)
+    until(lambda: broker.tried == 1)
+    publisher.wake(2, KOMMUN_A)
+    time.sleep(0.3)
+    assert broker.tried == 1
+
+
 def test_it_stops_while_there_is_more_to_send(broker: FakeBroker) -> None:
     publisher = Publisher(broker)  # type: ignore[arg-type]
     publisher.start()
     publisher.wake(1, KOMMUN_A)
-    publisher.stop()
-    tried = broker.tried
-    publisher.wake(2, KOMMUN_A)
-    time.sleep(0.2)
-    assert broker.tried == tried
+    until(lambda: broker.tried == 1)
+    broker.free.clear()
+    for delivery, sender in enumerate((KOMMUN_A, KOMMUN_B), 2):
+        publisher.wake(delivery, sender)
+    until(lambda: broker.tried == 2)
+    stopping = threading.Thread(target=publisher.stop)
+    stopping.start()
+    until(lambda: publisher._stopping.is_set())
+    broker.free.set()
+    stopping.join(10)
+    assert not stopping.is_alive()
+    assert (broker.tried, broker.sent) == (2, [1, 2])
