@@ -14,9 +14,8 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, bindparam, func, null, or_, select, update
 
-from mm_soap.dispatcher.model import Accepted, Outcome, Sealed, State
+from mm_soap.dispatcher.model import Accepted, Outcome, Sealed, State, accepted_of, sealed_of
 from mm_soap.dispatcher.policy import DeliveryPolicy
-from mm_soap.dispatcher.store import accepted_of, sealed_of
 from mm_soap.dispatcher.tables import delivery as _delivery
 from mm_soap.dispatcher.turns import FREE, IN_TURN, LEASE, NOW, OPERATOR, ROOM
 from mm_soap.storage import PreparedQuery, end_with

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 TRANS_ID_LENGTH: Final = 50
 """How much of an operator's TransId is kept with the delivery; the contract sets no bound."""
@@ -251,6 +251,23 @@ def part_id(distribution_id: str, operator: str) -> str:
 def whole_id(distribution_id: str) -> str:
     """Return the distribution id of the delivery that a part belongs to; of a whole delivery its own."""
     return distribution_id.partition(".")[0]
+
+
+def accepted_of(r: Any) -> Accepted:
+    """Return what waits for its look-up, of a row with the columns of the same names."""
+    return Accepted(
+        *(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, Kind(r.kind), r.size),
+        seal_digest=r.seal_digest,
+    )
+
+
+def sealed_of(r: Any) -> Sealed:
+    """Return a sealed delivery, of a row with the columns of the same names."""
+    return Sealed(
+        *(r.id, whole_id(r.distribution_id), r.sender, r.recipient, r.received, r.attempts, r.operator, r.address),
+        perhaps_taken=r.perhaps_taken,
+        kind=Kind(r.kind),
+    )
 
 
 def seconds_until(moment: datetime | None, now: datetime) -> float:

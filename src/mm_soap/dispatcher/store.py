@@ -26,7 +26,8 @@ from mm_soap.dispatcher.model import (
     Outcome,
     Sealed,
     State,
-    whole_id,
+    accepted_of,
+    sealed_of,
 )
 from mm_soap.dispatcher.tables import delivery as _delivery
 from mm_soap.dispatcher.tables import document as _document
@@ -229,23 +230,6 @@ def overdue(
     parameters = _wanted(State.SEALED, now, most) | {"busy": id_list(busy, dialect)}
     parameters |= {"accepted_before": accepted_before, "one_operator": operator}
     return [sealed_of(row) for row in _overdue(dialect).all(connection, parameters)]
-
-
-def accepted_of(r: Any) -> Accepted:
-    """Return what waits for its look-up, of a row with the columns of the same names."""
-    return Accepted(
-        *(r.id, r.distribution_id, r.sender, r.recipient, r.received, r.attempts, Kind(r.kind), r.size),
-        seal_digest=r.seal_digest,
-    )
-
-
-def sealed_of(r: Any) -> Sealed:
-    """Return a sealed delivery, of a row with the columns of the same names."""
-    return Sealed(
-        *(r.id, whole_id(r.distribution_id), r.sender, r.recipient, r.received, r.attempts, r.operator, r.address),
-        perhaps_taken=r.perhaps_taken,
-        kind=Kind(r.kind),
-    )
 
 
 def due_for_another_look_up(connection: Connection, now: datetime, most: int) -> Sequence[Sealed]:
