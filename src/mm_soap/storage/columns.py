@@ -39,6 +39,24 @@ NAMING: Final = {
 """The naming convention for a party's ``MetaData``: constraints with names can be changed by later migrations."""
 
 
+_TEXT_LENGTH: Final = len("2026-01-02 03:04:05.678901")
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a moment needs a time zone")
+    return value.astimezone(UTC)
+
+
+# A message binds some twenty moments: these two are called for each, by the driver's way in.
+def _moment_in_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else _in_utc(value)
+
+
+def _text_without_zone(value: datetime | None) -> str | None:
+    return None if value is None else _in_utc(value).isoformat(" ", "microseconds")[:_TEXT_LENGTH]
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment: takes a datetime with a time zone and gives it back in UTC, on both databases."""
 
@@ -49,19 +67,12 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Return what is stored: UTC, without its zone in SQLite, which has no type for one."""
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError("a moment needs a time zone")
-        utc = value.astimezone(UTC)
+        utc = _in_utc(value)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
         """Return what makes the driver's value of a moment; SQLAlchemy takes longer for SQLite's text."""
-
-        def process(value: datetime | None) -> datetime | str | None:
-            moment = self.process_bind_param(value, dialect)
-            return moment if moment is None or dialect.name != "sqlite" else moment.isoformat(" ", "microseconds")
-
-        return process
+        return _text_without_zone if dialect.name == "sqlite" else _moment_in_utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return what was stored, in UTC."""
