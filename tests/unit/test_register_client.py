@@ -189,16 +189,30 @@ def test_where_the_register_is_away_nobody_is_refused_for_good(authority: FakeAu
     assert client.sender_connected(KOMMUN_A)
 
 
-class FakeRecipient:
-    """Answers isReachable for these recipients, in this order."""
+_OPERATOR = (
+    "<r:ServiceSupplier><r:Id>165560000002</r:Id><r:Name>Lådan</r:Name>"
+    "<r:ServiceAdress> https://box.example/service </r:ServiceAdress></r:ServiceSupplier>"
+)
 
-    def __init__(self, recipients: Sequence[str]) -> None:
+
+class FakeRecipient:
+    """Answers isReachable for these recipients, in this order, each with the same status."""
+
+    def __init__(
+        self,
+        recipients: Sequence[str],
+        kind: str = "Not",
+        pending: str = "false",
+        accepted: str = "false",
+        rest: str = "",
+    ) -> None:
         self.recipients = recipients
+        self.told = f"<r:Type>{kind}</r:Type><r:Pending>{pending}</r:Pending>{rest}</r:AccountStatus>"
+        self.accepted = f"<r:SenderAccepted>{accepted}</r:SenderAccepted>"
 
     def call(self, body: bytes, *, expected: str) -> etree._Element:
         rows = "".join(
-            f"<return><r:AccountStatus><r:RecipientId>{each}</r:RecipientId><r:Type>Not</r:Type>"
-            "<r:Pending>false</r:Pending></r:AccountStatus><r:SenderAccepted>false</r:SenderAccepted></return>"
+            f"<return><r:AccountStatus><r:RecipientId>{each}</r:RecipientId>{self.told}{self.accepted}</return>"
             for each in self.recipients
         )
         names = f'xmlns="{RECIPIENT_V3}" xmlns:r="{RECIPIENT_V1}"'
@@ -224,3 +238,26 @@ def test_answers_that_name_the_recipients_in_another_order(
     port = FakeRecipient(answered)
     client = RegisterClient(port, authority, max_age=60)
     assert "".join(each.recipient for each in client.reachable(KOMMUN_A, asked)) == understood
+
+
+@pytest.mark.parametrize(
+    ("status", "registered", "accepted"),
+    [
+        (("Secure", "false", "true", _OPERATOR), True, True),
+        (("Anonymous", "0", "1", _OPERATOR), True, True),
+        (("Secure", "false", "false", _OPERATOR), True, False),
+        (("Secure", "false", "0", _OPERATOR), True, False),
+        (("Secure", "true", "true", _OPERATOR), False, True),
+        (("Secure", "1", " true ", _OPERATOR), False, True),
+        (("Not", "false", "true", _OPERATOR), False, True),
+        (("Secure", " false ", "true", ""), False, True),
+    ],
+)
+def test_what_an_answer_says_of_a_recipient(
+    status: tuple[str, str, str, str], registered: bool, accepted: bool, authority: FakeAuthority
+) -> None:
+    client = RegisterClient(FakeRecipient("1", *status), authority, max_age=60)
+    (told,) = client.reachable(KOMMUN_A, "1")
+    assert (told.registered, told.sender_accepted) == (registered, accepted)
+    operator = ("165560000002", "https://box.example/service") if status[3] else (None, None)
+    assert (told.operator, told.address) == operator

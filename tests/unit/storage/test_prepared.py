@@ -108,6 +108,13 @@ def test_a_moment_is_written_in_sqlite_as_sqlalchemy_writes_it(engine: Engine) -
         assert texts[::2] == texts[1::2]
 
 
+def test_a_moment_without_a_time_zone_is_refused(engine: Engine) -> None:
+    with writing(engine) as connection:
+        TABLE.create(connection)
+        with pytest.raises(ValueError, match="time zone"):
+            ADD.add(connection, {**EMPTY, "moment": datetime(2026, 3, 1, 12, 0)})
+
+
 def test_the_key_of_a_new_row_is_told(engine: Engine) -> None:
     prepared = PreparedInsert(TABLE, left_out=["id"])
     with writing(engine) as connection:
