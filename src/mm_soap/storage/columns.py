@@ -39,22 +39,17 @@ NAMING: Final = {
 """The naming convention for a party's ``MetaData``: constraints with names can be changed by later migrations."""
 
 
-_TEXT_LENGTH: Final = len("2026-01-02 03:04:05.678901")
-
-
-def _in_utc(value: datetime) -> datetime:
+def _in_utc(value: datetime | None) -> datetime | None:
+    if value is None:
+        return None
     if value.tzinfo is None:
         raise ValueError("a moment needs a time zone")
     return value.astimezone(UTC)
 
 
-# A message binds some twenty moments: these two are called for each, by the driver's way in.
-def _moment_in_utc(value: datetime | None) -> datetime | None:
-    return None if value is None else _in_utc(value)
-
-
-def _text_without_zone(value: datetime | None) -> str | None:
-    return None if value is None else _in_utc(value).isoformat(" ", "microseconds")[:_TEXT_LENGTH]
+def _text_in_utc(value: datetime | None) -> str | None:
+    moment = _in_utc(value)
+    return None if moment is None else moment.isoformat(" ", "microseconds").removesuffix("+00:00")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -63,16 +58,12 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return what is stored: UTC, without its zone in SQLite, which has no type for one."""
-        if value is None:
-            return None
-        utc = _in_utc(value)
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
-
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
-        """Return what makes the driver's value of a moment; SQLAlchemy takes longer for SQLite's text."""
-        return _text_without_zone if dialect.name == "sqlite" else _moment_in_utc
+        """Return what makes the driver's value of a moment: in SQLite, which has no type for one, the text of its UTC.
+
+        SQLAlchemy's own way takes longer, and each message binds many.
+        """
+        return _text_in_utc if dialect.name == "sqlite" else _in_utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return what was stored, in UTC."""
