@@ -29,6 +29,8 @@ _FORGOTTEN_TOGETHER: Final = 500
 _FIELDS: Final = ("at", "direction", "call_id", "operation", "verdict", "caller", "keep_until", "size", "digest")
 _MOMENTS: Final = ("at", "keep_until")
 
+_in_one_line: Final = json.JSONEncoder(sort_keys=True).encode
+
 _the_chain = select(chain)
 _hold_chain = _the_chain.with_for_update(skip_locked=True)
 _is_loose = record.c.position.is_(None)
@@ -78,7 +80,7 @@ def canonical(row: Mapping[str, Any]) -> bytes:
     """
     told = {name: _moment(row[name]) if name in _MOMENTS else row[name] for name in _FIELDS}
     whole = {**told, "position": row["position"], "previous": row["previous"]}
-    return (json.dumps(whole, sort_keys=True) + "\n").encode()
+    return (_in_one_line(whole) + "\n").encode()
 
 
 def hash_of(row: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ import select
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,16 @@ _UNANSWERED_MS: Final = 60_000
 _WRITE_LOCK: Final = "mm_soap_write_lock"
 _DISK: Final = "mm_soap_disk"
 _SYNCED_TOGETHER: Final = "mm_soap_synced_together"
+
+_AWAY: Final = (
+    sqlite3.OperationalError,
+    sql_errors.OperationalError,
+    sql_errors.InterfaceError,
+    sql_errors.TimeoutError,
+    sql_errors.DisconnectionError,
+)
+"""What is raised when the database is away or busy."""
+_OF_THE_DATABASE: Final = (sqlite3.OperationalError, sql_errors.SQLAlchemyError)
 
 _log = logging.getLogger(__name__)
 
@@ -152,13 +162,18 @@ def reading(engine: Engine, *, once: bool = False) -> Iterator[Connection]:
     Raises:
         Refused: ``UNAVAILABLE`` when the database is away or busy, ``UNEXPECTED`` for any other error of it.
     """
-    with _translated(), engine.connect() as connection:
-        if connection.dialect.name == "postgresql":
-            level = "AUTOCOMMIT" if once else "REPEATABLE READ"
-            connection.execution_options(isolation_level=level, postgresql_readonly=not once)
-        with connection.begin():
-            _begin(connection, "BEGIN")
-            yield connection
+    try:
+        with engine.connect() as connection:
+            postgresql = connection.dialect.name == "postgresql"
+            if postgresql:
+                level = "AUTOCOMMIT" if once else "REPEATABLE READ"
+                connection.execution_options(isolation_level=level, postgresql_readonly=not once)
+            with connection.begin():
+                if not postgresql:
+                    _driver_of(connection).execute("BEGIN").close()  # before its first change, see `_begin_to_write`
+                yield connection
+    except _OF_THE_DATABASE as error:
+        raise _translated(error) from None
 
 
 @contextmanager
@@ -181,17 +196,22 @@ def writing(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
     lock: threading.Lock | None = options.get(_WRITE_LOCK)
     if lock is not None and not lock.acquire(timeout=BUSY_SECONDS):
         raise Refused(Refusal.UNAVAILABLE)
-    with ExitStack() as held:
-        if lock is not None:
-            held.callback(lock.release)
-        with _translated(), engine.connect() as connection:
+    held = lock
+    try:
+        with engine.connect() as connection:
             with connection.begin():
-                _settle(connection, durable)
-                _begin(connection, "BEGIN IMMEDIATE")
+                _begin_to_write(connection, durable)
                 yield connection
-            held.close()  # the next one writes while this one waits for the disk
-            if durable and lock is not None:
-                _wait_for(options[_DISK])
+            if held is not None:
+                held.release()  # the next one writes while this one waits for the disk
+                held = None
+                if durable:
+                    _wait_for(options[_DISK])
+    except _OF_THE_DATABASE as error:
+        raise _translated(error) from None
+    finally:
+        if held is not None:
+            held.release()
 
 
 def wait_for_disk(engine: Engine) -> None:
@@ -203,8 +223,11 @@ def wait_for_disk(engine: Engine) -> None:
         Refused: ``UNAVAILABLE`` when the disk has failed.
     """
     if (disk := engine.get_execution_options().get(_DISK)) is not None:
-        with _translated(), engine.connect():
-            _wait_for(disk)
+        try:
+            with engine.connect():
+                _wait_for(disk)
+        except _OF_THE_DATABASE as error:
+            raise _translated(error) from None
 
 
 def _wait_for(disk: Disk) -> None:
@@ -215,45 +238,37 @@ def _wait_for(disk: Disk) -> None:
         raise Refused(Refusal.UNAVAILABLE) from None
 
 
-def _settle(connection: Connection, durable: bool) -> None:
+def _begin_to_write(connection: Connection, durable: bool) -> None:
     if connection.dialect.name == "postgresql":
         if not durable:
             connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
-    elif _SYNCED_TOGETHER not in connection.info:
+        return
+    driver = _driver_of(connection)
+    if _SYNCED_TOGETHER not in connection.info:
         # With NORMAL a commit does not synchronise the write-ahead log: `Disk` does, for many commits at once.
-        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
         driver.execute("PRAGMA synchronous=NORMAL").close()
         connection.info[_SYNCED_TOGETHER] = True
-
-
-def _begin(connection: Connection, how: str) -> None:
     # Left alone, the sqlite3 module begins a transaction at its first change. One that read before can then fail at
     # once with "database is locked", whatever the time limit; so one that writes takes the write lock as it begins.
     # SQLAlchemy's event for this would cost every later statement of the engine a tenth of its time.
-    if connection.dialect.name == "sqlite":
-        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
-        driver.execute(how).close()
+    driver.execute("BEGIN IMMEDIATE").close()
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
+def _driver_of(connection: Connection) -> sqlite3.Connection:
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    return driver
+
+
+def _translated(error: Exception) -> Conflict | Refused:
+    """Return what a block is told of an error of the database."""
     # Errors of the database are named in the log by class and code alone: PostgreSQL puts values into its texts.
-    try:
-        yield
-    except sql_errors.IntegrityError:
-        raise Conflict("a key of the database was broken") from None
-    except (
-        sqlite3.OperationalError,
-        sql_errors.OperationalError,
-        sql_errors.InterfaceError,
-        sql_errors.TimeoutError,
-        sql_errors.DisconnectionError,
-    ) as error:
+    if isinstance(error, sql_errors.IntegrityError):
+        return Conflict("a key of the database was broken")
+    if isinstance(error, _AWAY):
         _log.error("The database is not available: %s", _name(error))
-        raise Refused(Refusal.UNAVAILABLE) from None
-    except sql_errors.SQLAlchemyError as error:
-        _log.error("The database refused a statement: %s", _name(error))
-        raise Refused(Refusal.UNEXPECTED) from None
+        return Refused(Refusal.UNAVAILABLE)
+    _log.error("The database refused a statement: %s", _name(error))
+    return Refused(Refusal.UNEXPECTED)
 
 
 def _name(error: Exception) -> str:

@@ -126,10 +126,7 @@ class Together:
             self._write_at_once(connection)
             return
         for prepared, rows, key in self._runs:
-            known = [
-                {name: int(value) if isinstance(value, NewKey) else value for name, value in row.items()}
-                for row in rows
-            ]
+            known = [_with_keys(row) if NewKey in map(type, row.values()) else row for row in rows]
             if key is None:
                 prepared.execute(connection, known)
             else:
@@ -163,6 +160,10 @@ class Together:
         keys = first_of(execute(connection, text, values))
         for key, value in zip(told, keys, strict=True):
             key.value = value
+
+
+def _with_keys(row: _Values) -> _Values:
+    return {name: int(value) if isinstance(value, NewKey) else value for name, value in row.items()}
 
 
 _Shape = tuple[tuple[PreparedInsert, bool, tuple[tuple[tuple[str, int], ...], ...]], ...]
