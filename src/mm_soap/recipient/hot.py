@@ -40,10 +40,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Final
+from itertools import chain, count, repeat
+from typing import Final, cast
 
 from lxml import etree
 
@@ -80,14 +81,11 @@ _WHOLE_LENGTHS: Final = frozenset({0, 19, 26})
 _TIME_LENGTHS: Final = _WHOLE_LENGTHS | frozenset(range(21, 26))
 _TIME_SIGNS: Final = frozenset({b"", b"-- ::", b"-- ::."})
 
-_NOTHING: Final = (b"", "")
-"""The time and the key of an id without an account."""
-
 _Form = tuple[bytes, bytes, bytes, bytes]
 """What stands before the id of a row, before its two times, and at the end; empty where it has not that time."""
 
-_Row = tuple[bytes, bytes, bytes]
-"""A form with the second time in it."""
+_Around = tuple[bytes, bytes, bytes]
+"""A form with the second time in it: what stands before the id, before the first time, and at the end."""
 
 _Kind = tuple[Operator | None, str, bool, bool, bool, bool]
 """What a form is made for: operator, type, whether pending, whether the sender is accepted, which times there are."""
@@ -147,24 +145,20 @@ class HotReach:
         asked = ",".join(recipients)
         if not 0 < len(recipients) <= MOST_IDS or not asked.isascii():
             return None
+        ordered = sorted(set(recipients))
         with reading(self._register.engine, once=True) as connection:
             if self._statement is None:
                 self._statement = hot_query.compiled(connection.dialect)
-            found = hot_query.find(connection, self._statement, sender, asked)
-        held = _held(found, asked)
-        if held is None:
+            found = hot_query.find(connection, self._statement, sender, ",".join(ordered))
+        held = _held(found, recipients, ordered)
+        around = held and self._rows_for(found.all_operators, found.connected).around(held[1])
+        if held is None or around is None:
             return None
-        rows = self._rows_for(found.all_operators, found.connected)
+        # All first parts of the rows, all second ones: a loop over the rows in Python takes twice as long.
+        before, between, after = zip(*around, strict=True)
         head, tail = _frame()
-        parts = [head]
-        for recipient, (moment, key) in zip(asked.encode().split(b","), held, strict=True):
-            row = rows[key]
-            if row is None:
-                return None
-            before, between, after = row
-            parts += (before, recipient, between, moment, after)
-        parts.append(tail)
-        return ProvenAnswer(_ANSWER, parts)
+        rows = zip(before, asked.encode().split(b","), between, held[0], after, strict=True)
+        return ProvenAnswer(_ANSWER, [head, *chain.from_iterable(rows), tail])
 
     def _rows_for(self, operators: str, connected: bool) -> _Rows:
         rows = self._rows.get((operators, connected))
@@ -175,8 +169,8 @@ class HotReach:
         return rows
 
 
-class _Rows(dict[str, "_Row | None"]):
-    """What stands around the id and the first time of a row, by its key; None for what is not as expected.
+class _Rows:
+    """What stands around the id and the first time of a row, by its key.
 
     Args:
         operators: all of them, as the database gives them.
@@ -184,24 +178,36 @@ class _Rows(dict[str, "_Row | None"]):
     """
 
     def __init__(self, operators: str, connected: bool) -> None:
-        super().__init__()
         self._operators = {each[0]: Operator(*each) for each in json.loads(operators)}
         # With an odd number of an operator, one key could be taken for another.
         self._clear = all(number and FIELD not in number for number in self._operators)
         self._connected = connected
         self._forms: dict[tuple[str, bool], _Form | None] = {}
+        self._alike: dict[str, _Around | None] = {}
 
-    def __missing__(self, key: str) -> _Row | None:
-        """Make a row, and keep it unless a time is in it, which few have in common."""
-        rest, _, changed = key.rpartition(FIELD) if FIELD in key else (key, "", "")
-        of_form = rest, bool(changed)
+    def around(self, keys: Sequence[str]) -> list[_Around] | None:
+        """Return what stands around the id and the first time of rows with these keys.
+
+        Returns:
+            None if a key is not as expected.
+        """
+        around = list(map(self._alike.get, keys))
+        late = [place for place, one in enumerate(around) if one is None]
+        fields = [keys[place].rpartition(FIELD) if FIELD in keys[place] else (keys[place], "", "") for place in late]
+        changes = _moments(",".join([changed for _, _, changed in fields]))
+        # There are no changes if one of them is not a time: then what stands around stays None.
+        for place, (rest, _, _), changed in zip(late, fields, changes, strict=False):
+            around[place] = self._one(rest, changed)
+            if not changed:  # a time is in few rows, and they have it in common with few
+                self._alike[keys[place]] = around[place]
+        return None if None in around else cast("list[_Around]", around)
+
+    def _one(self, key: str, changed: bytes) -> _Around | None:
+        of_form = key, bool(changed)
         if of_form not in self._forms:
             self._forms[of_form] = self._form(*of_form)
-        form, moments = self._forms[of_form], _moments(changed)
-        row = (form[0], form[1], form[2] + moments[0] + form[3]) if form and moments else None
-        if not changed:
-            self[key] = row
-        return row
+        form = self._forms[of_form]
+        return form and (form[0], form[1], form[2] + changed + form[3])
 
     def _form(self, key: str, has_changed: bool) -> _Form | None:
         """Return the form for a key, given without its last field."""
@@ -216,16 +222,17 @@ class _Rows(dict[str, "_Row | None"]):
         return None if operator is None else _proven_form(kind)
 
 
-def _held(found: Found, asked: str) -> Iterable[tuple[bytes, str]] | None:
-    """Return the time and the key of each id that was asked, in this order; None if what was found does not fit."""
+def _held(found: Found, asked: Sequence[str], ordered: Sequence[str]) -> tuple[list[bytes], list[str]] | None:
+    """Return the times and the keys of the ids that were asked, in this order; None if what was found does not fit."""
     moments, keys = _moments(found.times), found.keys.split(",")
-    if found.ids == asked:
-        return zip(moments, keys, strict=True) if len(moments) == len(keys) == asked.count(",") + 1 else None
-    ids, wanted = found.ids.split(","), asked.split(",")
-    held = dict(zip(ids, zip(moments, keys, strict=False), strict=False))
-    if not len(ids) == len(moments) == len(keys) == len(held) or not held.keys() <= {"", *wanted}:
+    all_found = found.ids == ",".join(ordered)
+    ids = ordered if all_found else found.ids.split(",")
+    places = dict(zip(ids, count(), strict=False))
+    if not len(places) == len(ids) == len(moments) == len(keys) or not (all_found or places.keys() <= {"", *asked}):
         return None
-    return [held.get(one, _NOTHING) for one in wanted]
+    # Of an id that was not found there is nothing, which stands last.
+    order = list(map(places.get, asked, repeat(-1)))
+    return list(map([*moments, b""].__getitem__, order)), list(map([*keys, ""].__getitem__, order))
 
 
 def _moments(times: str) -> list[bytes]:

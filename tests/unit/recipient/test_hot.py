@@ -26,6 +26,7 @@ from mm_soap.far.bulk import ImportRules, import_accounts
 from mm_soap.far.callers import Callers
 from mm_soap.far.rights import cancel_consents_of
 from mm_soap.recipient import PRECHECKS, hot, recipient_handlers, wire
+from mm_soap.recipient.hot_query import Found
 from mm_soap.soap import Wsgi, soap_application
 from mm_soap.storage import migrate, writing
 from mm_soap.testing.databases import fresh_database
@@ -319,6 +320,39 @@ def test_a_row_that_is_not_as_expected_goes_the_plain_way(engine: Engine) -> Non
 )
 def test_only_times_of_the_usual_form_are_written(times: str, found: list[bytes]) -> None:
     assert hot._moments(times) == found
+
+
+@pytest.mark.parametrize(
+    ("ids", "held"),
+    [
+        ("16,17,18", ([b"", b"", b"", b""], ["c", "a", "b", "c"])),
+        ("18,16,17", ([b"", b"", b"", b""], ["a", "b", "c", "a"])),  # in another order
+        ("19,17,18", None),  # one that nobody asked for
+        ("16,18,18", None),
+        ("16,17,18,", None),
+        ("16,17", None),
+        ("", None),
+    ],
+)
+def test_what_is_found_is_held_to_what_was_asked(ids: str, held: tuple[list[bytes], list[str]] | None) -> None:
+    found = Found(ids, ",,", "a,b,c", "[]", True)
+    assert hot._held(found, ["18", "16", "17", "18"], ["16", "17", "18"]) == held
+
+
+def test_ids_that_the_database_leaves_out_have_no_account() -> None:
+    found = Found("17", "2026-01-02 03:04:05", "a", "[]", True)
+    assert hot._held(found, ["18", "17"], ["17", "18"]) == ([b"", b"2026-01-02T03:04:05"], ["", "a"])
+    assert hot._held(Found("", "", "", "[]", True), ["18"], ["18"]) == ([b""], [""])
+
+
+def test_what_few_rows_have_in_common_is_not_kept() -> None:
+    """There are as many keys with a time in them as there are choices, and a register serves for months."""
+    rows = hot._Rows('[["165560000001", "Ett", "http://o", "http://o", null, null]]', True)
+    plain, chosen = "165560000001", "165560000001|Secure|0|1|0|2026-01-02 03:04:05.00000"
+    around = rows.around([plain, *(f"{chosen}{n}" for n in range(5)), plain, ""])
+    assert around is not None
+    assert len(set(around)) == 7
+    assert set(rows._alike) == {plain, ""}
 
 
 def test_an_operator_that_changes_is_answered_as_it_is_now(engine: Engine) -> None:
