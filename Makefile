@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_OPTIONS ?=
 
-.PHONY: help fuzz venv demo test postgresql scaled-out lint types audit check requirements sbom bench bench-batch bench-mailbox bench-register bench-register-postgresql season interop clean
+.PHONY: help fuzz venv demo test postgresql scaled-out lint types audit check requirements sbom bench bench-venv bench-batch bench-mailbox bench-register bench-register-postgresql season interop clean
 
 help:  ## Show what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,8 +63,22 @@ sbom: venv  ## Write dist/sbom.json: what a deployment consists of, as CycloneDX
 	$(BIN)/cyclonedx-py requirements --output-reproducible --output-format JSON --output-file dist/sbom.json \
 		requirements/deploy.txt
 
-bench: venv  ## Measure the chain beside the least work it could cost.
-	$(BIN)/python -m benchmarks
+# Measured with the system's Python where it will do: it is built with optimisations, and pyenv's mostly is not.
+BENCH_PYTHON ?= $(shell /usr/bin/python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	2>/dev/null && echo /usr/bin/python3 || echo $(PYTHON))
+BENCH_VENV ?= .venv-bench
+BENCH := $(BENCH_VENV)/bin
+
+bench-venv: $(BENCH)/.installed  ## Make the virtual environment of the benchmarks, with BENCH_PYTHON.
+
+$(BENCH)/.installed: setup.cfg pyproject.toml | venv
+	$(BIN)/uv venv --quiet --clear --python $(BENCH_PYTHON) $(BENCH_VENV)
+	$(BIN)/uv pip install --quiet --python $(BENCH)/python --editable '.[dev]' \
+		|| $(BIN)/python -m pip --python $(BENCH)/python install --quiet --editable '.[dev]'
+	touch $@
+
+bench: bench-venv  ## Measure the chain beside the least work it could cost.
+	$(BENCH)/python -m benchmarks
 
 FUZZ_SECONDS ?= 600
 fuzz: venv  ## Fuzz the parser and the shell, FUZZ_SECONDS for each target; crashes go to build/fuzz.
@@ -74,20 +88,20 @@ fuzz: venv  ## Fuzz the parser and the shell, FUZZ_SECONDS for each target; cras
 interop: venv  ## Install, build and run every client of clients/ and every guide, and write docs/interop.md.
 	$(BIN)/python -m interop --install
 
-bench-register: venv  ## Measure the register with ten million accounts; takes some five minutes and 2 GB of disk.
-	$(BIN)/python -m benchmarks.register
+bench-register: bench-venv  ## Measure the register with ten million accounts; takes some five minutes and 2 GB of disk.
+	$(BENCH)/python -m benchmarks.register
 
 # What it needs to hold the index of ten million accounts; docs/how-to/run-one-party.md advises it.
-bench-register-postgresql: venv  ## The same on a PostgreSQL of its own; takes some eight minutes and 6 GB of disk.
+bench-register-postgresql: bench-venv  ## The same on a PostgreSQL of its own; takes some eight minutes and 6 GB of disk.
 	POSTGRESQL_SETTINGS="-c shared_buffers=2GB" POSTGRESQL_HUGE_PAGES=1100 tests/postgresql.sh sh -c \
-	  '$(BIN)/python -m benchmarks.register --database "$$MM_SOAP_TEST_POSTGRESQL"'
+	  '$(BENCH)/python -m benchmarks.register --database "$$MM_SOAP_TEST_POSTGRESQL"'
 
-bench-batch: venv  ## Measure the memory of a batch of 1000, 10 000 and 100 000 rows; takes half an hour.
-	$(BIN)/python -m benchmarks.batch
+bench-batch: bench-venv  ## Measure the memory of a batch of 1000, 10 000 and 100 000 rows; takes half an hour.
+	$(BENCH)/python -m benchmarks.batch
 
-bench-mailbox: venv  ## Measure a mailbox with 20 000 messages, and deliveries while 200 people read; takes some six minutes.
-	$(BIN)/python -m benchmarks.mailbox
-	$(BIN)/python -m benchmarks.readers
+bench-mailbox: bench-venv  ## Measure a mailbox with 20 000 messages, and deliveries while 200 people read; takes some six minutes.
+	$(BENCH)/python -m benchmarks.mailbox
+	$(BENCH)/python -m benchmarks.readers
 
 clean:  ## Remove what was built.
-	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -32,6 +32,7 @@ from mm_soap.dispatcher import (
     MessageService,
     NotificationService,
     forget_documents,
+    forget_evidence_of_ended,
     message_handlers,
     notification_handlers,
 )
@@ -227,7 +228,7 @@ def _dispatcher(settings: Settings, own: DispatcherSettings, metrics: Metrics, c
     def forget_old_documents(connection: Connection, now: datetime) -> int:
         return forget_documents(connection, now - retention_of(settings))
 
-    housekeeping = Housekeeping(database, clock, forget_evidence, forget_old_documents)
+    housekeeping = Housekeeping(database, clock, forget_evidence_of_ended, forget_old_documents)
     work = (register, engine, housekeeping, *kept.work)
     return Party("dispatcher", applications, database, "", work, trusted.accepted, spool=kept.spool)
 

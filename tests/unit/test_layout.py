@@ -30,7 +30,8 @@ MAY_IMPORT = {
     # Tables and their statements: all of them are the store.
     "account_tables": set(),
     "audit": set(),
-    "store": {"model", "account_tables", "audit", "tables", "contacts", "reaching"},
+    "documents": {"tables"},
+    "store": {"model", "account_tables", "audit", "tables", "documents", "contacts", "reaching"},
     "turns": {"tables"},
     "waiting": {"model", "tables", "policy", "breaker", "turns"},
     "claims": {"model", "policy", "tables", "turns"},
@@ -74,7 +75,7 @@ MAY_IMPORT = {
     "mailboxes": {"model", "contacts", "store", "notices", "post_notices", "reaching"},
     "membership": {"model", "mailboxes"},
     "service": {
-        *("model", "store", "sender_limits", "parts", "many", "places", "contents"),
+        *("model", "documents", "store", "sender_limits", "parts", "many", "places", "contents"),
         *("case_store", "signers", "mailboxes", "notices", "post_notices"),
     },
     "callers": {"model", "store"},
@@ -84,21 +85,21 @@ MAY_IMPORT = {
     "register_files": {"audit", "bulk"},
     "export": {"model", "store", "audit"},
     "tables": {"model"},
-    "parts": {"model", "store", "tables"},
+    "parts": {"model", "documents", "tables"},
     "splitting": {"model", "wire"},
-    "addressing": {"model", "policy", "store", "parts", "splitting"},
+    "addressing": {"model", "policy", "documents", "store", "parts", "splitting"},
     "readdressing": {"model", "addressing"},
     "handover": {"model", "policy", "store", "wire"},
     "holding": set(),
     "pacing": set(),
     "outcomes": {"model", "store", "parts"},
     "forgetting": {"tables"},
-    "carrier": {"model", "store", "waiting", "handover", "lanes", "outcomes", "pacing"},
+    "carrier": {"model", "documents", "store", "waiting", "handover", "lanes", "outcomes", "pacing"},
     # The channel switch: other ways where no mailbox takes a delivery.
     "channel_plan": {"model"},
     "channel_store": {"model", "store"},
     "channel_books": {"model", "store", "channel_store"},
-    "channel_letters": {"store", "channel_plan"},
+    "channel_letters": {"documents", "channel_plan"},
     "channel_sending": {"model", "policy", "store", "channel_store", "channel_letters"},
     "channel_switch": {
         *("model", "policy", "store"),
@@ -111,7 +112,7 @@ MAY_IMPORT = {
     # The scaled-out engine: the same steps as tasks, and what one worker does for all.
     "leases": {"claims"},
     "steps": {
-        *("model", "breaker", "store", "claims", "leases", "waiting"),
+        *("model", "breaker", "documents", "store", "claims", "leases", "waiting"),
         *("addressing", "readdressing", "handover", "outcomes", "pacing"),
     },
     "stand_in": {"steps"},

@@ -8,7 +8,7 @@ from mm_soap.dispatcher.channel_switch import ChannelSwitch
 from mm_soap.dispatcher.claims import Claims
 from mm_soap.dispatcher.endpoint import NOTIFICATION_PRECHECKS, PRECHECKS, message_handlers, notification_handlers
 from mm_soap.dispatcher.engine import EmbeddedEngine
-from mm_soap.dispatcher.forgetting import forget_deliveries, forget_documents
+from mm_soap.dispatcher.forgetting import forget_deliveries, forget_documents, forget_evidence_of_ended
 from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.leases import Leases
 from mm_soap.dispatcher.model import Cause, Notified, State, Status, status_of
@@ -56,6 +56,7 @@ __all__ = [
     "books",
     "forget_deliveries",
     "forget_documents",
+    "forget_evidence_of_ended",
     "message_handlers",
     "notification_handlers",
     "standing_of",

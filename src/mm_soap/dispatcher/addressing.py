@@ -11,7 +11,8 @@ from typing import Protocol
 from sqlalchemy import Engine
 
 from mm_soap.clock import Clock
-from mm_soap.dispatcher import parts, store
+from mm_soap.dispatcher import parts
+from mm_soap.dispatcher.documents import documents_of
 from mm_soap.dispatcher.model import Accepted, Cause, Kind, Outcome, Sealed, State, cause_of
 from mm_soap.dispatcher.policy import DeliveryPolicy
 from mm_soap.dispatcher.splitting import split
@@ -104,7 +105,7 @@ class Addressing:
         if not deliveries:
             return {}
         with reading(self.database) as connection:
-            return store.documents_of(connection, [delivery.id for delivery in deliveries])
+            return documents_of(connection, [delivery.id for delivery in deliveries])
 
     def _all_answers(self, sender: str, recipients: Sequence[str]) -> list[Reached | RemoteFault]:
         found: list[Reached | RemoteFault] = []

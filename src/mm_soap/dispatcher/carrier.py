@@ -20,6 +20,7 @@ from sqlalchemy import Engine
 
 from mm_soap.clock import Clock
 from mm_soap.dispatcher import store
+from mm_soap.dispatcher.documents import sealed_parts
 from mm_soap.dispatcher.handover import Handover
 from mm_soap.dispatcher.lanes import Lane, Lanes
 from mm_soap.dispatcher.model import Outcome, Sealed, State, seconds_until
@@ -214,7 +215,7 @@ class Carrier:
         ahead = [delivery for _, lane in self._lanes.each() for delivery in lane.waiting]
         wanted = [each.id for each in (*chosen, *ahead[: len(chosen) + _DOCUMENTS_AHEAD])]
         with reading(self._database) as connection:
-            self._parts |= store.sealed_parts(connection, [each for each in wanted if each not in self._parts])
+            self._parts |= sealed_parts(connection, [each for each in wanted if each not in self._parts])
 
     def _carry(self) -> None:
         while (work := self._work.get()) is not None:

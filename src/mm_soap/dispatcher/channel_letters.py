@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from mm_soap.channels import ChannelError, Letter
-from mm_soap.dispatcher import store
 from mm_soap.dispatcher.channel_plan import NOBODY, ChannelPlan
+from mm_soap.dispatcher.documents import documents_of
 from mm_soap.message import read_delivery
 from mm_soap.storage import reading
 from mm_soap.xml import parse_untrusted
@@ -52,7 +52,7 @@ class Letters:
             ChannelError: technical: the contact details cannot be looked up now.
         """
         with reading(self.database) as connection:
-            document = store.documents_of(connection, [delivery])[delivery]
+            document = documents_of(connection, [delivery])[delivery]
         content = read_delivery(parse_untrusted(document))
         return Letter(
             distribution_id,

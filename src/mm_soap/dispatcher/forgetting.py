@@ -5,11 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, exists, select
 
 from mm_soap.dispatcher.tables import delivery as _delivery
 from mm_soap.dispatcher.tables import document as _document
+from mm_soap.dispatcher.tables import metadata
 from mm_soap.dispatcher.tables import seal as _seal
+from mm_soap.storage import forget_evidence
+
+_event = metadata.tables["event"]
+_evidence = metadata.tables["evidence"]
 
 _over: Final = (
     select(_document.c.delivery)
@@ -25,6 +30,20 @@ _ended: Final = (
     .limit(500)
 )
 _forget_deliveries: Final = delete(_delivery).where(_delivery.c.id.in_(bindparam("wanted", expanding=True)))
+# By the ids of the call, of which there is an index: all that is under way may be millions of rows.
+_under_way: Final = exists().where(
+    _event.c.call_id == _evidence.c.call_id,
+    _delivery.c.distribution_id == _event.c.distribution_id,
+    _delivery.c.next_attempt.is_not(None),
+)
+
+
+def forget_evidence_of_ended(connection: Connection, now: datetime) -> int:
+    """Delete some of the evidence whose time is over, but none in which the document of a delivery under way stands.
+
+    Returns how much it was; 0 when none is left.
+    """
+    return forget_evidence(connection, now, needed=_under_way)
 
 
 def forget_documents(connection: Connection, before: datetime) -> int:

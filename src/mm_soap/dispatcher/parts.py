@@ -14,8 +14,8 @@ from typing import Final
 
 from sqlalchemy import BindParameter, Connection, Select, bindparam, func, insert, select, update
 
+from mm_soap.dispatcher.documents import add_documents
 from mm_soap.dispatcher.model import Kind, NewPart, Notified, Outcome, State, part_id
-from mm_soap.dispatcher.store import add_documents
 from mm_soap.dispatcher.tables import delivery as _delivery
 from mm_soap.dispatcher.tables import recipient as _recipient
 from mm_soap.storage import PreparedInsert, among, id_list

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from mm_soap.clock import Clock
 from mm_soap.directory import Directory
 from mm_soap.dispatcher import parts, store
+from mm_soap.dispatcher.documents import Kept
 from mm_soap.dispatcher.model import Kind, NewDelivery, Notified, Status, status_of
 from mm_soap.dispatcher.sender_limits import SenderLimits
 from mm_soap.dsig import UnsignedDocument, VerifiedDelivery, digest_to_seal
@@ -100,9 +101,9 @@ class _Accepting:
         try:
             with writing(self.database) as connection:
                 with together(connection) as rows:
-                    added = store.add_delivery(rows, new)
+                    (evidence_key,) = record_evidence(rows, evidence)
+                    added = store.add_delivery(rows, new, Kept(evidence_key, origin.raw))
                     record_event(rows, *events)
-                    record_evidence(rows, evidence)
                 key = int(added)
                 # After them, so that what came before is not counted again.
                 self.sender_limits.charge(connection, new.sender, len(new.document), now, _messages(new))

@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection, Engine
 
 from mm_soap.clock import Clock
-from mm_soap.dispatcher import claims, store, waiting
+from mm_soap.dispatcher import claims, documents, store, waiting
 from mm_soap.dispatcher.addressing import Addressing
 from mm_soap.dispatcher.breaker import Breaker
 from mm_soap.dispatcher.claims import Claimed
@@ -241,7 +241,7 @@ class Steps:
 
     def _attempt(self, claim: str, delivery: Sealed) -> bool:
         with reading(self._database) as connection:
-            document, seal = store.sealed_parts(connection, [delivery.id])[delivery.id]
+            document, seal = documents.sealed_parts(connection, [delivery.id])[delivery.id]
         try:
             outcome, technical_error = self._handover.step(delivery, document, seal)
         except Exception as error:

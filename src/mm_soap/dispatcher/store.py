@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -18,6 +18,7 @@ from sqlalchemy import (
     update,
 )
 
+from mm_soap.dispatcher.documents import Kept, add_documents
 from mm_soap.dispatcher.model import (
     TRANS_ID_LENGTH,
     Accepted,
@@ -30,7 +31,6 @@ from mm_soap.dispatcher.model import (
     sealed_of,
 )
 from mm_soap.dispatcher.tables import delivery as _delivery
-from mm_soap.dispatcher.tables import document as _document
 from mm_soap.dispatcher.tables import metadata
 from mm_soap.dispatcher.tables import seal as _seal
 from mm_soap.storage import NewKey, PreparedInsert, PreparedQuery, PreparedUpdate, Together, UtcDateTime, among, id_list
@@ -44,7 +44,6 @@ _add_delivery: Final = PreparedInsert(
         *("perhaps_taken", "claimed_by", "claimed_until"),
     ),
 )
-_add_document: Final = PreparedInsert(_document)
 _add_seal: Final = PreparedInsert(_seal)
 _known: Final = select(_delivery.c.distribution_id).where(
     _delivery.c.sender == bindparam("wanted_sender"), _delivery.c.digest == bindparam("wanted_digest")
@@ -119,21 +118,6 @@ _next_due: Final = PreparedQuery(
 )
 
 
-@cache
-def _documents(dialect: str) -> PreparedQuery:
-    wanted = among(_document.c.delivery, "wanted", dialect)
-    return PreparedQuery(select(_document.c.delivery, _document.c.signed).where(wanted))
-
-
-@cache
-def _sealed_parts(dialect: str) -> PreparedQuery:
-    return PreparedQuery(
-        select(_document.c.delivery, _document.c.signed, _seal.c.content)
-        .outerjoin(_seal, _seal.c.delivery == _document.c.delivery)
-        .where(among(_document.c.delivery, "wanted", dialect))
-    )
-
-
 _advance: Final = PreparedUpdate(
     update(_delivery)
     .where(_delivery.c.id == bindparam("row"))
@@ -156,8 +140,13 @@ def distribution_of(connection: Connection, sender: str, digest: str) -> str | N
     return connection.execute(_known, {"wanted_sender": sender, "wanted_digest": digest}).scalar()
 
 
-def add_delivery(connection: Connection | Together, new: NewDelivery) -> int | NewKey:
+def add_delivery(connection: Connection | Together, new: NewDelivery, kept: Kept | None = None) -> int | NewKey:
     """Store an accepted delivery, due for its look-up at once, and return its key.
+
+    Args:
+        connection: of a transaction that writes.
+        new: the delivery.
+        kept: the evidence of the call, in which its document may stand.
 
     Raises:
         Conflict: the same signed bytes are there already (from :func:`mm_soap.storage.writing`).
@@ -178,13 +167,8 @@ def add_delivery(connection: Connection | Together, new: NewDelivery) -> int | N
             "seal_digest": new.seal_digest,
         },
     )
-    add_documents(connection, {key: new.document})
+    add_documents(connection, {key: new.document}, kept)
     return key
-
-
-def add_documents(connection: Connection | Together, documents: Mapping[int | NewKey, bytes]) -> None:
-    """Store what is to be handed over, by the key of its delivery."""
-    _add_document.execute(connection, [{"delivery": key, "signed": each} for key, each in documents.items()])
 
 
 def state_of(connection: Connection, sender: str, distribution_id: str) -> tuple[str, State, str | None] | None:
@@ -245,23 +229,6 @@ def next_due(connection: Connection, state: State, now: datetime) -> datetime | 
 
 def _wanted(state: State, now: datetime, most: int) -> dict[str, Any]:
     return {"wanted": state.value, "now": now, "most": most}
-
-
-def documents_of(connection: Connection, deliveries: Collection[int]) -> dict[int, bytes]:
-    """Return the document of each delivery."""
-    dialect = connection.dialect.name
-    rows = _documents(dialect).all(connection, {"wanted": id_list(deliveries, dialect)})
-    return {row[0]: row[1] for row in rows}
-
-
-def sealed_parts(connection: Connection, deliveries: Collection[int]) -> dict[int, tuple[bytes, bytes]]:
-    """Return the document and the seal of each delivery, which make the same bytes at every attempt.
-
-    A part of a notification has no seal: the contract knows none for class 1.
-    """
-    dialect = connection.dialect.name
-    rows = _sealed_parts(dialect).all(connection, {"wanted": id_list(deliveries, dialect)})
-    return {row[0]: (row[1], row[2] or b"") for row in rows}
 
 
 def write_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, false, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    false,
+    text,
+)
 
 from mm_soap.dispatcher.model import TRANS_ID_LENGTH
 from mm_soap.storage import NAMING, UtcDateTime, add_ledger, big_key
@@ -60,7 +73,12 @@ document: Final = Table(
     "document",
     metadata,
     Column("delivery", ForeignKey("delivery.id"), primary_key=True),
-    Column("signed", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    # Where there is evidence: ``size`` of its bytes from ``begins`` stand at ``place`` of ``content``.
+    Column("evidence", BigInteger),
+    Column("begins", Integer),
+    Column("size", Integer),
+    Column("place", Integer),
 )
 """The large bytes, apart from the row that changes: SQLite writes a changed row anew, with all of it."""
 

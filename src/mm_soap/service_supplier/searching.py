@@ -22,7 +22,7 @@ from mm_soap.service_supplier.model import MessageKey
 from mm_soap.service_supplier.tables import delivery, installation, message, searchable
 from mm_soap.storage import PreparedInsert, Together, insert_new
 
-MOST_CHARACTERS: Final = 32_768
+MOST_CHARACTERS: Final = 16_384
 """Of the different words of one message; the rest of them is not found."""
 
 _LONGEST_WORD: Final = 64

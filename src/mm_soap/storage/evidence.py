@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Integer,
     LargeBinary,
@@ -28,7 +29,7 @@ from sqlalchemy import (
 )
 
 from mm_soap.storage.columns import NAMING, UtcDateTime, big_key
-from mm_soap.storage.rows import PreparedInsert, Together
+from mm_soap.storage.rows import NewKey, PreparedInsert, Together
 
 RETENTION: Final = timedelta(days=365)
 """How long evidence is kept where the settings say nothing else."""
@@ -114,9 +115,7 @@ _told = [evidence.c[name] for name in Evidence.__dataclass_fields__]
 _insert_evidence = PreparedInsert(evidence)
 _insert_record = PreparedInsert(record, left_out=["id"])
 _evidence_of = select(*_told).where(evidence.c.call_id == bindparam("wanted")).order_by(evidence.c.id)
-_forget = delete(evidence).where(
-    evidence.c.id.in_(select(evidence.c.id).where(evidence.c.keep_until < bindparam("now")).limit(_FORGOTTEN_TOGETHER))
-)
+_over = select(evidence.c.id).where(evidence.c.keep_until < bindparam("now")).limit(_FORGOTTEN_TOGETHER)
 
 
 def add_evidence(metadata: MetaData) -> None:
@@ -125,13 +124,16 @@ def add_evidence(metadata: MetaData) -> None:
         table.to_metadata(metadata)
 
 
-def record_evidence(connection: Connection | Together, *new: Evidence) -> None:
-    """Write evidence, with a record of each."""
+def record_evidence(connection: Connection | Together, *new: Evidence) -> list[int | NewKey]:
+    """Write evidence, with a record of each, and return their keys."""
+    keys = []
     for one in new:
         told = {name: getattr(one, name) for name in Evidence.__dataclass_fields__}
         # The key is the record's, which the database never gives twice, also when the bytes are gone.
         key = _insert_record.add(connection, {**record_of(told), "position": None})
         _insert_evidence.execute(connection, [{**told, "id": key}])
+        keys.append(key)
+    return keys
 
 
 def record_of(told: dict[str, Any]) -> dict[str, Any]:
@@ -147,6 +149,13 @@ def evidence_of(connection: Connection, call_id: str) -> Sequence[Evidence]:
     return [Evidence(**row) for row in connection.execute(_evidence_of, {"wanted": call_id}).mappings()]
 
 
-def forget_evidence(connection: Connection, now: datetime) -> int:
-    """Delete some of the bytes whose time is over, and return how many were; 0 when none is left. Records stay."""
-    return connection.execute(_forget, {"now": now}).rowcount
+def forget_evidence(connection: Connection, now: datetime, needed: ColumnElement[bool] | None = None) -> int:
+    """Delete some of the bytes whose time is over, and return how many were; 0 when none is left. Records stay.
+
+    Args:
+        connection: of a transaction that writes.
+        now: the time.
+        needed: of `evidence`: which of it stays all the same.
+    """
+    over = _over if needed is None else _over.where(~needed)
+    return connection.execute(delete(evidence).where(evidence.c.id.in_(over)), {"now": now}).rowcount

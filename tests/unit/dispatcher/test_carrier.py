@@ -84,14 +84,14 @@ def test_a_result_that_could_not_be_written_is_written_later(database: Engine, m
 
 
 def test_documents_that_could_not_be_read_are_read_later(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    operators, read, away = FakeOperators(), carrier.store.sealed_parts, [Refused(Refusal.UNAVAILABLE)] * 3
+    operators, read, away = FakeOperators(), carrier.sealed_parts, [Refused(Refusal.UNAVAILABLE)] * 3
 
     def sometimes(*arguments: object) -> object:
         if away:
             raise away.pop()
         return read(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(carrier.store, "sealed_parts", sometimes)
+    monkeypatch.setattr(carrier, "sealed_parts", sometimes)
     rows = many(database, 20)
     with Running(database, operators) as running:
         until(lambda: states(database, rows) == {State.DELIVERED: 20})

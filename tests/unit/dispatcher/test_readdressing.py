@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from mm_soap.clock import system_clock
 from mm_soap.dispatcher import Addressing, DeliveryPolicy, State, standing_of, store
+from mm_soap.dispatcher.documents import sealed_parts
 from mm_soap.dispatcher.model import Outcome, Sealed
 from mm_soap.dispatcher.outcomes import write_down
 from mm_soap.dispatcher.readdressing import Readdressing
@@ -62,7 +63,7 @@ def asked(database: Engine, one: Sealed, answer: Reached | Exception) -> tuple[S
     with reading(database) as connection:
         words = [each.outcome for each in events_of(connection, distribution_id=one.distribution_id)]
         operator, address = connection.execute(text("SELECT operator, address FROM delivery")).one()
-        assert store.sealed_parts(connection, [one.id]) == {one.id: (b"<SignedDelivery/>", b"<Seal/>")}
+        assert sealed_parts(connection, [one.id]) == {one.id: (b"<SignedDelivery/>", b"<Seal/>")}
     return state_of(database, one), operator, address, words
 
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from mm_soap.dispatcher import State, store
+from mm_soap.dispatcher.documents import sealed_parts
 from mm_soap.dispatcher.model import NewDelivery, Outcome
 from mm_soap.storage import Conflict, reading, writing
 from tests.unit.dispatcher.fakes import (
@@ -64,7 +65,7 @@ def test_an_outcome_keeps_what_it_does_not_say(database: Engine) -> None:
     with reading(database) as connection:
         (found,) = store.due_for_delivery(connection, NOON + MINUTE, 1, [], [])
         assert (found.operator, found.address, found.attempts) == (OPERATOR, one.address, 1)
-        assert store.sealed_parts(connection, [one.id]) == {one.id: (b"<SignedDelivery/>", b"<Seal/>")}
+        assert sealed_parts(connection, [one.id]) == {one.id: (b"<SignedDelivery/>", b"<Seal/>")}
     with writing(database) as connection:
         store.write_outcomes(connection, [end])
     with reading(database) as connection:
