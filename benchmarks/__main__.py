@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.profile:
             check()
-        console.print(f"Python {platform.python_version()} of {sys.base_prefix}, built with {platform.python_compiler()}")
+        console.print(f"Python {platform.python_version()} of {sys.base_prefix}")
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mm-soap-bench-", dir=options.folder)))
             with console.status("Making a demonstration and starting its parties …"):
