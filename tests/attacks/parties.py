@@ -20,6 +20,7 @@ from mm_soap.dispatcher import (
     notification_handlers,
 )
 from mm_soap.dispatcher import PRECHECKS as MESSAGE_PRECHECKS
+from mm_soap.dispatcher.documents import documents_of
 from mm_soap.dispatcher.tables import metadata as dispatcher_tables
 from mm_soap.dsig import Trust, VerifiedSeal, seal_policy, sender_policy, verify_sealed
 from mm_soap.message import Limits, read_delivery
@@ -111,8 +112,9 @@ class Party:
     def signed(self) -> list[list[str]]:
         """The subjects of each delivery that is stored."""
         if self.tables is dispatcher_tables:
-            documents = [row.signed for row in self.rows("document")]
-            return [[one.subject for one in read_delivery(parse_untrusted(raw)).messages] for raw in documents]
+            with reading(self.engine) as connection:
+                found = documents_of(connection, [row.delivery for row in self.rows("document")])
+            return [[one.subject for one in read_delivery(parse_untrusted(raw)).messages] for raw in found.values()]
         return [[row.subject] for row in self.rows("message")]
 
 

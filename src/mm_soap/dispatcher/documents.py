@@ -14,11 +14,10 @@ from typing import Final
 from sqlalchemy import Connection, LargeBinary, func, select
 
 from mm_soap.dispatcher.tables import document as _document
-from mm_soap.dispatcher.tables import metadata
 from mm_soap.dispatcher.tables import seal as _seal
 from mm_soap.storage import NewKey, PreparedInsert, PreparedQuery, Together, among, id_list
+from mm_soap.storage.evidence import evidence as _evidence
 
-_evidence = metadata.tables["evidence"]
 _add: Final = PreparedInsert(_document)
 _PROBE: Final = 64
 """Bytes by which the place is found. Fewer than these are not worth a place."""

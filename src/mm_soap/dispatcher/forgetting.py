@@ -12,9 +12,9 @@ from mm_soap.dispatcher.tables import document as _document
 from mm_soap.dispatcher.tables import metadata
 from mm_soap.dispatcher.tables import seal as _seal
 from mm_soap.storage import forget_evidence
+from mm_soap.storage.evidence import evidence as _evidence
 
 _event = metadata.tables["event"]
-_evidence = metadata.tables["evidence"]
 
 _over: Final = (
     select(_document.c.delivery)
